@@ -1,9 +1,11 @@
 //! A thread that works in the background until its handle is dropped.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// A thread that works in the background. Dropping this stops it and waits for its end.
 pub struct Background {
@@ -20,21 +22,17 @@ pub struct Stop {
 }
 
 impl Stop {
-    fn stopped(&self) -> MutexGuard<'_, bool> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the thread is to stop.
     pub fn is_set(&self) -> bool {
-        *self.stopped()
+        *self.stopped.lock()
     }
 
     /// Sleeps until it is set, but no longer than `time`. Returns whether it is set.
     pub fn wait(&self, time: Duration) -> bool {
-        let waited = self
-            .changed
-            .wait_timeout_while(self.stopped(), time, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut stopped = self.stopped.lock();
+        self.changed
+            .wait_while_for(&mut stopped, |stopped| !*stopped, time);
+        *stopped
     }
 }
 
@@ -73,7 +71,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        *self.stop.stopped() = true;
+        *self.stop.stopped.lock() = true;
         self.stop.changed.notify_all();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -6,8 +6,10 @@
 //!
 //! Invariant: at most two lines a period, and at most one sleeping thread for each limiter.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The usual period.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -46,7 +48,7 @@ impl LogLimiter {
 
     /// Logs a warning, or counts it if one was logged within the period.
     pub fn warn(&self, message: String) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let left = state
             .logged
             .and_then(|logged| self.period.checked_sub(logged.elapsed()));
@@ -70,7 +72,7 @@ impl LogLimiter {
         let flush = move || {
             std::thread::sleep(left);
             if let Some(state) = state.upgrade() {
-                let mut state = lock(&state);
+                let mut state = state.lock();
                 state.waits = false;
                 state.flush();
             }
@@ -96,10 +98,6 @@ impl Drop for State {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn emit(message: &str, earlier: u64) {
     match earlier {
         0 => tracing::warn!("{message}"),
@@ -117,12 +115,12 @@ mod tests {
         for number in 0..100 {
             limiter.warn(number.to_string());
         }
-        assert!(lock(&limiter.state).suppressed > 0);
+        assert!(limiter.state.lock().suppressed > 0);
         let begun = Instant::now();
-        while lock(&limiter.state).waits && begun.elapsed() < Duration::from_secs(20) {
+        while limiter.state.lock().waits && begun.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert_eq!(lock(&limiter.state).suppressed, 0);
-        assert!(!lock(&limiter.state).waits);
+        assert_eq!(limiter.state.lock().suppressed, 0);
+        assert!(!limiter.state.lock().waits);
     }
 }

@@ -8,11 +8,12 @@
 //! Invariant: a number is never reused, so an answer reaches the client that asked or nobody,
 //! however requests and clients come and go.
 
-use super::lock;
 use super::response_stream::Outgoing;
 use super::stats::Stats;
 use mio::Waker;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// The header with a request's number. A request without it is the frontend's own greeting, and is
 /// answered over its own connection.
@@ -84,7 +85,7 @@ impl Answers {
     /// Sends answers and parts of them. After the frontend's end they are dropped.
     pub(super) fn put(&self, answers: impl Iterator<Item = (CallId, Answer)>) {
         let is_first = {
-            let mut waiting = lock(&self.0.waiting);
+            let mut waiting = self.0.waiting.lock();
             let is_first = waiting.answers.is_empty();
             if waiting.closed {
                 return answers.for_each(drop);
@@ -102,7 +103,7 @@ impl Answers {
 
     /// Drops what waits, and whatever else is sent: the frontend has ended.
     pub(super) fn close(&self) {
-        let mut waiting = lock(&self.0.waiting);
+        let mut waiting = self.0.waiting.lock();
         waiting.closed = true;
         waiting.answers.clear();
     }
@@ -120,13 +121,13 @@ impl Answers {
 
     /// The frontend's counters, to be updated.
     pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
-        lock(&self.0.stats)
+        self.0.stats.lock()
     }
 
     /// The whole answers that the frontend has not taken.
     #[cfg(test)]
     pub fn waiting(&self) -> Vec<(CallId, Vec<u8>)> {
-        let waiting = lock(&self.0.waiting);
+        let waiting = self.0.waiting.lock();
         let answers = waiting.answers.iter();
         let whole = answers.filter_map(|(call, answer)| match answer {
             Answer::Whole(bytes) => Some((*call, bytes.clone())),
@@ -143,7 +144,7 @@ impl Answers {
 
     /// Swaps the waiting answers with `taken`, which must be empty.
     pub(super) fn take(&self, taken: &mut Vec<(CallId, Answer)>) {
-        std::mem::swap(&mut lock(&self.0.waiting).answers, taken);
+        std::mem::swap(&mut self.0.waiting.lock().answers, taken);
     }
 }
 

@@ -10,7 +10,7 @@ use super::client::Phase;
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_one};
-use super::{FrontendConfig, Shared, lock};
+use super::{FrontendConfig, Shared};
 use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -197,7 +197,7 @@ impl EventLoop {
     }
 
     fn begin_stop(&mut self) {
-        let deadline = *lock(&self.shared.deadline);
+        let deadline = *self.shared.deadline.lock();
         // Without a deadline the grace exceeded the clock's range; a day will do.
         self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
         self.admission.retry_at = None;

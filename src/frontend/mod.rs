@@ -53,10 +53,12 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 pub use call::{Answers, CALL_HEADER, CallId};
 pub(crate) use chunked::ChunkDecoder;
@@ -139,11 +141,6 @@ struct Shared {
     deadline: Mutex<Option<Instant>>,
 }
 
-/// Locks even after a panic: the guarded values are always consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A running frontend; dropping it stops it without grace.
 pub struct Frontend {
     shared: Arc<Shared>,
@@ -180,7 +177,7 @@ impl Frontend {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        *lock(&self.shared.deadline) = Instant::now().checked_add(grace);
+        *self.shared.deadline.lock() = Instant::now().checked_add(grace);
         self.shared.stopping.store(true, Ordering::Release);
         if let Err(error) = self.waker.wake() {
             tracing::error!(%error, "the frontend could not be woken to stop");

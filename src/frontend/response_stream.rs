@@ -10,14 +10,16 @@
 //! reset, so that nobody takes it for complete; a client that has gone, or reads nothing for
 //! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
+use super::Answers;
 use super::call::{Answer, CallId};
 use super::client::{Client, Phase};
 use super::event_loop::EventLoop;
 use super::nonblocking::WriteOutcome;
-use super::{Answers, lock};
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// The number of unsent bytes above which the producer of an answer waits.
 const WATERMARK: usize = 256 * 1024;
@@ -41,7 +43,7 @@ struct BackpressureState {
 
 impl Backpressure {
     fn change(&self, change: impl FnOnce(&mut BackpressureState)) {
-        change(&mut lock(&self.state));
+        change(&mut self.state.lock());
         self.moved.notify_all();
     }
 }
@@ -89,11 +91,8 @@ impl ResponseStream {
         let full = |state: &mut BackpressureState| {
             !state.gone && state.handed.saturating_add(state.unsent) > WATERMARK
         };
-        let waited = self
-            .backpressure
-            .moved
-            .wait_while(lock(&self.backpressure.state), full);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.backpressure.state.lock();
+        self.backpressure.moved.wait_while(&mut state, full);
         if state.gone {
             return Err(io::Error::new(
                 ErrorKind::BrokenPipe,

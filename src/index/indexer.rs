@@ -1,9 +1,11 @@
 //! The interface of the index: the thread that maintains it, and the queries.
 
 use std::path::Path;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
 
 use super::error::IndexError;
 use super::lookup::{LookupPage, LookupQuery, LookupState, LookupValues};
@@ -82,7 +84,7 @@ impl Indexer {
     }
 
     /// Wakes the thread, and waits a moment for it; an error says why it does nothing.
-    fn wait_for_change(&self, state: MutexGuard<'_, State>) -> Result<(), String> {
+    fn wait_for_change(&self, mut state: MutexGuard<'_, State>) -> Result<(), String> {
         if let Some(failure) = &state.failure {
             return Err(failure.clone());
         }
@@ -91,8 +93,7 @@ impl Indexer {
         }
         self.shared.changed.notify_all();
         self.shared.log.notifier().wake_all();
-        let waited = self.shared.changed.wait_timeout(state, PROGRESS_INTERVAL);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.shared.changed.wait_for(&mut state, PROGRESS_INTERVAL);
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! The thread that indexes what is synced.
 
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::filling::{Failed, Filling};
@@ -118,8 +117,7 @@ impl Shared {
 
     /// Sleeps for a while, or until the state changes.
     fn sleep(&self, time: Duration) {
-        let woken = self.changed.wait_timeout(self.state(), time);
-        drop(woken.unwrap_or_else(PoisonError::into_inner));
+        self.changed.wait_for(&mut self.state(), time);
     }
 
     /// A step of merging, or else of another index: whether there is more to do.
@@ -200,8 +198,7 @@ impl Shared {
         let begun = Instant::now();
         let mut state = self.state();
         while !state.stop && begun.elapsed() < RETRY {
-            let waited = self.changed.wait_timeout(state, RETRY);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait_for(&mut state, RETRY);
         }
         state.failure = None;
     }

@@ -1,7 +1,9 @@
 //! What the indexer's thread and its callers share.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 use super::error::{IndexError, discard};
 use super::lookup::normalized;
@@ -132,15 +134,15 @@ impl Shared {
     /// What is pruned now; while it is held, nothing else is removed.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
-        Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&retention)
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub fn index(&self) -> RwLockReadGuard<'_, Option<EventStore>> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+        self.index.read()
     }
 
     /// Changes the state and wakes the thread and its callers.
@@ -153,7 +155,7 @@ impl Shared {
 
     /// Puts another index, or none, in place of the present one.
     pub fn set_index(&self, index: Option<EventStore>) {
-        let mut place = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.index.write();
         let applied = index.as_ref().map_or(0, |index| index.position().seq);
         let opened = index.is_some();
         let old = std::mem::replace(&mut *place, index);

@@ -11,8 +11,9 @@
 //! pending is read from the log again.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::error::{IndexError, catch_panic};
 use super::key::IndexKey;
@@ -170,15 +171,7 @@ impl EventStore {
     }
 
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn merging(&self) -> MutexGuard<'_, Option<Merging>> {
-        self.merging.lock().unwrap_or_else(PoisonError::into_inner)
+        self.view.read()
     }
 
     /// The last `seq` of the log that is indexed, pending items included.
@@ -204,13 +197,13 @@ impl EventStore {
         unreadable: &[(u64, u64)],
         position: Position,
     ) -> Result<(), IndexError> {
-        self.view_mut().pending.add(entries, unreadable, position);
+        self.view.write().pending.add(entries, unreadable, position);
         self.write_if_full()
     }
 
     /// Adds looked-up values: of events before these are added, or of baselines.
     pub fn add_values(&self, values: &[LookupKey]) -> Result<(), IndexError> {
-        self.view_mut().pending.add_values(values);
+        self.view.write().pending.add_values(values);
         self.write_if_full()
     }
 
@@ -223,7 +216,7 @@ impl EventStore {
 
     /// Records that the values of the baselines are added.
     pub fn end_baselines(&self) {
-        self.view_mut().manifest.has_baselines = true;
+        self.view.write().manifest.has_baselines = true;
     }
 
     /// Writes the pending items as a run.
@@ -251,7 +244,7 @@ impl EventStore {
         manifest.unreadable.extend_from_slice(&pending.unreadable);
         self.db.insert(MANIFEST, manifest.encode()?)?;
         drop(view);
-        let mut view = self.view_mut();
+        let mut view = self.view.write();
         view.grown |= added.is_some();
         view.runs.extend(added);
         view.pending = Pending::after(manifest.position);
@@ -263,7 +256,7 @@ impl EventStore {
     /// nothing to merge.
     pub fn compact_step(&self) -> Result<bool, IndexError> {
         catch_panic(|| {
-            let mut place = self.merging();
+            let mut place = self.merging.lock();
             if place.is_none() {
                 *place = self.begin_merge()?;
             }
@@ -286,7 +279,7 @@ impl EventStore {
     }
 
     fn begin_merge(&self) -> Result<Option<Merging>, IndexError> {
-        let mut view = self.view_mut();
+        let mut view = self.view.write();
         if !view.grown && view.runs.len() <= MAX_IDLE_RUNS {
             return Ok(None);
         }
@@ -312,7 +305,7 @@ impl EventStore {
         } = merging;
         drop(merged);
         let output = output.finish()?;
-        let mut view = self.view_mut();
+        let mut view = self.view.write();
         let mut runs = view.runs.clone();
         let is_input = |run: &Run| inputs.contains(&run.meta.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
@@ -334,7 +327,7 @@ impl EventStore {
             if self.view().manifest.position != self.position() {
                 self.write_pending()?;
             }
-            if let Some(merging) = self.merging().take() {
+            if let Some(merging) = self.merging.lock().take() {
                 merging.output.discard(&self.db)?;
             }
             Ok(())

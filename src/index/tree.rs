@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use sled::IVec;
 
 use super::error::IndexError;
@@ -115,7 +116,7 @@ impl Tree {
         match self {
             Self::Sled(tree) => drop(tree.insert(name, bytes)?),
             Self::Memory(blocks) => {
-                let mut blocks = blocks.write().unwrap_or_else(PoisonError::into_inner);
+                let mut blocks = blocks.write();
                 blocks.insert(name.into(), bytes.into());
             }
         }
@@ -170,7 +171,7 @@ impl Blocks {
                 Ok(Some((name, bytes)))
             }
             Self::Memory { blocks, next } => {
-                let blocks = blocks.read().unwrap_or_else(PoisonError::into_inner);
+                let blocks = blocks.read();
                 let found = blocks.range((next.clone(), Bound::Unbounded)).next();
                 let found = found.map(|(name, bytes)| (name.clone(), bytes.clone()));
                 if let Some((name, _)) = &found {

@@ -1,8 +1,9 @@
 //! Notifies waiting threads of appended records.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::segment::Log;
 
@@ -32,7 +33,7 @@ impl AppendNotifier {
     pub fn wake_all(&self) {
         // A waiting thread holds the lock between its look at `last_seq` and
         // its sleep, so that it cannot miss a new one.
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(self.lock.lock());
         self.appended.notify_all();
     }
 
@@ -40,10 +41,9 @@ impl AppendNotifier {
     /// [`Self::wake_all`], or for `timeout`. Returns the last synced `seq`; it
     /// may not be greater, as spurious wake-ups happen.
     pub fn wait_for_seq_after(&self, seq: u64, timeout: Duration) -> u64 {
-        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.lock.lock();
         if self.last_seq() <= seq {
-            let waited = self.appended.wait_timeout(held, timeout);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            self.appended.wait_for(&mut held, timeout);
         }
         self.last_seq()
     }

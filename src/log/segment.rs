@@ -6,8 +6,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use parking_lot::{Mutex, RwLock};
 
 use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
@@ -128,7 +130,7 @@ impl Segment {
         let Content::Sealed { footer } = &self.content else {
             return Ok(None);
         };
-        let mut known = footer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = footer.lock();
         if let Some(footer) = &*known {
             return Ok(Some(Arc::clone(footer)));
         }
@@ -157,7 +159,7 @@ impl Segment {
     /// Makes a frame readable, which was appended and synced.
     pub fn publish(&self, first_seq: u64, offset: u64, new_end: u64) {
         if let Content::Plain { end, blocks } = &self.content {
-            let mut blocks = blocks.write().unwrap_or_else(PoisonError::into_inner);
+            let mut blocks = blocks.write();
             blocks.get_or_insert_default().add(first_seq, offset);
             end.store(new_end, Ordering::Release);
         }
@@ -202,12 +204,12 @@ impl Segment {
         let Content::Plain { blocks, .. } = &self.content else {
             return Ok(ask(&Blocks::default()));
         };
-        let known = || blocks.read().unwrap_or_else(PoisonError::into_inner);
+        let known = || blocks.read();
         if let Some(known) = &*known() {
             return Ok(ask(known));
         }
         let loaded = self.scan_blocks(inner, next_first)?;
-        let mut place = blocks.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = blocks.write();
         Ok(ask(place.get_or_insert(loaded)))
     }
 

@@ -1,7 +1,9 @@
 //! The segments of a log, which sealing and pruning replace.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::error::LogError;
 use super::notifier::AppendNotifier;
@@ -45,10 +47,7 @@ impl Inner {
     }
 
     pub fn segments(&self) -> Vec<Arc<Segment>> {
-        self.segments
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.segments.read().clone()
     }
 
     /// Replaces a segment by another form of it. `rename` replaces the file; no
@@ -59,10 +58,7 @@ impl Inner {
         new: Arc<Segment>,
         rename: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut segments = self
-            .segments
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut segments = self.segments.write();
         rename()?;
         if let Some(place) = segments.iter_mut().find(|place| Arc::ptr_eq(place, old)) {
             *place = new;
@@ -72,7 +68,7 @@ impl Inner {
 
     /// Whether a segment belongs to the log and was not replaced.
     pub fn holds(&self, segment: &Segment) -> bool {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let segments = self.segments.read();
         segments
             .iter()
             .any(|held| std::ptr::eq(held.as_ref(), segment))
@@ -103,7 +99,7 @@ impl Inner {
     }
 
     fn find_segment(&self, seq: u64) -> Option<(Arc<Segment>, Option<u64>)> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let segments = self.segments.read();
         let after = segments.partition_point(|segment| segment.first_seq <= seq);
         let segment = segments.get(after.checked_sub(1)?)?;
         Some((

@@ -1,7 +1,9 @@
 //! The files of a log at one moment, for a backup.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLockReadGuard};
+use std::sync::Arc;
+
+use parking_lot::RwLockReadGuard;
 
 use super::check::{Check, Visited};
 use super::error::{Damage, LogError};
@@ -44,10 +46,7 @@ impl Log {
     /// The log's files as they are now.
     pub fn snapshot(&self) -> Result<LogSnapshot<'_>, LogError> {
         let inner = &self.inner;
-        let unchanged = inner
-            .rewrite_lock
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let unchanged = inner.rewrite_lock.read();
         let segments = inner.segments();
         let nexts = segments.iter().skip(1).map(|next| Some(next.first_seq));
         let mut files = Vec::with_capacity(segments.len());

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::error::{AppendError, LogError};
 use super::frame;
@@ -196,10 +196,7 @@ fn new_segment(inner: &Arc<Inner>, first_seq: u64) -> Result<Active, LogError> {
         .sync_dir(&inner.dir)
         .map_err(LogError::io("syncing", &inner.dir))?;
     let segment = Arc::new(Segment::plain(&inner.dir, first_seq, 0, None));
-    let mut segments = inner
-        .segments
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut segments = inner.segments.write();
     segments.push(Arc::clone(&segment));
     Ok(Active {
         segment,

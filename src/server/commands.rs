@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
@@ -100,7 +101,7 @@ impl Commands {
     pub fn offline(trail: Arc<Trail>, appender: Option<Appender>, zone: Zone) -> Self {
         let appender = Mutex::new(appender);
         let append = move |group: Vec<Arrival>| {
-            let mut appender = appender.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut appender = appender.lock();
             match &mut *appender {
                 Some(appender) => appender.append(group),
                 None => {
@@ -136,7 +137,7 @@ impl Commands {
 
     /// Nothing is appended any more.
     pub(super) fn end_stop(&self) {
-        let mut append = self.append.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut append = self.append.lock();
         append.take();
     }
 
@@ -194,7 +195,7 @@ impl Commands {
 
     /// How events are appended, unless the server stops.
     fn append(&self) -> Result<Append, Failure> {
-        let append = self.append.lock().unwrap_or_else(PoisonError::into_inner);
+        let append = self.append.lock();
         append
             .clone()
             .ok_or_else(|| "the server is stopping".into())
@@ -256,8 +257,7 @@ impl Commands {
         let mut batches = Batches::new(body);
         while let Some((first, lines)) = batches.next()? {
             let report: ImportReport = {
-                let importing = self.importing.lock();
-                let _one = importing.unwrap_or_else(PoisonError::into_inner);
+                let _one = self.importing.lock();
                 let append = self.append()?;
                 importer.import(first, &lines, |group| append(group))?
             };
@@ -272,8 +272,7 @@ impl Commands {
 
     fn retry(&self, numbers: &[u64], out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         self.wait_for_index(out)?;
-        let importing = self.importing.lock();
-        let _one = importing.unwrap_or_else(PoisonError::into_inner);
+        let _one = self.importing.lock();
         let append = self.append()?;
         let mut lines = out;
         Ok(retry(

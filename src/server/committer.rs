@@ -5,11 +5,12 @@
 //! [`Committer`], so there is never more than one at a time.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 
 use super::disk_space::DiskSpaceMonitor;
@@ -78,17 +79,17 @@ impl Health {
 
     /// Whether the committer has been working on one group for longer than this, or has ended.
     pub fn is_stuck(&self, now: Instant, after: Duration) -> bool {
-        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = *self.busy.lock();
         busy.is_some_and(|since| now.saturating_duration_since(since) > after)
     }
 
     fn set_busy(&self, since: Option<Instant>) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        *self.busy.lock() = since;
     }
 
     /// Why the log has failed, if it has.
     fn lock_poison(&self) -> MutexGuard<'_, Option<String>> {
-        self.poison.lock().unwrap_or_else(PoisonError::into_inner)
+        self.poison.lock()
     }
 
     /// Why a call of this size is refused: the metric's label and a text for the operator.
@@ -150,7 +151,7 @@ impl Queue {
         let call = Box::new(call);
         if self.answers.in_flight() <= 1
             && self.sender.is_empty()
-            && let Ok(mut place) = self.committer.try_lock()
+            && let Some(mut place) = self.committer.try_lock()
             && let Some(mut committer) = place.take_if(|committer| committer.can_commit(&call))
         {
             committer.work(|committer| committer.take(call, responder));
@@ -275,7 +276,7 @@ fn run(place: &Place, jobs: &Receiver<Job>, gather: impl Fn()) {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = place.lock();
         let Some(mut committer) = place.take() else {
             return;
         };
@@ -284,7 +285,7 @@ fn run(place: &Place, jobs: &Receiver<Job>, gather: impl Fn()) {
         *place = Some(committer);
     }
     // Ends it.
-    place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    place.lock().take();
 }
 
 impl Committer {

@@ -8,8 +8,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::frontend::client_network;
 use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
@@ -133,12 +135,11 @@ impl QueryLimiter {
         mut report: impl FnMut() -> Result<(), E>,
     ) -> Result<Permit<'_>, E> {
         loop {
-            let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = self.taken.lock();
             let is_full = |taken: &mut Taken| !taken.take(weight, client, self.capacity);
             let waited = self
                 .freed
-                .wait_timeout_while(taken, PROGRESS_INTERVAL, is_full);
-            let (taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                .wait_while_for(&mut taken, is_full, PROGRESS_INTERVAL);
             drop(taken);
             if !waited.timed_out() {
                 return Ok(Permit {
@@ -154,10 +155,7 @@ impl QueryLimiter {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let taken = self.limiter.taken.lock();
-        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
-        taken.release(self.weight, &self.client);
-        drop(taken);
+        self.limiter.taken.lock().release(self.weight, &self.client);
         self.limiter.freed.notify_all();
     }
 }
@@ -171,26 +169,22 @@ pub(super) struct InFlight(Arc<Mutex<Taken>>);
 pub(super) struct Entered(InFlight, Client);
 
 impl InFlight {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How many there are.
     pub fn count(&self) -> u32 {
-        self.taken().total
+        self.0.lock().total
     }
 
     /// Counts one more for a client, if there are fewer than `max`, and fewer than half
     /// of it for the client.
     pub fn enter(&self, max: u32, client: &Client) -> Option<Entered> {
-        let entered = self.taken().take(1, client, max);
+        let entered = self.0.lock().take(1, client, max);
         entered.then(|| Entered(self.clone(), client.clone()))
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.0.taken().release(1, &self.1);
+        self.0.0.lock().release(1, &self.1);
     }
 }
 
@@ -238,7 +232,7 @@ mod tests {
         try_acquire("c", "2001:db8::3").unwrap_err();
         drop(try_acquire("c", "2001:db8:0:1::1").unwrap());
         drop(held);
-        assert!(limiter.taken.lock().unwrap().by_client.is_empty());
+        assert!(limiter.taken.lock().by_client.is_empty());
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //! verifications proceed while another worker is free.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tiny_http::{Request, Server};
 
 use super::http_server::Rest;
@@ -70,7 +70,7 @@ impl RequestReceiver {
 
     /// Handles short requests until there is expensive work, or `None` when stopped.
     fn take_turn(&self, handle: &impl Fn(Request) -> Option<Rest>) -> Option<Work> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn.lock();
         loop {
             let request = self.next()?;
             if request.body_length().is_some_and(|length| length > LONG) {
@@ -141,7 +141,7 @@ mod tests {
                         short_done.send(()).unwrap();
                         return None;
                     }
-                    let short = long_waits.lock().unwrap();
+                    let short = long_waits.lock();
                     let came = (0..3).map(|_| short.recv_timeout(Duration::from_secs(20)));
                     long_done.send(came.filter(Result::is_ok).count()).unwrap();
                     None

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::auth::signature::Refusal;
 use crate::log_limiter::LogLimiter;
@@ -65,7 +66,7 @@ impl Refusals {
     /// `last` is what the call named, if that matters.
     pub fn count(&self, word: &'static str, last: Option<String>, message: String) {
         self.metrics.refused(word);
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons = self.reasons.lock();
         let reason = reasons.entry(word).or_default();
         reason.count += 1;
         reason.last = last;
@@ -76,7 +77,7 @@ impl Refusals {
 
     /// The refused calls by reason.
     pub fn counts(&self) -> Vec<Refused> {
-        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let reasons = self.reasons.lock();
         let reasons = reasons.iter();
         let refused = reasons.map(|(word, reason)| Refused {
             reason: (*word).to_owned(),

@@ -5,9 +5,9 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
@@ -134,7 +134,7 @@ impl Drop for Batch {
 /// Appends an HTTP date; it is formatted once a second.
 fn append_date(bytes: &mut Vec<u8>, now: DateTime<Utc>) {
     static LAST: Mutex<(i64, String)> = Mutex::new((i64::MIN, String::new()));
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last = LAST.lock();
     if last.0 != now.timestamp() {
         last.0 = now.timestamp();
         last.1.clear();

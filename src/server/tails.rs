@@ -8,9 +8,9 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
@@ -109,7 +109,7 @@ impl Tails {
         while on || tail.at() < begin.last {
             is_awaited(out)?;
             let mut damage = Damages::default();
-            let one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            let one = self.making.lock();
             let page = tail.page(&mut damage)?;
             drop(one);
             if let Some(page) = page {

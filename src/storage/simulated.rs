@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::unsynced::{Change, FileState, NameChange};
 use super::{Access, Storage, StorageFile};
@@ -50,29 +52,25 @@ impl SimulatedDisk {
         Self::default()
     }
 
-    fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The number of changing operations so far.
     pub fn operations(&self) -> u64 {
-        self.disk().operations
+        self.0.lock().operations
     }
 
     /// Plans a fault for the changing operation of a number (from 1).
     pub fn plan(&self, operation: u64, fault: Fault) {
-        self.disk().plan.insert(operation, fault);
+        self.0.lock().plan.insert(operation, fault);
     }
 
     /// Ends [`Fault::Full`].
     pub fn make_room(&self) {
-        self.disk().full = false;
+        self.0.lock().full = false;
     }
 
     /// The disk as it may be found after a power cut now. `seed` decides which of
     /// the unsynced changes reached it.
     pub fn power_cut(&self, seed: u64) -> Self {
-        let disk = self.disk();
+        let disk = self.0.lock();
         let mut dice = Dice(seed);
         let files = disk
             .files
@@ -97,7 +95,7 @@ impl SimulatedDisk {
     /// The disk as the next process finds it when this one is killed: with all
     /// that was written, synced or not.
     pub fn process_killed(&self) -> Self {
-        let disk = self.disk();
+        let disk = self.0.lock();
         Self(Arc::new(Mutex::new(Disk {
             files: disk.files.clone(),
             durable_names: disk.durable_names.clone(),
@@ -169,13 +167,13 @@ fn is_full() -> io::Error {
 impl SimulatedDisk {
     /// The disk, for an operation that changes nothing.
     fn powered(&self) -> io::Result<MutexGuard<'_, Disk>> {
-        let disk = self.disk();
+        let disk = self.0.lock();
         if disk.dead { Err(no_power()) } else { Ok(disk) }
     }
 
     /// Counts a changing operation and does it, unless it is planned to fail.
     fn change<T>(&self, change: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
-        let mut disk = self.disk();
+        let mut disk = self.0.lock();
         let fault = disk.operate()?;
         if fault == Some(Fault::Error) {
             return Err(failed());
@@ -259,7 +257,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
+        let mut disk = self.0.lock();
         let fault = disk.operate()?;
         if fault == Some(Fault::Error) {
             return Err(failed());
@@ -307,7 +305,7 @@ impl StorageFile for SimulatedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut disk = self.disk.disk();
+        let mut disk = self.disk.0.lock();
         let fault = disk.operate()?;
         let full = disk.full;
         let file = disk.file(self.number)?;
@@ -332,7 +330,7 @@ impl StorageFile for SimulatedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut disk = self.disk.disk();
+        let mut disk = self.disk.0.lock();
         let fault = disk.operate()?;
         let operation = disk.operations;
         let file = disk.file(self.number)?;

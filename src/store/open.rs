@@ -1,9 +1,11 @@
 //! Opening a data folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
 
 use super::appender::Appender;
 use super::error::TrailError;
@@ -126,7 +128,7 @@ impl Trail {
     /// first read and hold it to its end.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
-        Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&retention)
     }
 
     /// The text of the `format` file and the paths of the baselines' files: with the

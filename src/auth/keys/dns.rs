@@ -9,7 +9,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -19,6 +18,7 @@ use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use hickory_resolver::system_conf::read_system_conf;
+use parking_lot::Mutex;
 
 use super::cache::Fetched;
 use super::config::MAX_VERIFIED;
@@ -70,7 +70,7 @@ impl Dns {
         asked.set_fqdn(true);
         let resolver = {
             let resolver = self.resolver.lock();
-            resolver.unwrap_or_else(PoisonError::into_inner).clone()
+            resolver.clone()
         };
         match resolver.txt_lookup(asked.clone()).await {
             Ok(answer) => choose(name, &asked, answer.answers()),
@@ -81,7 +81,7 @@ impl Dns {
     fn read_configuration_again(&self) {
         match resolver(None, self.question_timeout, self.max_active) {
             Ok(fresh) => {
-                *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+                *self.resolver.lock() = fresh;
             }
             Err(error) => tracing::warn!(%error, "the earlier name servers are used"),
         }

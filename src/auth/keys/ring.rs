@@ -3,9 +3,10 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::Notify;
 
@@ -22,20 +23,16 @@ struct Shared {
 
 impl Shared {
     /// Locks even after a panic: the cache is consistent between its methods' steps.
-    fn cache(&self) -> MutexGuard<'_, KeyCache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Writes the key store if it differs from the cache.
     fn save(&self) {
         let Some(path) = &self.key_store else {
             return;
         };
-        let Some(keys) = self.cache().take_unsaved() else {
+        let Some(keys) = self.cache.lock().take_unsaved() else {
             return;
         };
         if let Err(error) = key_store::write(path, &keys) {
-            self.cache().save_failed();
+            self.cache.lock().save_failed();
             let path = path.display();
             tracing::warn!(%path, %error, "the verified keys could not be stored for a restart");
         }
@@ -69,7 +66,7 @@ impl Drop for InFlightLookup {
             key: Err(KeyError::Unreachable("the look-up was cancelled".into())),
             ttl: None,
         });
-        let (waiting, result) = self.shared.cache().finish(&self.name, fetched);
+        let (waiting, result) = self.shared.cache.lock().finish(&self.name, fetched);
         for callback in waiting {
             call(callback, result.clone());
         }
@@ -119,7 +116,7 @@ impl KeyRing {
             .name("keys".to_owned())
             .spawn(move || {
                 runtime.block_on(of_thread.stop.notified());
-                of_thread.cache().stop();
+                of_thread.cache.lock().stop();
                 // Cancels the look-ups in flight, which calls their callbacks.
                 drop(runtime);
                 of_thread.save();
@@ -136,7 +133,7 @@ impl KeyRing {
     /// unreachable, or that it has none or DNS was unreachable a moment ago. `None` if DNS must be
     /// asked. Never waits.
     pub fn get(&self, name: &KeyName) -> Option<KeyResult> {
-        self.0.shared.cache().get(name)
+        self.0.shared.cache.lock().get(name)
     }
 
     /// Looks a name up, or joins its look-up in flight. `callback` is called once: on the ring's
@@ -152,7 +149,7 @@ impl KeyRing {
         match self.get(&name) {
             Some(result) => callback(result),
             None => {
-                if self.0.shared.cache().ask(&name, callback)? {
+                if self.0.shared.cache.lock().ask(&name, callback)? {
                     self.start_look_up(name);
                 }
             }
@@ -177,7 +174,7 @@ impl KeyRing {
     /// Notes that a signature was verified with a key: it may be used through an outage from now
     /// on, and is stored. Costs almost nothing after the first time.
     pub fn mark_verified(&self, key: &PublicKey) {
-        if self.0.shared.cache().mark_verified(key) {
+        if self.0.shared.cache.lock().mark_verified(key) {
             let shared = Arc::clone(&self.0.shared);
             self.0.runtime.spawn(async move { shared.save() });
         }
@@ -187,15 +184,14 @@ impl KeyRing {
     /// verifying once more, because another key may have been published since. At most once in
     /// [`super::MIN_TTL`].
     pub fn recheck(&self, key: &PublicKey) -> bool {
-        self.0.shared.cache().recheck(key)
+        self.0.shared.cache.lock().recheck(key)
     }
 
     /// Stops the thread and waits for it; waiting callbacks get [`KeyError::Unreachable`]. Other
     /// handles still answer from the cache and look nothing up.
     pub fn stop(self) {
         self.0.shared.stop.notify_one();
-        let thread = self.0.thread.lock();
-        let thread = thread.unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.0.thread.lock().take();
         if let Some(thread) = thread
             && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()

@@ -11,7 +11,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::refusal::Refusal;
 
@@ -47,18 +49,14 @@ pub struct Admission {
 /// An [`Admission`]; `None` for an unsigned call.
 pub type Admitted = Option<Admission>;
 
-impl Memory {
-    fn lock(&self) -> MutexGuard<'_, Messages> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Memory {}
 
 impl Replays {
     /// Admits a verified message now; `expires` is the last second at which it is accepted. Both
     /// are Unix seconds.
     pub fn admit(&self, text: &str, expires: i64, now: i64) -> Result<Admission, Refusal> {
         let hash = self.0.hasher.hash_one(text);
-        let mut messages = self.0.lock();
+        let mut messages = self.0.messages.lock();
         while let Some(oldest) = messages.first_entry()
             && *oldest.key() < now
         {
@@ -84,7 +82,7 @@ impl Replays {
     /// Notes a message that was kept as an event before the server started.
     pub fn note(&self, text: &str, expires: i64, seq: u64) {
         let hash = self.0.hasher.hash_one(text);
-        let mut messages = self.0.lock();
+        let mut messages = self.0.messages.lock();
         messages
             .entry(expires)
             .or_default()
@@ -101,7 +99,7 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut messages = self.memory.lock();
+        let mut messages = self.memory.messages.lock();
         // It may have expired meanwhile.
         let Some(all) = messages.get_mut(&self.expires) else {
             return;
@@ -155,9 +153,9 @@ mod tests {
                 held.push(admission);
             }
         }
-        assert!(replays.0.lock().len() <= 61);
+        assert!(replays.0.messages.lock().len() <= 61);
         drop(held);
-        let left: usize = replays.0.lock().values().map(HashMap::len).sum();
+        let left: usize = replays.0.messages.lock().values().map(HashMap::len).sum();
         assert!(left <= 31, "{left}");
     }
 }

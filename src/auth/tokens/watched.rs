@@ -1,6 +1,6 @@
 //! The tokens as a running server knows them.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use super::file::TokenFile;
 use super::{Token, token_of};
@@ -40,7 +40,7 @@ impl Watched {
     }
 
     fn look<T>(&self, look: impl FnOnce(&[Token]) -> T) -> T {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         // This costs some microseconds, and what is read is never older.
         let file = identity(&self.file.path(), Links::Refuse);
         if file != known.file {

@@ -19,8 +19,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
 
 pub use pair::TlsError;
 
@@ -66,7 +68,7 @@ struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let pair = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let pair = self.0.read();
         Some(Arc::clone(&pair))
     }
 }
@@ -97,7 +99,7 @@ impl Tls {
     /// Reads the files again if they have changed; checked before new connections, at most every
     /// [`CHECK_EVERY`].
     pub(super) fn reload_if_changed(&self, now: Instant) {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.loaded.lock();
         if now.saturating_duration_since(loaded.checked) < CHECK_EVERY {
             return;
         }
@@ -107,8 +109,7 @@ impl Tls {
             loaded.identity = identity;
             match pair::load(&self.files, self.config.crypto_provider()) {
                 Ok(pair) => {
-                    let current = self.current.0.write();
-                    *current.unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+                    *self.current.0.write() = Arc::new(pair);
                     let cert = self.files.cert.display();
                     tracing::info!("new connections get the new certificate in {cert}");
                 }
@@ -118,9 +119,7 @@ impl Tls {
             return;
         }
         loaded.judged = now;
-        let current = self.current.0.read();
-        let current = current.unwrap_or_else(PoisonError::into_inner);
-        warn_of_validity(&self.files, &current);
+        warn_of_validity(&self.files, &self.current.0.read());
     }
 }
 

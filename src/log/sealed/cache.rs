@@ -1,7 +1,9 @@
 //! Recently decompressed blocks, shared by all readers of a log.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// How many bytes of blocks are kept. A profile's events are read in order, so a
 /// block is seldom needed again after others.
@@ -24,7 +26,7 @@ struct Held {
 impl BlockCache {
     /// A block, if it is cached.
     pub fn get(&self, place: Place) -> Option<Arc<Vec<u8>>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock();
         let at = held.blocks.iter().rposition(|(kept, _)| *kept == place)?;
         let entry = held.blocks.remove(at)?;
         let block = Arc::clone(&entry.1);
@@ -34,7 +36,7 @@ impl BlockCache {
 
     /// Adds a block and evicts others.
     pub fn put(&self, place: Place, block: Arc<Vec<u8>>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock();
         if block.len() > CAPACITY / 2 || held.blocks.iter().any(|(kept, _)| *kept == place) {
             return;
         }

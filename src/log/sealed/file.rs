@@ -1,8 +1,9 @@
 //! A sealed segment, read as the plain one that it was made from.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use zstd::bulk::Decompressor;
 
 use super::cache::BlockCache;
@@ -62,15 +63,11 @@ impl SealedFile {
         &self.footer
     }
 
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What is wrong with the block that holds an offset.
     pub fn fault(&self, offset: u64) -> Option<BadBlock> {
         let (_, block) = self.footer.block_of_offset(offset)?;
         let mut plain = vec![0; block.plain_len as usize];
-        let read = self.work().decompress(&*self.file, block, &mut plain);
+        let read = self.work.lock().decompress(&*self.file, block, &mut plain);
         read.ok()?.err()
     }
 
@@ -98,7 +95,7 @@ impl SealedFile {
         target: &mut [u8],
     ) -> io::Result<()> {
         let place = (self.footer.number, at);
-        let mut work = self.work();
+        let mut work = self.work.lock();
         let held = match &work.last {
             Some((last, bytes)) if *last == at => Some(Arc::clone(bytes)),
             _ => self.cache.as_ref().and_then(|cache| cache.get(place)),

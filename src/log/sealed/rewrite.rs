@@ -1,7 +1,6 @@
 //! Replacing a closed segment by a sealed one, which may hold fewer records.
 
-use std::sync::{Arc, TryLockError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -12,7 +11,7 @@ use super::unfinished_path;
 use crate::log::error::LogError;
 use crate::log::segment::{Log, Segment, sealed_name};
 
-/// The pause between two tries to lock the files.
+/// How long to wait for the files before looking whether to stop.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A segment that was sealed; a line of `seal`.
@@ -84,14 +83,11 @@ impl Log {
     ) -> Result<Option<SealedSegment>, NotSealed> {
         let inner = &self.inner;
         let _alone = loop {
-            match inner.rewrite_lock.try_write() {
-                Ok(alone) => break alone,
-                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+            match inner.rewrite_lock.try_write_for(PAUSE) {
+                Some(alone) => break alone,
                 // A backup may take long.
-                Err(TryLockError::WouldBlock) if (rewriting.stop)() => {
-                    return Err(NotSealed::Stopped);
-                }
-                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                None if (rewriting.stop)() => return Err(NotSealed::Stopped),
+                None => {}
             }
         };
         let segments = inner.segments();

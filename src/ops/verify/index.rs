@@ -1,7 +1,8 @@
 //! The index against the log.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::digest::{Digest, group_of};
 use super::logs::each_event;
@@ -65,11 +66,11 @@ fn find(
     let found: Mutex<BTreeMap<ProfileKey, Vec<(i64, u64)>>> = Mutex::default();
     each_event(snapshot, |key, time, seq| {
         if group_of(key) == group {
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = found.lock();
             found.entry(key).or_default().push((time, seq));
         }
     })?;
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut found = found.into_inner();
     let mut first = None;
     snapshot.each_timeline(None, |key, mut times| -> Result<(), MaintenanceError> {
         if group_of(key) == group && first.is_none() {

@@ -23,7 +23,8 @@ mod tests;
 mod tests_store;
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
@@ -86,7 +87,6 @@ pub(super) fn answer_where(
         &mut |mut visitor: LineVisitor<'_, _>| visitor.flush(),
     )?;
     let sorter = shared.sorter.into_inner();
-    let sorter = sorter.unwrap_or_else(PoisonError::into_inner);
     sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
     Ok(lines.written > 0)
 }
@@ -239,17 +239,11 @@ struct LineVisitor<'w, W> {
     sorter: &'w SharedSorter<'w>,
 }
 
-impl SharedSorter<'_> {
-    fn lock(&self) -> MutexGuard<'_, Sorter<Mark>> {
-        self.sorter.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
         let folder = self.sorter.snapshot.trail().folder().path();
-        let mut sorter = self.sorter.lock();
+        let mut sorter = self.sorter.sorter.lock();
         let mut begin = 0;
         for (mark, end) in self.ends.drain(..) {
             let line = self.lines.get(begin..end).unwrap_or_default();
@@ -279,7 +273,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 time: last,
                 seq: of,
                 ..
-            }) = self.sorter.lock().bound()
+            }) = self.sorter.sorter.lock().bound()
             && is_after((time, seq), (*last, *of), self.reverse)
         {
             // Events come in the order of time.

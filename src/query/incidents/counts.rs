@@ -2,7 +2,8 @@
 //! counts beyond the limit are sorted on disk.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::Found;
 use super::detect::{Cell, Detector, Rule};
@@ -132,7 +133,7 @@ impl ChangeVisitor for Counter<'_, '_> {
             self.key = Some(event.key);
             self.seen.clear();
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         counts.time_range.add(event.time);
         let slice = event.time.div_euclid(counts.slice);
         for change in &changes {

@@ -26,8 +26,8 @@ mod undo;
 mod undo_file;
 
 use std::cmp::Reverse;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
@@ -237,7 +237,7 @@ impl<'q> Asking<'q> {
         let counts = Mutex::new(Counts::new(self.snapshot, self.slice, word));
         let make = || Counter::new(&counts);
         visit_changes(self.snapshot, &filter, lines, &make, &mut |_| Ok(()))?;
-        let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let counts = counts.into_inner();
         if counts.left_out > 0 {
             lines.note(format!(
                 "there are more than {GROUPS} fields: {} changes of others were not examined",

@@ -5,9 +5,9 @@
 //! piece has its own status.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::frontend::ResponseStream;
@@ -71,7 +71,7 @@ impl Sink {
                 None => head,
             },
         );
-        let inner = sink.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let inner = sink.0.get_mut();
         inner.trailed = true;
         if is_page {
             inner.first = PAGE;
@@ -92,13 +92,13 @@ impl Sink {
     }
 
     fn into_inner(self) -> Inner {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.0.into_inner()
     }
 
     /// To be called regularly while there is no line: shows the client that its answer
     /// is in progress.
     pub fn tick(&self) {
-        if let Ok(mut inner) = self.0.try_lock()
+        if let Some(mut inner) = self.0.try_lock()
             && matches!(inner.way, Way::Whole(_))
             && inner.begun.elapsed() >= SOON
         {
@@ -172,7 +172,7 @@ impl Inner {
 
 impl Write for &Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.0.lock();
         // Not all of it at once: what is handed over is held until it is sent.
         let most = match inner.way {
             Way::Whole(_) => inner.first,

@@ -9,8 +9,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::auth::tokens::{Token, Watched};
 use crate::event::DecodeError;
@@ -109,7 +110,7 @@ impl Limiter {
             "a request to the query API came without a valid token from {address}"
         ));
         let key = address.parse().ok().map(client_network);
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.windows.lock();
         let is_over = |window: &Window| now.saturating_duration_since(window.begun) >= WINDOW;
         if windows.len() >= ADDRESSES && !windows.contains_key(&key) {
             windows.retain(|_, window| !is_over(window));
@@ -179,7 +180,7 @@ mod tests {
         for number in 0..3 * ADDRESSES {
             let address = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
             limiter.refuse(&address.to_string(), now);
-            assert!(limiter.windows.lock().unwrap().len() <= ADDRESSES);
+            assert!(limiter.windows.lock().len() <= ADDRESSES);
         }
     }
 }

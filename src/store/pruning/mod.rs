@@ -19,8 +19,10 @@ mod schedule;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
 
 pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
@@ -181,10 +183,7 @@ impl Trail {
         // On failure the disk is right, but the state of this process is not.
         pruning.uncertain = opened.is_err();
         let opened = Arc::new(opened?);
-        let mut place = self
-            .retention
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.retention.write();
         *place = opened;
         drop(place);
         pruning.earlier.push(Arc::downgrade(present));
@@ -248,17 +247,7 @@ impl Trail {
     /// Locks out other prunes. Waits a while, since a server's scheduled prune may
     /// only be checking whether it has work.
     fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
-        let begun = Instant::now();
-        loop {
-            match self.pruning.try_lock() {
-                Ok(pruning) => return Ok(pruning),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) if begun.elapsed() >= PATIENCE => {
-                    return Err(PruneError::Busy);
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-            }
-        }
+        self.pruning.try_lock_for(PATIENCE).ok_or(PruneError::Busy)
     }
 
     /// Continues an interrupted removal, if any.
@@ -266,7 +255,7 @@ impl Trail {
         if !self.removal_due.load(Ordering::Acquire) {
             return Ok(Removed::default());
         }
-        let Ok(mut pruning) = self.pruning.try_lock() else {
+        let Some(mut pruning) = self.pruning.try_lock() else {
             return Ok(Removed::default());
         };
         if pruning.uncertain || !pruning.is_settled() {

@@ -1,6 +1,8 @@
 //! Importing baselines that another folder has exported.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
 
 use super::{PruneError, Pruning};
 use crate::event::ProfileKey;

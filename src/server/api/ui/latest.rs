@@ -1,10 +1,10 @@
 //! Recent activity: the latest events, and their number by hour.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use maud::Markup;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::ask::each;
 use super::pages::Asker;
@@ -39,8 +39,7 @@ impl<T: Clone> Remembered<T> {
     /// The cached value if it is fresh enough, else a new one. Callers wait while
     /// it is computed.
     pub fn get<E>(&self, lasts: Duration, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::of(held, lasts, make)
+        Self::of(self.0.lock(), lasts, make)
     }
 
     /// The same for slow values: `None` while another caller computes it.
@@ -49,12 +48,7 @@ impl<T: Clone> Remembered<T> {
         lasts: Duration,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Option<Result<T, E>> {
-        let held = match self.0.try_lock() {
-            Ok(held) => held,
-            Err(TryLockError::Poisoned(held)) => held.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        Some(Self::of(held, lasts, make))
+        Some(Self::of(self.0.try_lock()?, lasts, make))
     }
 
     fn of<E>(

@@ -7,11 +7,11 @@
 //! beyond that the least recently used one ends.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use crate::auth::tokens::Token;
@@ -46,16 +46,12 @@ impl Session {
 }
 
 impl Sessions {
-    fn table(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Starts a session of a token and returns its name, which is stored nowhere.
     pub fn begin(&self, token: Token, secure: bool, now: Instant) -> Result<String, String> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
         let name = URL_SAFE_NO_PAD.encode(secret);
-        let mut table = self.table();
+        let mut table = self.0.lock();
         table.retain(|_, session| session.lasts(now));
         let oldest = table.iter().min_by_key(|(_, session)| session.used);
         if table.len() >= MOST
@@ -82,7 +78,7 @@ impl Sessions {
         used: bool,
         still: impl FnOnce(&Token) -> bool,
     ) -> Option<String> {
-        let mut table = self.table();
+        let mut table = self.0.lock();
         let key = key(name);
         let session = table.get_mut(&key)?;
         if !session.lasts(now) || !still(&session.token) {
@@ -97,7 +93,7 @@ impl Sessions {
 
     /// Ends the session, if it exists.
     pub fn end(&self, name: &str) {
-        self.table().remove(&key(name));
+        self.0.lock().remove(&key(name));
     }
 }
 
@@ -168,7 +164,7 @@ mod tests {
                 sessions.begin(token(), false, now).unwrap()
             })
             .collect();
-        assert_eq!(sessions.table().len(), MOST);
+        assert_eq!(sessions.0.lock().len(), MOST);
         let last = begun + Duration::from_secs(1);
         let good = |name: &String| {
             sessions
