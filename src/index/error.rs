@@ -20,6 +20,12 @@ pub enum IndexError {
     Foreign,
 }
 
+/// Why the index cannot answer in a way that a rebuild does not fix, as a text for the
+/// operator.
+#[derive(Debug, thiserror::Error)]
+#[error("the index: {0}")]
+pub struct IndexUnavailable(pub(super) String);
+
 impl From<io::Error> for IndexError {
     fn from(error: io::Error) -> Self {
         Self::Sled(error.into())

@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
-use super::error::IndexError;
-use super::lookup::{LookupPage, LookupQuery, LookupState, LookupValues};
+use super::error::{IndexError, IndexUnavailable, catch_panic};
 use super::shared::{PresentRetention, Replace, Shared, State};
 use super::store::EventStore;
-use super::timelines::{Pairs, TimeRange, TimelineSlice};
-use crate::event::ProfileKey;
 use crate::log::Log;
 
 /// How often progress is reported to those who wait.
@@ -27,8 +24,8 @@ pub struct Progress {
     pub last: u64,
 }
 
-/// The index, maintained by a background thread. Errors of its methods are texts for
-/// the operator; a damaged index is replaced and causes no error.
+/// The index, maintained by a background thread. A damaged
+/// index is replaced and causes no error.
 pub struct Indexer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -63,7 +60,7 @@ impl Indexer {
         seq: u64,
         timeout: Option<Duration>,
         mut report: impl FnMut(Progress),
-    ) -> Result<bool, String> {
+    ) -> Result<bool, IndexUnavailable> {
         let begun = Instant::now();
         let mut reported = begun;
         loop {
@@ -84,12 +81,13 @@ impl Indexer {
     }
 
     /// Wakes the thread, and waits a moment for it; an error says why it does nothing.
-    fn wait_for_change(&self, mut state: MutexGuard<'_, State>) -> Result<(), String> {
+    fn wait_for_change(&self, mut state: MutexGuard<'_, State>) -> Result<(), IndexUnavailable> {
         if let Some(failure) = &state.failure {
-            return Err(failure.clone());
+            return Err(IndexUnavailable(failure.clone()));
         }
         if state.ended {
-            return Err("its thread has ended; start the program again".to_owned());
+            let reason = "its thread has ended; start the program again";
+            return Err(IndexUnavailable(reason.to_owned()));
         }
         self.shared.changed.notify_all();
         self.shared.log.notifier().wake_all();
@@ -106,67 +104,16 @@ impl Indexer {
         }
     }
 
-    /// The pairs of a time range of some (sub)profiles, which are in order, each
-    /// ordered by both: of the first of them at least, of fewer than all if they
-    /// have many events. Much cheaper than asking for one after the other, and
-    /// cheaper still if events of different times are in different runs.
-    pub fn slices(
-        &self,
-        keys: &[ProfileKey],
-        range: &TimeRange<impl Fn(i64, u64) -> bool>,
-    ) -> Result<Vec<TimelineSlice>, String> {
-        let mut slices = self.ask(|index| index.slices(keys, range))?;
-        for slice in &mut slices {
-            slice.pairs.sort_unstable();
-        }
-        Ok(slices)
-    }
-
-    /// The profile that a subprofile belongs to, by its last event.
-    pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, String> {
-        self.ask(|index| index.profile_of(subprofile))
-    }
-
-    /// The same without waiting: `None` if the index cannot answer now.
-    pub fn try_profile_of(&self, subprofile: u64) -> Option<Option<u64>> {
-        self.try_ask(&|index: &EventStore| index.profile_of(subprofile))
-    }
-
     /// Whether the index can answer now and has every event up to a `seq`.
     pub fn has(&self, seq: u64) -> bool {
         let state = self.shared.state();
         state.is_ready() && state.applied >= seq
     }
 
-    /// Up to `limit` (sub)profiles in order, from the one after `after`.
-    pub fn keys_after(
-        &self,
-        after: Option<ProfileKey>,
-        limit: usize,
-    ) -> Result<Vec<ProfileKey>, String> {
-        self.ask(|index| index.keys_after(after, limit))
-    }
-
-    /// (Sub)profiles in order, from the one after `after`, each with its (time,
-    /// `seq`) pairs, ordered by both: at most `limit`, fewer if they have many
-    /// events; none only at the end. Much cheaper than asking for the timelines
-    /// one by one.
-    pub fn timelines_after(
-        &self,
-        after: Option<ProfileKey>,
-        limit: usize,
-    ) -> Result<Vec<(ProfileKey, Pairs)>, String> {
-        let mut found = self.ask(|index| index.timelines_after(after, limit))?;
-        for (_, pairs) in &mut found {
-            pairs.sort_unstable();
-        }
-        Ok(found)
-    }
-
     /// First and last `seq` of events whose (sub)profile is not known, since
     /// they could not be read when the index was made. If the log can read any
     /// of them now, the index is built again first.
-    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, String> {
+    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, IndexUnavailable> {
         loop {
             let unreadable = self.ask(|index| Ok(index.unreadable()))?;
             if !self.shared.can_read_any(&unreadable) {
@@ -194,7 +141,7 @@ impl Indexer {
     /// committed since the index was begun, another one is built from the log, which
     /// replaces it once it has come as far. No answer that began before the commit may
     /// still be given.
-    pub fn remove_pruned(&self) -> Result<(), String> {
+    pub fn remove_pruned(&self) -> Result<(), IndexUnavailable> {
         loop {
             let generation = self.shared.retention().generation();
             if self.ask(|index| Ok(index.generation()))? == generation {
@@ -212,45 +159,12 @@ impl Indexer {
             .update(|state| state.lookup_fields = Some(fields));
     }
 
-    /// A page of the (sub)profiles that may have had a value, after another
-    /// page; `None` if the field has no look-ups.
-    pub fn look_up(
-        &self,
-        query: &LookupQuery,
-        after: Option<&LookupPage>,
-        limit: usize,
-    ) -> Result<Option<LookupPage>, String> {
-        let generation = self.shared.retention().generation();
-        self.ask(|index| index.look_up(query, generation, after, limit))
-    }
-
-    /// The look-ups, and how far they are, without their bytes; `None` if there
-    /// are none.
-    pub fn lookup_state(&self) -> Result<Option<LookupState>, String> {
-        self.ask(|index| Ok(index.lookup_state()))
-    }
-
-    /// The same with their bytes, for which all of them are read.
-    pub fn lookup_state_with_bytes(&self) -> Result<Option<LookupState>, String> {
-        self.ask(EventStore::lookup_state_with_bytes)
-    }
-
-    /// The field's place and the (sub)profile of the first of some values of
-    /// fields that is missing in the look-ups, if they are of these fields.
-    pub fn missing_in_lookup(
-        &self,
-        fields: &[String],
-        values: &LookupValues,
-    ) -> Result<Option<(usize, ProfileKey)>, String> {
-        self.ask(|index| match index.fields() == fields {
-            true => index.first_missing(values),
-            false => Ok(None),
-        })
-    }
-
     /// Reads from the index. If it is found damaged, or is being replaced, waits
     /// for the one that replaces it.
-    fn ask<T>(&self, ask: impl Fn(&EventStore) -> Result<T, IndexError>) -> Result<T, String> {
+    pub(crate) fn ask<T>(
+        &self,
+        ask: impl Fn(&EventStore) -> Result<T, IndexError>,
+    ) -> Result<T, IndexUnavailable> {
         loop {
             if let Some(answer) = self.try_ask(&ask) {
                 return Ok(answer);
@@ -261,11 +175,15 @@ impl Indexer {
     }
 
     /// Reads from the index if it can answer now.
-    fn try_ask<T>(&self, ask: &impl Fn(&EventStore) -> Result<T, IndexError>) -> Option<T> {
+    pub(crate) fn try_ask<T>(
+        &self,
+        ask: impl Fn(&EventStore) -> Result<T, IndexError>,
+    ) -> Option<T> {
         // While this is held, the index is not replaced.
         let index = self.shared.index();
         let ready = self.shared.state().is_ready();
-        match ask(index.as_ref().filter(|_| ready)?) {
+        let index = index.as_ref().filter(|_| ready)?;
+        match catch_panic(|| ask(index)) {
             Ok(answer) => Some(answer),
             Err(error) => {
                 let reason = Replace::from(error);

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{IndexError, catch_panic};
+use super::error::IndexError;
 use super::key::IndexKey;
 use super::lookup_key::{Folded, LookupKey};
 use super::run::Run;
@@ -152,28 +152,26 @@ impl EventStore {
             // The earlier page came from an index that was replaced since.
             return Ok(None);
         }
-        catch_panic(|| {
-            let mut page = LookupPage {
-                keys: Vec::new(),
-                up_to: view.pending.position.seq,
-                baselines: view.manifest.has_baselines && view.manifest.generation == generation,
-                last: None,
-            };
-            let first = after.unwrap_or_else(|| query.first(field));
-            let mut merged = view.read_from(IndexKey::Value(first))?;
-            while let Some((IndexKey::Value(key), _)) = merged.next()? {
-                match query.matches(field, &key) {
-                    Some(true) if Some(key) != after => page.keys.push(key.owner),
-                    Some(_) => {}
-                    None => break,
-                }
-                if page.keys.len() >= limit {
-                    page.last = Some(key);
-                    break;
-                }
+        let mut page = LookupPage {
+            keys: Vec::new(),
+            up_to: view.pending.position.seq,
+            baselines: view.manifest.has_baselines && view.manifest.generation == generation,
+            last: None,
+        };
+        let first = after.unwrap_or_else(|| query.first(field));
+        let mut merged = view.read_from(IndexKey::Value(first))?;
+        while let Some((IndexKey::Value(key), _)) = merged.next()? {
+            match query.matches(field, &key) {
+                Some(true) if Some(key) != after => page.keys.push(key.owner),
+                Some(_) => {}
+                None => break,
             }
-            Ok(Some(page))
-        })
+            if page.keys.len() >= limit {
+                page.last = Some(key);
+                break;
+            }
+        }
+        Ok(Some(page))
     }
 
     /// The look-ups, if there are any; without their bytes.
@@ -199,12 +197,10 @@ impl EventStore {
         let Some(state) = self.lookup_state() else {
             return Ok(None);
         };
-        catch_panic(|| {
-            let runs = self.view().runs.clone();
-            let bytes = runs.iter().map(Run::value_bytes);
-            let bytes = bytes.sum::<Result<u64, _>>()?;
-            Ok(Some(LookupState { bytes, ..state }))
-        })
+        let runs = self.view().runs.clone();
+        let bytes = runs.iter().map(Run::value_bytes);
+        let bytes = bytes.sum::<Result<u64, _>>()?;
+        Ok(Some(LookupState { bytes, ..state }))
     }
 
     /// The field's place and the (sub)profile of the first of some values that
@@ -213,17 +209,15 @@ impl EventStore {
         &self,
         values: &LookupValues,
     ) -> Result<Option<(usize, ProfileKey)>, IndexError> {
-        catch_panic(|| {
-            let view = self.view();
-            let mut readers = view.readers();
-            for key in &values.0 {
-                let known =
-                    view.pending.has_value(*key) || is_in_any(&mut readers, IndexKey::Value(*key))?;
-                if !known {
-                    return Ok(Some((usize::from(key.field), key.owner)));
-                }
+        let view = self.view();
+        let mut readers = view.readers();
+        for key in &values.0 {
+            let known =
+                view.pending.has_value(*key) || is_in_any(&mut readers, IndexKey::Value(*key))?;
+            if !known {
+                return Ok(Some((usize::from(key.field), key.owner)));
             }
-            Ok(None)
-        })
+        }
+        Ok(None)
     }
 }

@@ -9,10 +9,10 @@
 //! `docs/index-design.md` has the measurements behind this.
 //!
 //! A question about one (sub)profile reads every run. Questions about all of
-//! them walk over the runs ([`Indexer::timelines_after`]); questions about some,
+//! them walk over the runs ([`EventStore::timelines_after`]); questions about some,
 //! as of the changes of an hour, ask for them together, and each run is passed
 //! over once, if its events are of the time range or needed to know the state
-//! before it ([`Indexer::slices`]).
+//! before it ([`EventStore::slices`]).
 //!
 //! sled is not trusted with durability, its files can be damaged by an abrupt
 //! stop, and some damage makes it panic. So every call into it is caught, and
@@ -56,9 +56,10 @@ mod timelines;
 mod tree;
 mod varint;
 
-pub use error::IndexError;
+pub use error::{IndexError, IndexUnavailable};
 pub use indexer::{Indexer, Progress};
 pub use lookup::{LookupPage, LookupQuery, LookupState, LookupValues, MAX_FIELDS};
 pub use lookup_key::folded;
 pub use shared::PresentRetention;
+pub use store::EventStore;
 pub use timelines::{Pairs, TimeRange, TimelineSlice};

@@ -46,7 +46,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An index: where the events of (sub)profiles are, and who had a value. One thread
 /// adds items; any may read.
-pub(super) struct EventStore {
+pub struct EventStore {
     pub(super) db: Database,
     /// How many items are gathered for a run.
     run_len: usize,
@@ -117,7 +117,7 @@ struct Merging {
 impl EventStore {
     /// Opens the index in a folder, or makes one with the manifest `new`. `cache` is
     /// sled's, in bytes.
-    pub fn open(path: &Path, cache: u64, new: &Manifest) -> Result<Self, IndexError> {
+    pub(super) fn open(path: &Path, cache: u64, new: &Manifest) -> Result<Self, IndexError> {
         let begun = Instant::now();
         loop {
             let opened = catch_panic(|| {
@@ -137,12 +137,12 @@ impl EventStore {
 
     /// The same, with runs of another length.
     #[cfg(test)]
-    pub fn with_run_len(self, run_len: usize) -> Self {
+    pub(super) fn with_run_len(self, run_len: usize) -> Self {
         Self { run_len, ..self }
     }
 
     /// The index in a database; `new` is the manifest of an empty one.
-    pub fn with_database(db: Database, new: &Manifest) -> Result<Self, IndexError> {
+    pub(super) fn with_database(db: Database, new: &Manifest) -> Result<Self, IndexError> {
         if db.is_empty() {
             db.insert(MANIFEST, new.encode()?)?;
         }
@@ -175,7 +175,7 @@ impl EventStore {
     }
 
     /// The last `seq` of the log that is indexed, pending items included.
-    pub fn position(&self) -> Position {
+    pub(super) fn position(&self) -> Position {
         self.view().pending.position
     }
 
@@ -191,7 +191,7 @@ impl EventStore {
 
     /// Adds events, in the order of their `seq`, and those that cannot be read
     /// (first and last `seq`), and moves the position.
-    pub fn add(
+    pub(super) fn add(
         &self,
         entries: &[Entry],
         unreadable: &[(u64, u64)],
@@ -202,7 +202,7 @@ impl EventStore {
     }
 
     /// Adds looked-up values: of events before these are added, or of baselines.
-    pub fn add_values(&self, values: &[LookupKey]) -> Result<(), IndexError> {
+    pub(super) fn add_values(&self, values: &[LookupKey]) -> Result<(), IndexError> {
         self.view.write().pending.add_values(values);
         self.write_if_full()
     }
@@ -215,7 +215,7 @@ impl EventStore {
     }
 
     /// Records that the values of the baselines are added.
-    pub fn end_baselines(&self) {
+    pub(super) fn end_baselines(&self) {
         self.view.write().manifest.has_baselines = true;
     }
 
@@ -254,7 +254,7 @@ impl EventStore {
 
     /// Continues with merging, for about a millisecond; `false` if there is
     /// nothing to merge.
-    pub fn compact_step(&self) -> Result<bool, IndexError> {
+    pub(super) fn compact_step(&self) -> Result<bool, IndexError> {
         catch_panic(|| {
             let mut place = self.merging.lock();
             if place.is_none() {
@@ -322,7 +322,7 @@ impl EventStore {
     /// Writes everything, so that the next opening need not read anything from
     /// the log again. Ends a merge: small ones are completed, larger ones begin
     /// again some time.
-    pub fn flush(&self) -> Result<(), IndexError> {
+    pub(super) fn flush(&self) -> Result<(), IndexError> {
         catch_panic(|| {
             if self.view().manifest.position != self.position() {
                 self.write_pending()?;

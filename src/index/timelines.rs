@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::error::{IndexError, catch_panic};
+use super::error::IndexError;
 use super::key::{IndexKey, Item};
 use super::store::EventStore;
 use crate::event::ProfileKey;
@@ -87,7 +87,7 @@ impl Slices {
 
 impl EventStore {
     /// The pairs of a time range of some (sub)profiles, which are in order, each
-    /// in no order: of the first at least, of fewer than all if they have many.
+    /// ordered by both: of the first at least, of fewer than all if they have many.
     ///
     /// The runs are read from the one that ends last by the times of its events:
     /// once an event before the range is found of a (sub)profile, runs that end
@@ -97,49 +97,49 @@ impl EventStore {
         keys: &[ProfileKey],
         range: &TimeRange<impl Fn(i64, u64) -> bool>,
     ) -> Result<Vec<TimelineSlice>, IndexError> {
-        catch_panic(|| {
-            let view = self.view();
-            let mut found = Slices::new(keys.len());
-            found.add(keys, |key, slice| {
-                let wanted = IndexKey::Events(key);
-                let group = view.pending.read_from(wanted).next();
-                if let Some((_, items)) = group.filter(|(own, _)| *own == wanted) {
-                    let items = items.into_iter();
-                    items.for_each(|(seq, time)| slice.add(range, (time, seq)));
-                }
-                Ok(())
-            })?;
-            let runs = view.runs.iter();
-            let mut runs: Vec<_> = runs.filter(|run| run.meta.times.0 < range.until).collect();
-            runs.sort_by_key(|run| Reverse(run.meta.times.1));
-            for run in runs {
-                let mut reader = run.reader();
-                found.add(keys, |key, slice| {
-                    slice.cut |= slice.before > Some(run.meta.times.1);
-                    if slice.cut {
-                        return Ok(());
-                    }
-                    let wanted = IndexKey::Events(key);
-                    reader.find(wanted, |(seq, time)| slice.add(range, (time, seq)))
-                })?;
+        let view = self.view();
+        let mut found = Slices::new(keys.len());
+        found.add(keys, |key, slice| {
+            let wanted = IndexKey::Events(key);
+            let group = view.pending.read_from(wanted).next();
+            if let Some((_, items)) = group.filter(|(own, _)| *own == wanted) {
+                let items = items.into_iter();
+                items.for_each(|(seq, time)| slice.add(range, (time, seq)));
             }
-            Ok(found.slices)
-        })
+            Ok(())
+        })?;
+        let runs = view.runs.iter();
+        let mut runs: Vec<_> = runs.filter(|run| run.meta.times.0 < range.until).collect();
+        runs.sort_by_key(|run| Reverse(run.meta.times.1));
+        for run in runs {
+            let mut reader = run.reader();
+            found.add(keys, |key, slice| {
+                slice.cut |= slice.before > Some(run.meta.times.1);
+                if slice.cut {
+                    return Ok(());
+                }
+                let wanted = IndexKey::Events(key);
+                reader.find(wanted, |(seq, time)| slice.add(range, (time, seq)))
+            })?;
+        }
+        drop(view);
+        for slice in &mut found.slices {
+            slice.pairs.sort_unstable();
+        }
+        Ok(found.slices)
     }
 
     /// The profile that a subprofile belongs to, by its last event.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, IndexError> {
-        catch_panic(|| {
-            let wanted = IndexKey::Owner(subprofile);
-            let group = self.view().read_from(wanted)?.next()?;
-            let items = group.filter(|(own, _)| *own == wanted);
-            let item = items.and_then(|(_, items)| items.last().copied());
-            Ok(item.map(|(_, profile)| profile.cast_unsigned()))
-        })
+        let wanted = IndexKey::Owner(subprofile);
+        let group = self.view().read_from(wanted)?.next()?;
+        let items = group.filter(|(own, _)| *own == wanted);
+        let item = items.and_then(|(_, items)| items.last().copied());
+        Ok(item.map(|(_, profile)| profile.cast_unsigned()))
     }
 
     /// (Sub)profiles in order, from the one after `after`, each with its pairs
-    /// in the order of arrival: at most `limit`, fewer if they have many;
+    /// ordered by both: at most `limit`, fewer if they have many;
     /// none only at the end. Reads each block once.
     pub fn timelines_after(
         &self,
@@ -159,6 +159,9 @@ impl EventStore {
             pairs += items.len();
             true
         })?;
+        for (_, pairs) in &mut found {
+            pairs.sort_unstable();
+        }
         Ok(found)
     }
 
@@ -188,17 +191,15 @@ impl EventStore {
         after: Option<ProfileKey>,
         mut each: impl FnMut(ProfileKey, &[Item]) -> bool,
     ) -> Result<(), IndexError> {
-        catch_panic(|| {
-            let view = self.view();
-            let mut merged = view.read_from(after.map_or(IndexKey::FIRST, IndexKey::after))?;
-            while let Some((key, items)) = merged.next()? {
-                let IndexKey::Events(key) = key else { break };
-                if !each(key, &items) {
-                    break;
-                }
+        let view = self.view();
+        let mut merged = view.read_from(after.map_or(IndexKey::FIRST, IndexKey::after))?;
+        while let Some((key, items)) = merged.next()? {
+            let IndexKey::Events(key) = key else { break };
+            if !each(key, &items) {
+                break;
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// First and last `seq` of events that could not be read.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::folder::Holder;
+use crate::index::IndexUnavailable;
 use crate::log::LogError;
 
 /// Why a data folder cannot be opened, or a query cannot be answered.
@@ -87,8 +88,8 @@ pub enum TrailError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The index failed in a way that a rebuild does not fix.
-    #[error("the index: {0}")]
-    Index(String),
+    #[error(transparent)]
+    Index(#[from] IndexUnavailable),
 }
 
 impl TrailError {

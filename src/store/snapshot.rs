@@ -16,7 +16,7 @@ use super::retention::{Baselines, Retention};
 use super::walk::Walk;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
-use crate::index::{LookupPage, LookupQuery, Progress, TimeRange};
+use crate::index::{EventStore, IndexError, LookupPage, LookupQuery, Progress, TimeRange};
 use crate::log::record::Lost;
 
 /// How many (sub)profiles are read from the index in one call: no event is
@@ -104,8 +104,18 @@ impl<'a> Snapshot<'a> {
     /// Waits until the index has every visible event. Meanwhile `progress` is called
     /// about ten times a second.
     pub fn wait_for_index(&self, progress: impl FnMut(Progress)) -> Result<(), TrailError> {
-        let waited = self.trail.indexer.wait_for(self.last_seq, None, progress);
-        waited.map(|_| ()).map_err(TrailError::Index)
+        self.trail.indexer.wait_for(self.last_seq, None, progress)?;
+        Ok(())
+    }
+
+    /// What the index says; see [`Indexer::ask`].
+    ///
+    /// [`Indexer::ask`]: crate::index::Indexer::ask
+    pub(crate) fn ask<T>(
+        &self,
+        ask: impl Fn(&EventStore) -> Result<T, IndexError>,
+    ) -> Result<T, TrailError> {
+        Ok(self.trail.indexer.ask(ask)?)
     }
 
     /// Whether an event of the index is part of the snapshot.
@@ -115,13 +125,16 @@ impl<'a> Snapshot<'a> {
 
     /// The profile of a subprofile's last event, or of its last pruned one.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
-        let found = self.trail.indexer.profile_of(subprofile);
-        self.or_pruned_owner(subprofile, found.map_err(TrailError::Index)?)
+        let found = self.ask(|index| index.profile_of(subprofile))?;
+        self.or_pruned_owner(subprofile, found)
     }
 
     /// The same without waiting: `None` if the index cannot answer now.
     pub fn try_profile_of(&self, subprofile: u64) -> Result<Option<Option<u64>>, TrailError> {
-        let found = self.trail.indexer.try_profile_of(subprofile);
+        let found = self
+            .trail
+            .indexer
+            .try_ask(|index| index.profile_of(subprofile));
         found
             .map(|found| self.or_pruned_owner(subprofile, found))
             .transpose()
@@ -182,14 +195,15 @@ impl<'a> Snapshot<'a> {
         after: Option<&LookupPage>,
         limit: usize,
     ) -> Result<Option<LookupPage>, TrailError> {
-        let looked = self.trail.indexer.look_up(probe, after, limit);
-        looked.map_err(TrailError::Index)
+        let generation = self.trail.retention().generation();
+        let look_up = |index: &EventStore| index.look_up(probe, generation, after, limit);
+        self.ask(look_up)
     }
 
     /// First and last `seq` of events that cannot be read, so that their
     /// (sub)profiles are unknown.
     pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, TrailError> {
-        self.trail.indexer.unreadable().map_err(TrailError::Index)
+        Ok(self.trail.indexer.unreadable()?)
     }
 
     /// The same without those that a repair has declared lost; these are added to
@@ -220,9 +234,8 @@ impl<'a> Snapshot<'a> {
             until: i64::MAX,
             visible: |_, seq| self.shows(seq),
         };
-        let slices = self.trail.indexer.slices(&[key], &all);
-        let slice = slices.map_err(TrailError::Index)?.pop();
-        Ok(slice.unwrap_or_default().pairs)
+        let mut slices = self.ask(|index| index.slices(&[key], &all))?;
+        Ok(slices.pop().unwrap_or_default().pairs)
     }
 
     /// The events of a (sub)profile, and its baseline.
@@ -260,8 +273,7 @@ impl<'a> Snapshot<'a> {
         };
         while !keys.is_empty() {
             let some = keys.get(..KEYS_PER_CALL).unwrap_or(keys);
-            let found = self.trail.indexer.slices(some, &range);
-            let found = found.map_err(TrailError::Index)?;
+            let found = self.ask(|index| index.slices(some, &range))?;
             // An answer has at least one.
             let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
             keys = rest;
@@ -347,8 +359,7 @@ impl<'a> Snapshot<'a> {
         after: Option<ProfileKey>,
         limit: usize,
     ) -> Result<Vec<ProfileKey>, TrailError> {
-        let keys = self.trail.indexer.keys_after(after, limit);
-        let mut keys = keys.map_err(TrailError::Index)?;
+        let mut keys = self.ask(|index| index.keys_after(after, limit))?;
         if let Some(baselines) = self.baselines() {
             keys.extend(baselines.keys_after(after, limit)?);
             keys.sort_unstable();
@@ -372,8 +383,8 @@ impl<'a> Snapshot<'a> {
             .and_then(|profile| profile.checked_sub(1))
             .map(|before| ProfileKey::subprofile(before, u64::MAX));
         loop {
-            let timelines = self.trail.indexer.timelines_after(after, KEYS_PER_CALL);
-            let timelines = timelines.map_err(TrailError::Index)?;
+            let ask = |index: &EventStore| index.timelines_after(after, KEYS_PER_CALL);
+            let timelines = self.ask(ask)?;
             let Some((last, _)) = timelines.last() else {
                 return Ok(());
             };

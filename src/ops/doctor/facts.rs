@@ -115,14 +115,17 @@ impl Running {
         let progress = trail.index().progress();
         let (events, rejected) = (trail.events(), trail.rejected());
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        let lookup = trail.index().lookup_state().ok().flatten();
+        let lookup = trail.index().ask(|index| Ok(index.lookup_state()));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             settings,
             open_files: limit.current.unwrap_or(u64::MAX),
             indexed: (progress.applied, progress.last),
-            lookup: lookup.map(|state| (state.fields, state.up_to)),
+            lookup: lookup
+                .ok()
+                .flatten()
+                .map(|state| (state.fields, state.up_to)),
             log: LogFacts::of(events, rejected, trail.folder().path()),
             ..Self::default()
         }

@@ -12,6 +12,7 @@ pub use lines::{Count, LookupLine, StatsLine};
 
 use super::{MaintenanceError, Output, bytes_of};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError, Scanned};
 use crate::query::parallel::in_order;
@@ -197,8 +198,8 @@ fn line_of(
         ("fields", tally.fields.capped),
     ];
     let capped = lists.iter().filter(|(_, capped)| *capped);
-    let lookup = trail.index().lookup_state_with_bytes();
-    let lookup = lookup.map_err(TrailError::Index)?;
+    let lookup = trail.index().ask(EventStore::lookup_state_with_bytes);
+    let lookup = lookup.map_err(TrailError::from)?;
     let lookup = lookup.map(|state| LookupLine {
         fields: state.fields,
         up_to: state.up_to,

@@ -6,7 +6,7 @@ use crate::history::Known;
 use crate::index::LookupValues;
 use crate::log::record::EventRecord;
 use crate::ops::{MaintenanceError, Output};
-use crate::store::{Snapshot, Step, Trail, TrailError};
+use crate::store::{Snapshot, Step};
 
 /// How many values are searched for at a time.
 const BATCH: usize = 65_536;
@@ -20,9 +20,7 @@ pub(super) fn check(
     snapshot: &Snapshot<'_>,
     output: &mut Output<'_>,
 ) -> Result<Option<String>, MaintenanceError> {
-    let trail = snapshot.trail();
-    let state = trail.index().lookup_state();
-    let Some(state) = state.map_err(TrailError::Index)? else {
+    let Some(state) = snapshot.ask(|index| Ok(index.lookup_state()))? else {
         return Ok(None);
     };
     let fields = &state.fields;
@@ -37,7 +35,7 @@ pub(super) fn check(
         })?;
         end = matches!(step, Step::End) || walk.events_done() > state.up_to;
         (output.progress)(walk.events_done(), walk.events());
-        if let Some(what) = lacks(trail, fields, &mut values, end)? {
+        if let Some(what) = lacks(snapshot, fields, &mut values, end)? {
             return Ok(Some(what));
         }
     }
@@ -54,11 +52,11 @@ pub(super) fn check(
                 }
             }
         }
-        if let Some(what) = lacks(trail, fields, &mut values, false)? {
+        if let Some(what) = lacks(snapshot, fields, &mut values, false)? {
             return Ok(Some(what));
         }
     }
-    lacks(trail, fields, &mut values, true)
+    lacks(snapshot, fields, &mut values, true)
 }
 
 fn read(record: &[u8], fields: &[String], values: &mut LookupValues) {
@@ -75,7 +73,7 @@ fn read(record: &[u8], fields: &[String], values: &mut LookupValues) {
 /// Describes the first missing value. Searches once a batch is complete, or at the
 /// `end`.
 fn lacks(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     fields: &[String],
     values: &mut LookupValues,
     end: bool,
@@ -84,8 +82,11 @@ fn lacks(
         return Ok(None);
     }
     let values = std::mem::take(values);
-    let lacking = trail.index().missing_in_lookup(fields, &values);
-    let lacking = lacking.map_err(TrailError::Index)?;
+    // Look-ups of other fields have replaced them.
+    let lacking = snapshot.ask(|index| match index.fields() == fields {
+        true => index.first_missing(&values),
+        false => Ok(None),
+    })?;
     Ok(lacking.map(|(place, key)| {
         let name = fields.get(place).map_or("", String::as_str);
         format!("the look-ups of {name:?} lack a value of {key}; {REMEDY}")

@@ -223,7 +223,7 @@ impl Trail {
         removed.add(rejected.run(&self.rejected, stop, &mut |_, _| ())?);
         remove_set_aside(&self.events, &self.folder().log())?;
         remove_set_aside(&self.rejected, &self.folder().rejected())?;
-        self.indexer.remove_pruned().map_err(TrailError::Index)?;
+        self.indexer.remove_pruned().map_err(TrailError::from)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
     }
