@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::page::Mark;
-use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
@@ -67,20 +66,18 @@ pub(super) fn answer(
         crowded,
         with_body: bodies,
     };
-    in_order(
-        move || batches.next(),
+    let next = move || {
+        let load = batches.next()?;
+        Ok(load.map(|load| {
+            let done = load.events.done;
+            (load, Progress::new(Stage::Reading, done, all))
+        }))
+    };
+    lines.in_order(
+        next,
         || (),
-        |(), load: Load| Ok(encode(query, load)),
-        |encoded: Encoded| {
-            let more = lines.put_all(&encoded.lines, &encoded.marks)?;
-            lines.progress.report(Progress {
-                stage: Stage::Reading,
-                done: encoded.read,
-                all,
-            });
-            lines.damage.extend(encoded.damage);
-            Ok::<bool, QueryError>(more)
-        },
+        |(), load, damage| Ok(encode(query, load, damage)),
+        |lines, (encoded, marks)| Ok(lines.put_all(&encoded, &marks)?),
     )?;
     Ok(lines.written > 0)
 }
@@ -135,36 +132,23 @@ impl Batches<'_> {
     }
 }
 
-/// The lines of a batch.
-#[derive(Default)]
-struct Encoded {
-    lines: Vec<u8>,
-    /// The position of each line.
-    marks: Vec<Mark>,
-    /// The number of records read up to their end.
-    read: u64,
-    damage: Damages,
-}
-
-fn encode(query: &ExportQuery, load: Load) -> Encoded {
-    let mut encoded = Encoded {
-        read: load.events.done,
-        damage: load.events.damage,
-        ..Encoded::default()
-    };
+/// The lines of a batch, and the position of each.
+fn encode(query: &ExportQuery, load: Load, damage: &mut Damages) -> (Vec<u8>, Vec<Mark>) {
+    let (mut lines, mut marks) = (Vec::new(), Vec::new());
+    damage.extend(load.events.damage);
     for (seq, bytes) in load.events.records.iter() {
-        let begin = encoded.lines.len();
+        let begin = lines.len();
         let with_body = load.with_body.binary_search(&seq).is_ok();
-        match encode_record(query, seq, bytes, with_body, &mut encoded.lines) {
-            Ok(true) => encoded.marks.push(Mark::Number(seq)),
+        match encode_record(query, seq, bytes, with_body, &mut lines) {
+            Ok(true) => marks.push(Mark::Number(seq)),
             Ok(false) => {}
             Err(missing) => {
-                encoded.lines.truncate(begin);
-                encoded.damage.add(missing);
+                lines.truncate(begin);
+                damage.add(missing);
             }
         }
     }
-    encoded
+    (lines, marks)
 }
 
 /// The proof stored in a record, if any.

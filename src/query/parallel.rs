@@ -10,6 +10,10 @@ use std::thread::{Builder, available_parallelism, scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::answer::{Lines, QueryError};
+use super::progress::{Progress, Stage};
+use crate::store::{Damages, Walk, WalkBatch};
+
 /// The maximum number of worker threads: each holds its share of memory.
 const THREADS: usize = 4;
 
@@ -75,6 +79,52 @@ where
         }
         Ok(())
     })
+}
+
+/// The batches of a walk over the log as jobs.
+pub(super) fn batches_of(
+    mut walk: Walk<'_>,
+) -> impl FnMut() -> Result<Option<(WalkBatch, Progress)>, QueryError> + Send {
+    let all = walk.events();
+    move || {
+        let batch = walk.next_batch()?;
+        Ok(batch.map(|batch| {
+            let progress = Progress::new(Stage::Reading, batch.done, all);
+            (batch, progress)
+        }))
+    }
+}
+
+impl Lines<'_> {
+    /// The same for jobs that come with the progress at their end. `work` adds what it
+    /// cannot read to the damages. Before a result is taken, its damages are added to
+    /// the answer and its progress is reported.
+    pub fn in_order<J, S, T>(
+        &mut self,
+        next: impl FnMut() -> Result<Option<(J, Progress)>, QueryError> + Send,
+        state: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, J, &mut Damages) -> Result<T, QueryError> + Sync,
+        mut take: impl FnMut(&mut Self, T) -> Result<bool, QueryError>,
+    ) -> Result<(), QueryError>
+    where
+        J: Send,
+        T: Send,
+    {
+        in_order(
+            next,
+            state,
+            |state, (job, progress)| {
+                let mut damage = Damages::default();
+                let result = work(state, job, &mut damage)?;
+                Ok((result, damage, progress))
+            },
+            |(result, damage, progress)| {
+                self.damage.extend(damage);
+                self.progress.report(progress);
+                take(self, result)
+            },
+        )
+    }
 }
 
 #[cfg(test)]

@@ -49,13 +49,16 @@ pub struct Progress {
     pub all: u64,
 }
 
+impl Progress {
+    /// What is done of all there is to do in a stage.
+    pub const fn new(stage: Stage, done: u64, all: u64) -> Self {
+        Self { stage, done, all }
+    }
+}
+
 impl From<crate::index::Progress> for Progress {
     fn from(index: crate::index::Progress) -> Self {
-        Self {
-            stage: Stage::Index,
-            done: index.applied,
-            all: index.last,
-        }
+        Self::new(Stage::Index, index.applied, index.last)
     }
 }
 

@@ -43,11 +43,9 @@ pub(super) fn answer(
             }
         };
         for (number, bytes) in records {
-            lines.progress.report(Progress {
-                stage: Stage::Reading,
-                done: number,
-                all,
-            });
+            lines
+                .progress
+                .report(Progress::new(Stage::Reading, number, all));
             if is_pruned(bytes) || number >= end {
                 continue;
             }

@@ -13,14 +13,15 @@ use std::io;
 use sha2::{Digest, Sha256};
 
 use super::keyed_scan::scan_group;
-use super::{ChangeVisitor, Filter, Filtered, Progress, QueryError, Stage, Take, WorkerResult};
+use super::{ChangeVisitor, Filter, Filtered, Join, Lines, QueryError};
 use crate::event::{BodyKind, ProfileKey, narrow_form};
 use crate::log::record::{EventHead, EventRecord, RecordError};
 use crate::query::cascade::ProfileDeletes;
-use crate::query::parallel::in_order;
+use crate::query::parallel::batches_of;
+use crate::query::progress::{Progress, Stage};
 use crate::query::replay::{ALWAYS, Replayer};
 use crate::store::{
-    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, TrailError, WalkBatch, free_space,
+    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, TrailError, free_space,
 };
 
 /// Memory limits of each thread, in bytes.
@@ -51,10 +52,11 @@ pub(super) fn scan<V: ChangeVisitor>(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
     bounds: Bounds,
+    lines: &mut Lines<'_>,
     make: &(impl Fn() -> V + Sync),
-    take: &mut Take<'_, V>,
+    join: &mut Join<'_, V>,
 ) -> Result<(), QueryError> {
-    let sorted = sort_log(snapshot, filter, bounds, take)?;
+    let sorted = sort_log(snapshot, filter, bounds, lines)?;
     let mut groups = Groups {
         snapshot,
         bounds,
@@ -63,25 +65,15 @@ pub(super) fn scan<V: ChangeVisitor>(
         ahead: None,
         done: 0,
     };
-    in_order(
+    lines.in_order(
         move || groups.next(),
         || Replayer::new(snapshot, filter.cascades()),
-        |replayer, turn: Turn| {
-            let mut result = WorkerResult::new(None);
+        |replayer, turn, damage| {
             let mut visitor = make();
-            result.progress = Some(turn.progress);
-            replay_turn(
-                snapshot,
-                filter,
-                turn,
-                replayer,
-                &mut visitor,
-                &mut result.damage,
-            )?;
-            result.visitor = Some(visitor);
-            Ok(result)
+            replay_turn(snapshot, filter, turn, replayer, &mut visitor, damage)?;
+            Ok(visitor)
         },
-        take,
+        |_, visitor| join(visitor).map(|()| true),
     )
 }
 
@@ -102,34 +94,25 @@ type RecordKey = (ProfileKey, i64, u64);
 type Entry = (RecordKey, Vec<u8>);
 
 /// Reads the log, and sorts its records by (sub)profile and `seq`.
-fn sort_log<V: Send>(
+fn sort_log(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
     bounds: Bounds,
-    take: &mut Take<'_, V>,
+    lines: &mut Lines<'_>,
 ) -> Result<Sorted<RecordKey>, QueryError> {
     let dir = snapshot.trail().folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
-    let mut walk = snapshot.walk(i64::MIN, until)?;
-    let all = walk.events();
+    let walk = snapshot.walk(i64::MIN, until)?;
     // An event before this time may repeat a pruned one, which is compared by its
     // whole body.
     let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
     let mut sorter = Sorter::new(dir);
-    in_order(
-        move || Ok(walk.next_batch()?),
+    lines.in_order(
+        batches_of(walk),
         || (),
-        |(), batch: WalkBatch| {
-            let mut result = WorkerResult {
-                visitor: None,
-                damage: batch.damage,
-                progress: Some(Progress {
-                    stage: Stage::Reading,
-                    done: batch.done,
-                    all,
-                }),
-            };
+        |(), batch, damage| {
+            damage.extend(batch.damage);
             let mut entries = Vec::with_capacity(batch.records.len());
             for (seq, record) in batch.records.iter() {
                 let entry = EventRecord::decode(record).and_then(|record| {
@@ -141,16 +124,16 @@ fn sort_log<V: Send>(
                 });
                 match entry {
                     Ok(entry) => entries.extend(entry),
-                    Err(error) => result.damage.add(Missing::of_record(seq, error)),
+                    Err(error) => damage.add(Missing::of_record(seq, error)),
                 }
             }
-            Ok((entries, result))
+            Ok(entries)
         },
-        |(entries, result): (Vec<Entry>, WorkerResult<V>)| {
+        |_, entries| {
             for (key, record) in entries {
                 sorter.push(key, &record).map_err(sorting)?;
             }
-            take(result)
+            Ok(true)
         },
     )?;
     Ok(sorter.sorted().map_err(sorting)?)
@@ -204,7 +187,6 @@ struct Turn {
     /// (Sub)profiles that are too large to be held; with cascade, whole profiles
     /// with their subprofiles.
     large: Option<ProfileKey>,
-    progress: Progress,
 }
 
 /// Splits the sorted records into batches of whole (sub)profiles.
@@ -220,11 +202,10 @@ struct Groups<'t> {
 }
 
 impl Groups<'_> {
-    fn next(&mut self) -> Result<Option<Turn>, QueryError> {
+    fn next(&mut self) -> Result<Option<(Turn, Progress)>, QueryError> {
         let mut turn = Turn {
             records: Vec::new(),
             large: None,
-            progress: Progress::default(),
         };
         let mut held = 0;
         // Where the current group begins.
@@ -261,12 +242,8 @@ impl Groups<'_> {
             }
             turn.records.push(((key, time, seq), record));
         }
-        turn.progress = Progress {
-            stage: Stage::Replaying,
-            done: self.done,
-            all: self.sorted.len(),
-        };
-        Ok((!turn.records.is_empty() || turn.large.is_some()).then_some(turn))
+        let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len());
+        Ok((!turn.records.is_empty() || turn.large.is_some()).then_some((turn, progress)))
     }
 
     fn read(&mut self) -> Result<Option<Entry>, QueryError> {

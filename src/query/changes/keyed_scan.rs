@@ -3,9 +3,9 @@
 //! (Sub)profiles are assigned to threads in groups. With cascade, they include those
 //! that have no event in the span but whose profile was deleted in it.
 
-use super::{ChangeVisitor, Filter, Filtered, Progress, QueryError, Stage, Take, WorkerResult};
+use super::{ChangeVisitor, Filter, Filtered, Join, Lines, QueryError};
 use crate::event::ProfileKey;
-use crate::query::parallel::in_order;
+use crate::query::progress::{Progress, Stage};
 use crate::query::replay::{Replayer, seconds_of};
 use crate::store::{Damages, Snapshot};
 
@@ -22,8 +22,9 @@ pub(super) fn scan<V: ChangeVisitor>(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
     keys: Vec<ProfileKey>,
+    lines: &mut Lines<'_>,
     make: &(impl Fn() -> V + Sync),
-    take: &mut Take<'_, V>,
+    join: &mut Join<'_, V>,
 ) -> Result<(), QueryError> {
     let all = keys.len() as u64;
     let size = (keys.len() / GROUPS).clamp(64, GROUP);
@@ -33,24 +34,18 @@ pub(super) fn scan<V: ChangeVisitor>(
         let (group, later) = rest.split_at(group_len(rest, size, filter.cascades()));
         rest = later;
         done += group.len() as u64;
-        Ok((!group.is_empty()).then_some((group, done)))
+        let progress = Progress::new(Stage::Replaying, done, all);
+        Ok((!group.is_empty()).then_some((group, progress)))
     };
-    in_order(
+    lines.in_order(
         next,
         || Replayer::new(snapshot, filter.cascades()),
-        |replayer, (keys, done): (&[ProfileKey], u64)| {
-            let mut result = WorkerResult::new(None);
+        |replayer, keys, damage| {
             let mut visitor = make();
-            scan_group(filter, keys, replayer, &mut visitor, &mut result.damage)?;
-            result.visitor = Some(visitor);
-            result.progress = Some(Progress {
-                stage: Stage::Replaying,
-                done,
-                all,
-            });
-            Ok(result)
+            scan_group(filter, keys, replayer, &mut visitor, damage)?;
+            Ok(visitor)
         },
-        take,
+        |_, visitor| join(visitor).map(|()| true),
     )
 }
 

@@ -31,12 +31,11 @@ use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
 use super::page::{Mark, digest_of};
-use super::progress::{Progress, Stage};
 use super::replay::{ReplayVisitor, Step, What};
 use super::request::ChangesQuery;
 use crate::event::Event;
 use crate::history::{Change, Replay};
-use crate::store::{Damages, Snapshot, Sorter, TrailError};
+use crate::store::{Snapshot, Sorter, TrailError};
 
 /// How many bytes of lines a visitor holds before it hands them to the sorter.
 const HELD: usize = 256 << 10;
@@ -134,25 +133,16 @@ pub(super) fn visit_changes<V: ChangeVisitor>(
     filter: &Filter,
     lines: &mut Lines<'_>,
     make: &(impl Fn() -> V + Sync),
-    join: &mut dyn FnMut(V) -> Result<(), QueryError>,
+    join: &mut Join<'_, V>,
 ) -> Result<(), QueryError> {
-    let mut take = |result: WorkerResult<V>| -> Result<bool, QueryError> {
-        if let Some(visitor) = result.visitor {
-            join(visitor)?;
-        }
-        if let Some(progress) = result.progress {
-            lines.progress.report(progress);
-        }
-        lines.damage.extend(result.damage);
-        Ok(true)
-    };
-    match keys(snapshot, filter)? {
-        Some(keys) => keyed_scan::scan(snapshot, filter, keys, make, &mut take),
+    let keys = match keys(snapshot, filter)? {
+        Some(keys) => keys,
         None if full_scan::has_room(snapshot, filter)? => {
-            full_scan::scan(snapshot, filter, full_scan::BOUNDS, make, &mut take)
+            return full_scan::scan(snapshot, filter, full_scan::BOUNDS, lines, make, join);
         }
-        None => keyed_scan::scan(snapshot, filter, all_keys(snapshot)?, make, &mut take),
-    }
+        None => all_keys(snapshot)?,
+    };
+    keyed_scan::scan(snapshot, filter, keys, lines, make, join)
 }
 
 /// The query for the answer from a time on, in the requested order.
@@ -169,25 +159,8 @@ fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     query
 }
 
-/// A worker's result.
-struct WorkerResult<V> {
-    visitor: Option<V>,
-    damage: Damages,
-    progress: Option<Progress>,
-}
-
-impl<V> WorkerResult<V> {
-    fn new(visitor: Option<V>) -> Self {
-        Self {
-            visitor,
-            damage: Damages::default(),
-            progress: None,
-        }
-    }
-}
-
-/// Receives the results of workers.
-type Take<'a, V> = dyn FnMut(WorkerResult<V>) -> Result<bool, QueryError> + 'a;
+/// Receives the complete visitors.
+type Join<'a, V> = dyn FnMut(V) -> Result<(), QueryError> + 'a;
 
 /// Hands to a [`ChangeVisitor`] the changes that a filter accepts.
 struct Filtered<'f, V> {

@@ -12,6 +12,7 @@ use crate::history::{Place, is_full_state};
 use crate::query::filter::Span;
 use crate::query::replay::Replayer;
 use crate::query::{BlameQuery, CauseKind, ExportQuery, HistoryQuery, Query, ShowQuery};
+use crate::store::Damages;
 
 fn changes(filter: &Filter) -> Query {
     Query::Changes(ChangesQuery {

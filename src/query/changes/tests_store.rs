@@ -13,8 +13,8 @@ use crate::history::{CascadeDelete, Known, Place};
 use crate::query::replay::{Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
-    Appender, Arrival, Batch, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
-    order_second,
+    Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
+    TrailError, order_second,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -284,19 +284,22 @@ impl Store {
         bounds: full_scan::Bounds,
     ) -> Result<Vec<String>, TestCaseError> {
         let mut visitors = Vec::new();
-        let mut take = |result: WorkerResult<Found>| {
-            assert!(result.damage.is_empty(), "{:?}", result.damage);
-            visitors.extend(result.visitor);
-            Ok(true)
+        let mut join = |visitor| {
+            visitors.push(visitor);
+            Ok(())
         };
+        let (mut out, mut report) = (Vec::new(), |_| ());
+        let mut lines = Lines::to(&mut out, None, &mut report);
         full_scan::scan(
             &self.trail.snapshot(),
             filter,
             bounds,
+            &mut lines,
             &Found::default,
-            &mut take,
+            &mut join,
         )
         .unwrap();
+        assert!(lines.damage.is_empty(), "{:?}", lines.damage);
         let mut seen = std::collections::HashSet::new();
         let mut all = Found::default();
         for visitor in visitors {

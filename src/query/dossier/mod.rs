@@ -71,11 +71,9 @@ pub(super) fn answer(
     let all = keys.len() as u64;
     for (number, key) in (0..).zip(keys) {
         collector.collect(number, key, &mut replayer, lines)?;
-        lines.progress.report(Progress {
-            stage: Stage::Replaying,
-            done: number + 1,
-            all,
-        });
+        lines
+            .progress
+            .report(Progress::new(Stage::Replaying, number + 1, all));
     }
     if !collector.is_found {
         return Ok(false);

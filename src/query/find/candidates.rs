@@ -7,15 +7,15 @@
 
 use std::collections::BTreeSet;
 
+use super::QueryError;
 use super::matcher::{FindTarget, Matching, ValueMatcher};
-use super::{Progress, QueryError, Stage};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
 use crate::history::{Known, Subject, Value};
 use crate::index::{LookupPage, LookupQuery};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
-use crate::query::parallel::in_order;
-use crate::store::{Damages, Missing, Snapshot, WalkBatch};
+use crate::query::parallel::batches_of;
+use crate::store::{Missing, Snapshot};
 
 /// The maximum number of (sub)profiles held; beyond it, all of them are examined.
 const MOST_KEYS: usize = 400_000;
@@ -162,13 +162,6 @@ fn in_baselines(
     Ok(())
 }
 
-/// The result of a part of the log.
-struct ScanResult {
-    keys: Vec<ProfileKey>,
-    damage: Damages,
-    progress: Progress,
-}
-
 /// Reads the log from an event on.
 fn scan(
     snapshot: &Snapshot<'_>,
@@ -177,40 +170,27 @@ fn scan(
     take: &mut impl FnMut(Vec<ProfileKey>) -> bool,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let mut walk = snapshot.walk_from(from)?;
-    let all = walk.events();
-    if all == 0 {
+    let walk = snapshot.walk_from(from)?;
+    if walk.events() == 0 {
         return Ok(());
     }
-    in_order(
-        move || Ok(walk.next_batch()?),
+    lines.in_order(
+        batches_of(walk),
         || (),
-        |(), batch: WalkBatch| {
-            let mut result = ScanResult {
-                keys: Vec::new(),
-                damage: batch.damage,
-                progress: Progress {
-                    stage: Stage::Reading,
-                    done: batch.done,
-                    all,
-                },
-            };
+        |(), batch, damage| {
+            let mut keys = Vec::new();
+            damage.extend(batch.damage);
             for (seq, record) in batch.records.iter() {
                 match may_give(record, matcher) {
-                    Ok(Some(key)) => result.keys.push(key),
-                    Ok(None) => {}
-                    Err(error) => result.damage.add(Missing::of_record(seq, error)),
+                    Ok(key) => keys.extend(key),
+                    Err(error) => damage.add(Missing::of_record(seq, error)),
                 }
             }
-            result.keys.sort_unstable();
-            result.keys.dedup();
-            Ok(result)
+            keys.sort_unstable();
+            keys.dedup();
+            Ok(keys)
         },
-        |result: ScanResult| {
-            lines.damage.extend(result.damage);
-            lines.progress.report(result.progress);
-            Ok(take(result.keys))
-        },
+        |_, keys| Ok(take(keys)),
     )
 }
 

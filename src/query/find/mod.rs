@@ -26,7 +26,6 @@ pub use matcher::{FindOptions, FindTarget, Matching};
 use self::candidates::{Candidates, are_few, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError, now};
-use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
@@ -113,27 +112,18 @@ fn answer_within(
     };
     let mut groups = candidates.into_groups(snapshot);
     let mut done = 0;
-    let next = move || -> Result<Option<(Vec<ProfileKey>, u64)>, QueryError> {
+    let next = move || {
         let keys = groups()?;
         done += keys.len() as u64;
-        Ok((!keys.is_empty()).then_some((keys, done)))
+        let progress = Progress::new(Stage::Replaying, done, all.max(done));
+        Ok((!keys.is_empty()).then_some((keys, progress)))
     };
     let mut own = Replayer::new(snapshot, query.cascade);
-    in_order(
+    lines.in_order(
         next,
         || Replayer::new(snapshot, query.cascade),
-        |replayer, (keys, done): (Vec<ProfileKey>, u64)| {
-            let mut result = asked.group(&keys, replayer)?;
-            result.progress = Progress {
-                stage: Stage::Replaying,
-                done,
-                all: all.max(done),
-            };
-            Ok(result)
-        },
-        |result: GroupResult| {
-            lines.damage.extend(result.damage);
-            lines.progress.report(result.progress);
+        |replayer, keys, damage| asked.group(&keys, replayer, damage),
+        |lines, result| {
             let mut more = lines.put_encoded(&result.lines)?;
             for key in result.rest {
                 if !more {
@@ -181,10 +171,8 @@ impl Candidates {
 #[derive(Default)]
 struct GroupResult {
     lines: Vec<u8>,
-    damage: Damages,
     /// (Sub)profiles with too many lines to be held; the caller writes them.
     rest: Vec<ProfileKey>,
-    progress: Progress,
 }
 
 /// Which intervals match.
@@ -204,6 +192,7 @@ impl Asked<'_> {
         &self,
         keys: &[ProfileKey],
         replayer: &mut Replayer<'_>,
+        damage: &mut Damages,
     ) -> Result<GroupResult, QueryError> {
         let mut result = GroupResult::default();
         let mut all = Damages::default();
@@ -217,14 +206,14 @@ impl Asked<'_> {
                     return Ok(());
                 }
                 let begin = result.lines.len();
-                let (out, mut damage) = (&mut result.lines, Damages::default());
-                let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
+                let (out, mut own) = (&mut result.lines, Damages::default());
+                let is_whole = self.each_line(track, replayer, &mut own, &mut |line| {
                     serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
                     out.push(b'\n');
                     Ok(out.len() <= self.most)
                 })?;
                 if is_whole {
-                    result.damage.extend(damage);
+                    damage.extend(own);
                 } else {
                     result.lines.truncate(begin);
                     result.rest.push(track.key);
@@ -232,7 +221,7 @@ impl Asked<'_> {
                 Ok(())
             },
         )?;
-        result.damage.extend(all);
+        damage.extend(all);
         Ok(result)
     }
 

@@ -189,11 +189,11 @@ pub(super) fn answer(
                 break 'pages;
             }
         }
-        lines.progress.report(Progress {
-            stage: Stage::Reading,
-            done: page.position.seq.saturating_sub(begin.seq),
-            all: begin.last.saturating_sub(begin.seq),
-        });
+        lines.progress.report(Progress::new(
+            Stage::Reading,
+            page.position.seq.saturating_sub(begin.seq),
+            begin.last.saturating_sub(begin.seq),
+        ));
     }
     lines.damage.extend(damage);
     Ok(lines.written > 0)

@@ -159,11 +159,11 @@ impl<'t> Pages<'t> {
             }
             size = (size * 4).min(MOST);
             let to_do = self.ranges.back().map_or(0, |(_, last)| *last);
-            report(Progress {
-                stage: Stage::Reading,
-                done: self.last.saturating_sub(to_do),
-                all: self.last,
-            })?;
+            report(Progress::new(
+                Stage::Reading,
+                self.last.saturating_sub(to_do),
+                self.last,
+            ))?;
         }
         Ok(first.saturating_sub(1))
     }
