@@ -10,7 +10,6 @@
 //! it ends.
 
 use std::io;
-use std::path::Path;
 
 use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
@@ -20,7 +19,7 @@ use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
 use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::Replay;
-use crate::store::{Snapshot, Sorter, TrailError};
+use crate::store::{Snapshot, Sorter};
 
 /// How many events and deletes the first piece has at most.
 const FIRST_PIECE: usize = 64;
@@ -130,13 +129,11 @@ fn replay_piece(
         let mut visitor = HistoryVisitor {
             query,
             after: lines.after,
-            folder: snapshot.trail().folder().path(),
             sorter: &mut sorter,
         };
         replayer.changes_of(track, &mut lines.damage, &mut visitor)?;
     }
-    sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
-    Ok(())
+    sorter.finish(|mark, line| Ok(lines.put_at(mark, line)?))
 }
 
 /// Makes the lines of one (sub)profile.
@@ -144,7 +141,6 @@ struct HistoryVisitor<'q> {
     query: &'q HistoryQuery,
     /// The previous page's mark.
     after: Option<Mark>,
-    folder: &'q Path,
     sorter: &'q mut Sorter<Mark>,
 }
 
@@ -173,8 +169,7 @@ impl ReplayVisitor for HistoryVisitor<'_> {
         }
         let line = HistoryLine::new(event, changes, duplicate_of);
         let line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-        let pushed = self.sorter.push(Mark::of_event(event), &line);
-        pushed.map_err(TrailError::io("sorting in", self.folder))?;
+        self.sorter.push(Mark::of_event(event), &line)?;
         Ok(true)
     }
 }

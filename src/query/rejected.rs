@@ -13,7 +13,7 @@ use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
-use crate::store::{Missing, Snapshot, Sorter, TrailError};
+use crate::store::{Missing, Snapshot, Sorter};
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -27,9 +27,8 @@ pub(super) fn answer(
         Some(after) => (after.saturating_add(1), u64::MAX),
         None => (1, u64::MAX),
     };
-    let folder = snapshot.trail().folder().path();
     let most = lines.wanted().map(usize::try_from);
-    let mut newest = Sorter::new(folder)
+    let mut newest = Sorter::new(snapshot.trail().folder().path())
         .keep(most.and_then(Result::ok).unwrap_or(usize::MAX))
         .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
@@ -80,14 +79,12 @@ pub(super) fn answer(
             };
             let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
             if query.reverse {
-                newest
-                    .push(Mark::Number(number), &line)
-                    .map_err(TrailError::io("sorting in", folder))?;
+                newest.push(Mark::Number(number), &line)?;
             } else if !lines.put_at(Mark::Number(number), &line)? {
                 return Ok(true);
             }
         }
     }
-    newest.finish::<std::io::Error>(|mark, line| lines.put_at(mark, line))?;
+    newest.finish::<QueryError>(|mark, line| Ok(lines.put_at(mark, line)?))?;
     Ok(lines.written > 0)
 }

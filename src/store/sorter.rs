@@ -13,6 +13,8 @@ use std::sync::Arc;
 use bincode::config::{Configuration, standard};
 use bincode::{Decode, Encode};
 
+use super::error::TrailError;
+
 /// The encoding of keys in a run.
 const KEYS: Configuration = standard();
 
@@ -197,7 +199,7 @@ impl<K: SortKey> Sorter<K> {
     }
 
     /// Adds a blob.
-    pub fn push(&mut self, key: K, blob: &[u8]) -> io::Result<()> {
+    pub fn push(&mut self, key: K, blob: &[u8]) -> Result<(), TrailError> {
         let key = Directed::new(key, self.descending);
         if self.most <= MOST_TRACKED {
             let is_full = self.first.len() >= self.most;
@@ -219,7 +221,7 @@ impl<K: SortKey> Sorter<K> {
             }
         }
         match self.held.len() >= self.run_len {
-            true => self.spill(),
+            true => self.spill().map_err(sorting_in(&self.dir)),
             false => Ok(()),
         }
     }
@@ -247,7 +249,7 @@ impl<K: SortKey> Sorter<K> {
     }
 
     /// Calls `each` with the keys and blobs in order until it returns `false`.
-    pub fn finish<E: From<io::Error>>(
+    pub fn finish<E: From<TrailError>>(
         self,
         mut each: impl FnMut(K, &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
@@ -261,7 +263,7 @@ impl<K: SortKey> Sorter<K> {
     }
 
     /// Returns the blobs in order, to be read one by one.
-    pub fn sorted(mut self) -> io::Result<Sorted<K>> {
+    pub fn sorted(mut self) -> Result<Sorted<K>, TrailError> {
         self.held.sort();
         let mut runs = Vec::new();
         if let Some(file) = self.file.map(Arc::new) {
@@ -272,10 +274,12 @@ impl<K: SortKey> Sorter<K> {
         }
         let mut heap = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
-            heap.extend(Item::read(run, self.descending)?.map(|item| Reverse((item, number))));
+            let first = Item::read(run, self.descending).map_err(sorting_in(&self.dir))?;
+            heap.extend(first.map(|item| Reverse((item, number))));
         }
         heap.extend(self.held.next().map(|item| Reverse((item, runs.len()))));
         Ok(Sorted {
+            dir: self.dir,
             heap,
             runs,
             held: self.held,
@@ -288,6 +292,7 @@ impl<K: SortKey> Sorter<K> {
 /// Sorted blobs that are read one by one. Holds one blob, or its first bytes, of each
 /// run on disk.
 pub struct Sorted<K> {
+    dir: PathBuf,
     /// The next item of each run with the run's number; the blobs in memory are the
     /// last run.
     heap: BinaryHeap<Reverse<(Item<K>, usize)>>,
@@ -310,7 +315,11 @@ impl<K: SortKey> Sorted<K> {
 
     /// The next key and blob.
     #[expect(clippy::should_implement_trait, reason = "it can fail")]
-    pub fn next(&mut self) -> io::Result<Option<(K, Vec<u8>)>> {
+    pub fn next(&mut self) -> Result<Option<(K, Vec<u8>)>, TrailError> {
+        self.take_first().map_err(sorting_in(&self.dir))
+    }
+
+    fn take_first(&mut self) -> io::Result<Option<(K, Vec<u8>)>> {
         let Some(mut first) = self.heap.peek_mut() else {
             return Ok(None);
         };
@@ -328,6 +337,11 @@ impl<K: SortKey> Sorted<K> {
         };
         Ok(Some((item.key.into_key(), item.blob)))
     }
+}
+
+/// For `map_err`: names the folder only if there is an error.
+fn sorting_in(dir: &Path) -> impl FnOnce(io::Error) -> TrailError {
+    move |cause| TrailError::io("sorting in", dir)(cause)
 }
 
 /// Fails if writing `more` bytes would use disk space that is reserved for events.
@@ -434,7 +448,9 @@ mod tests {
         sorter.reserved = u64::MAX;
         sorter.push(1, &[]).unwrap();
         let error = sorter.push(2, &[0; 100]).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(
+            matches!(&error, TrailError::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull)
+        );
         assert!(
             error.to_string().contains("too large to be sorted"),
             "{error}"
@@ -459,7 +475,7 @@ mod tests {
                 expected.reverse();
             }
             let mut found = Vec::new();
-            sorter.finish::<io::Error>(|_, blob| {
+            sorter.finish::<TrailError>(|_, blob| {
                 found.push(String::from_utf8(blob.to_vec()).unwrap());
                 Ok(true)
             }).unwrap();

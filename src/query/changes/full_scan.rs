@@ -8,7 +8,6 @@
 //! subprofiles stay together.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use sha2::{Digest, Sha256};
 
@@ -58,7 +57,6 @@ pub(super) fn scan<V: ChangeVisitor>(
 ) -> Result<(), QueryError> {
     let sorted = sort_log(snapshot, filter, bounds, lines)?;
     let mut groups = Groups {
-        snapshot,
         bounds,
         together: filter.cascades(),
         sorted,
@@ -100,14 +98,12 @@ fn sort_log(
     bounds: Bounds,
     lines: &mut Lines<'_>,
 ) -> Result<Sorted<RecordKey>, QueryError> {
-    let dir = snapshot.trail().folder().path();
-    let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
     let walk = snapshot.walk(i64::MIN, until)?;
     // An event before this time may repeat a pruned one, which is compared by its
     // whole body.
     let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
-    let mut sorter = Sorter::new(dir);
+    let mut sorter = Sorter::new(snapshot.trail().folder().path());
     lines.in_order(
         batches_of(walk),
         || (),
@@ -131,12 +127,12 @@ fn sort_log(
         },
         |_, entries| {
             for (key, record) in entries {
-                sorter.push(key, &record).map_err(sorting)?;
+                sorter.push(key, &record)?;
             }
             Ok(true)
         },
     )?;
-    Ok(sorter.sorted().map_err(sorting)?)
+    Ok(sorter.sorted()?)
 }
 
 /// The entry of a record. Form variables that no requested change depends on may be
@@ -190,8 +186,7 @@ struct Turn {
 }
 
 /// Splits the sorted records into batches of whole (sub)profiles.
-struct Groups<'t> {
-    snapshot: &'t Snapshot<'t>,
+struct Groups {
     bounds: Bounds,
     /// Whether a profile and its subprofiles stay together.
     together: bool,
@@ -201,7 +196,7 @@ struct Groups<'t> {
     done: u64,
 }
 
-impl Groups<'_> {
+impl Groups {
     fn next(&mut self) -> Result<Option<(Turn, Progress)>, QueryError> {
         let mut turn = Turn {
             records: Vec::new(),
@@ -213,7 +208,7 @@ impl Groups<'_> {
         loop {
             let next = match self.ahead.take() {
                 Some(next) => Some(next),
-                None => self.read()?,
+                None => self.sorted.next()?,
             };
             let Some(((key, time, seq), record)) = next else {
                 break;
@@ -244,12 +239,6 @@ impl Groups<'_> {
         }
         let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len());
         Ok((!turn.records.is_empty() || turn.large.is_some()).then_some((turn, progress)))
-    }
-
-    fn read(&mut self) -> Result<Option<Entry>, QueryError> {
-        let dir = self.snapshot.trail().folder().path();
-        let next = self.sorted.next();
-        Ok(next.map_err(TrailError::io("sorting in", dir))?)
     }
 }
 

@@ -35,7 +35,7 @@ use super::replay::{ReplayVisitor, Step, What};
 use super::request::ChangesQuery;
 use crate::event::Event;
 use crate::history::{Change, Replay};
-use crate::store::{Snapshot, Sorter, TrailError};
+use crate::store::{Snapshot, Sorter};
 
 /// How many bytes of lines a visitor holds before it hands them to the sorter.
 const HELD: usize = 256 << 10;
@@ -59,14 +59,11 @@ pub(super) fn answer_where(
     let query = &from(query, after.and_then(Mark::time));
     let most = lines.wanted().map(usize::try_from);
     let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
-    let shared = SharedSorter {
-        snapshot,
-        sorter: Mutex::new(
-            Sorter::new(snapshot.trail().folder().path())
-                .keep(most)
-                .descending(query.reverse),
-        ),
-    };
+    let sorter = Mutex::new(
+        Sorter::new(snapshot.trail().folder().path())
+            .keep(most)
+            .descending(query.reverse),
+    );
     let make = || LineVisitor {
         lines: Vec::new(),
         ends: Vec::new(),
@@ -76,7 +73,7 @@ pub(super) fn answer_where(
         is_paged,
         is_limited: most < usize::MAX,
         reverse: query.reverse,
-        sorter: &shared,
+        sorter: &sorter,
     };
     visit_changes(
         snapshot,
@@ -85,8 +82,8 @@ pub(super) fn answer_where(
         &make,
         &mut |mut visitor: LineVisitor<'_, _>| visitor.flush(),
     )?;
-    let sorter = shared.sorter.into_inner();
-    sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
+    let put = |mark, line: &_| Ok::<bool, QueryError>(lines.put_at(mark, line)?);
+    sorter.into_inner().finish(put)?;
     Ok(lines.written > 0)
 }
 
@@ -188,12 +185,6 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
     }
 }
 
-/// Sorts the lines of all workers.
-struct SharedSorter<'t> {
-    snapshot: &'t Snapshot<'t>,
-    sorter: Mutex<Sorter<Mark>>,
-}
-
 /// Makes the lines of `changes`.
 struct LineVisitor<'w, W> {
     /// The lines, …
@@ -209,20 +200,18 @@ struct LineVisitor<'w, W> {
     /// Whether the sorter keeps a limited number of lines.
     is_limited: bool,
     reverse: bool,
-    sorter: &'w SharedSorter<'w>,
+    /// Sorts the lines of all workers.
+    sorter: &'w Mutex<Sorter<Mark>>,
 }
 
 impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
-        let folder = self.sorter.snapshot.trail().folder().path();
-        let mut sorter = self.sorter.sorter.lock();
+        let mut sorter = self.sorter.lock();
         let mut begin = 0;
         for (mark, end) in self.ends.drain(..) {
             let line = self.lines.get(begin..end).unwrap_or_default();
-            sorter
-                .push(mark, line)
-                .map_err(TrailError::io("sorting in", folder))?;
+            sorter.push(mark, line)?;
             begin = end;
         }
         self.lines.clear();
@@ -246,7 +235,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 time: last,
                 seq: of,
                 ..
-            }) = self.sorter.sorter.lock().bound()
+            }) = self.sorter.lock().bound()
             && is_after((time, seq), (*last, *of), self.reverse)
         {
             // Events come in the order of time.

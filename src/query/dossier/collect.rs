@@ -17,7 +17,7 @@ use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
 use crate::query::lines::{HistoryLine, LastEvent};
 use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
-use crate::store::{EventReader, Snapshot, Sorter, TrailError};
+use crate::store::{EventReader, Snapshot, Sorter};
 
 /// Where a line stands: in the order of the parts, and among those of its part by the
 /// number of its (sub)profile, or by its moment first.
@@ -109,9 +109,7 @@ impl<'a> Collector<'a> {
     /// Adds a line at its place.
     pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
         let line = serde_json::to_vec(line).map_err(io::Error::from)?;
-        let dir = self.snapshot.trail().folder().path();
-        let pushed = self.sorter.push(place, &line);
-        Ok(pushed.map_err(TrailError::io("sorting in", dir))?)
+        Ok(self.sorter.push(place, &line)?)
     }
 
     /// Writes all lines in order.

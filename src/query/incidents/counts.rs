@@ -12,7 +12,7 @@ use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::ChangeVisitor;
 use crate::query::counter::{BoundedMap, TimeRange};
-use crate::store::{Snapshot, Sorter, TrailError};
+use crate::store::{Snapshot, Sorter};
 
 /// The maximum number of distinct fields, per database and collection.
 pub(super) const GROUPS: usize = 2_000;
@@ -50,7 +50,6 @@ impl Group {
 
 /// The counts of all threads.
 pub(super) struct Counts<'t> {
-    snapshot: &'t Snapshot<'t>,
     /// The length of a slice in seconds.
     slice: i64,
     /// If set, only fields with this word in an incident's name are counted.
@@ -66,9 +65,8 @@ pub(super) struct Counts<'t> {
 }
 
 impl<'t> Counts<'t> {
-    pub fn new(snapshot: &'t Snapshot<'t>, slice: i64, wanted: Option<&'t str>) -> Self {
+    pub fn new(snapshot: &Snapshot<'_>, slice: i64, wanted: Option<&'t str>) -> Self {
         Self {
-            snapshot,
             slice: slice.max(1),
             wanted,
             groups: BoundedMap::new(GROUPS, |group| group.subject.name().len()),
@@ -81,9 +79,7 @@ impl<'t> Counts<'t> {
 
     fn spill(&mut self) -> Result<(), QueryError> {
         for ((number, slice), count) in self.cells.drain() {
-            let pushed = self.sorter.push((number, slice, count), &[]);
-            let dir = self.snapshot.trail().folder().path();
-            pushed.map_err(TrailError::io("sorting in", dir))?;
+            self.sorter.push((number, slice, count), &[])?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{ChangeVisitor, visit_changes};
 use crate::query::filter::Filter;
 use crate::query::replay::Replayer;
-use crate::store::{Snapshot, Sorter, TrailError};
+use crate::store::{Snapshot, Sorter};
 
 /// What an incident did to the (sub)profiles of one thread.
 struct AffectedValues<'g> {
@@ -66,7 +66,6 @@ pub(super) fn answer(
     group: &Group,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
     let mut sorter = Sorter::new(snapshot.trail().folder().path());
     let make = || AffectedValues {
         group,
@@ -75,13 +74,13 @@ pub(super) fn answer(
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
         for (key, line) in affected.found {
             let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
-            sorter.push(key, &blob).map_err(sorting)?;
+            sorter.push(key, &blob)?;
         }
         Ok(())
     })?;
     let at = now();
     let mut replayer = Replayer::new(snapshot, true);
-    sorter.finish::<QueryError>(|key: ProfileKey, blob| {
+    sorter.finish(|key: ProfileKey, blob| {
         let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
         let events = snapshot.events_of(key)?;
         let damage = &mut lines.damage;
