@@ -269,37 +269,13 @@ impl<'a> Lines<'a> {
 }
 
 /// Answers a query as JSON lines, with every event that was synced before the
-/// query.
-pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answered, QueryError> {
-    answer_with_progress(trail, query, out, &mut |_| ())
-}
-
-/// The same; `report` is called with the progress between lines, about ten times a
+/// query. `report` is called with the progress between lines, about ten times a
 /// second, if much has to be read.
-pub fn answer_with_progress(
-    trail: &Trail,
-    query: &Query,
-    out: &mut dyn Write,
-    report: &mut dyn FnMut(Progress),
-) -> Result<Answered, QueryError> {
-    answer_part(trail, query, None, out, report).map(|(answered, _)| answered)
-}
-
-/// Answers with a page: the lines after a mark, up to the page's limit, which
-/// replaces the query's own. If there is more, returns the mark after which the
-/// next page continues. Only `history`, `changes`, `export` and `rejected` have
-/// pages.
-pub fn answer_page(
-    trail: &Trail,
-    query: &Query,
-    page: Page,
-    out: &mut dyn Write,
-    report: &mut dyn FnMut(Progress),
-) -> Result<(Answered, Option<Mark>), QueryError> {
-    answer_part(trail, query, Some(page), out, report)
-}
-
-fn answer_part(
+///
+/// A page is the lines after a mark, up to the page's limit, which replaces the query's
+/// own. If there is more, returns the mark after which the next page continues. Only
+/// `history`, `changes`, `export` and `rejected` have pages.
+pub fn answer(
     trail: &Trail,
     query: &Query,
     page: Option<Page>,

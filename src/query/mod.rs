@@ -47,9 +47,7 @@ mod tail;
 mod time_notes;
 mod twins;
 
-pub use answer::{
-    Answered, Query, QueryError, answer, answer_page, answer_with_progress, with_causes,
-};
+pub use answer::{Answered, Query, QueryError, answer, with_causes};
 pub use command::changes_command;
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};

@@ -21,8 +21,8 @@ use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings};
 use crate::ops::{self, Maintenance};
 use crate::query::{
-    Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage,
-    answer_with_progress, retry, with_causes,
+    Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage, answer,
+    retry, with_causes,
 };
 use crate::store::{Appender, Arrival, Outcome, Trail};
 
@@ -218,12 +218,7 @@ impl Commands {
         let _permit = permit?;
         let mut lines = out;
         let report = &mut |progress| out.progress(progress);
-        Ok(answer_with_progress(
-            &self.trail,
-            query,
-            &mut lines,
-            report,
-        )?)
+        Ok(answer(&self.trail, query, None, &mut lines, report)?.0)
     }
 
     fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {

@@ -84,7 +84,7 @@ impl Store {
 
     pub fn ask(&self, query: &Query) -> Vec<String> {
         let mut out = Vec::new();
-        ask(&self.trail, query, &mut out).unwrap();
+        ask(&self.trail, query, None, &mut out, &mut |_| ()).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(str::to_owned).collect()
     }

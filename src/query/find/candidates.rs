@@ -18,7 +18,7 @@ use crate::query::parallel::batches_of;
 use crate::store::{Missing, Snapshot};
 
 /// The maximum number of (sub)profiles held; beyond it, all of them are examined.
-const MOST_KEYS: usize = 400_000;
+pub(super) const MOST_KEYS: usize = 400_000;
 
 /// How many entries are requested from the index at once.
 const PAGE: usize = 4096;
@@ -75,18 +75,8 @@ pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &FindTarget) -> Result<bo
     }))
 }
 
-/// Gathers them.
+/// Gathers them, holding at most the given number.
 pub(super) fn gather(
-    snapshot: &Snapshot<'_>,
-    sought: &FindTarget,
-    matcher: &ValueMatcher,
-    lines: &mut Lines<'_>,
-) -> Result<Candidates, QueryError> {
-    gather_up_to(snapshot, sought, matcher, MOST_KEYS, lines)
-}
-
-/// The same, holding at most the given number.
-pub(super) fn gather_up_to(
     snapshot: &Snapshot<'_>,
     sought: &FindTarget,
     matcher: &ValueMatcher,

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use lines::FindLine;
 pub use matcher::{FindOptions, FindTarget, Matching};
 
-use self::candidates::{Candidates, are_few, gather};
+use self::candidates::{Candidates, MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError, now};
 use super::progress::{Progress, Stage};
@@ -73,21 +73,16 @@ pub(super) fn answer(
     query: &FindQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    answer_within(snapshot, query, lines, HELD, gather)
+    answer_within(snapshot, query, lines, HELD, MOST_KEYS)
 }
 
-/// The same, with a limit for the bytes of a group's lines.
+/// The same, with a limit for the bytes of a group's lines and for the candidates.
 fn answer_within(
     snapshot: &Snapshot<'_>,
     query: &FindQuery,
     lines: &mut Lines<'_>,
     most: usize,
-    gather: impl FnOnce(
-        &Snapshot,
-        &FindTarget,
-        &ValueMatcher,
-        &mut Lines<'_>,
-    ) -> Result<Candidates, QueryError>,
+    most_keys: usize,
 ) -> Result<bool, QueryError> {
     let matcher = ValueMatcher::new(&query.sought).map_err(QueryError::Wrong)?;
     let at = query.at.unwrap_or_else(now);
@@ -105,7 +100,7 @@ fn answer_within(
             "events before {before} were pruned: profiles that had the value only before then are missing"
         ));
     }
-    let candidates = gather(snapshot, &query.sought, &matcher, lines)?;
+    let candidates = gather(snapshot, &query.sought, &matcher, most_keys, lines)?;
     let all = match &candidates {
         Candidates::Some(keys) => keys.len() as u64,
         Candidates::All => 0,

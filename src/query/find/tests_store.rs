@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use super::candidates::gather_up_to;
 use super::*;
 use crate::event::{BodyKind, decode_envelope, zone_from_name};
 use crate::query::{ChangesQuery, Query, answer as ask};
@@ -91,7 +90,7 @@ impl Store {
 
     pub fn ask(&self, query: &Query) -> Vec<Json> {
         let mut out = Vec::new();
-        ask(&self.trail, query, &mut out).unwrap();
+        ask(&self.trail, query, None, &mut out, &mut |_| ()).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines = text.lines();
         lines
@@ -102,7 +101,7 @@ impl Store {
     pub fn find(&self, query: &FindQuery) -> Vec<Json> {
         let mut out = Vec::new();
         let query = Query::Find(query.clone());
-        let answered = ask(&self.trail, &query, &mut out).unwrap();
+        let (answered, _) = ask(&self.trail, &query, None, &mut out, &mut |_| ()).unwrap();
         assert_eq!(answered.damage, Vec::<String>::new());
         assert_eq!(answered.found, !out.is_empty());
         lines(&out)
@@ -113,16 +112,8 @@ impl Store {
         let mut out = Vec::new();
         let mut report = |_: Progress| ();
         let mut written = Lines::to(&mut out, query.limit, &mut report);
-        answer_within(
-            &self.trail.snapshot(),
-            query,
-            &mut written,
-            held,
-            |snapshot, sought, wanted, lines| {
-                gather_up_to(snapshot, sought, wanted, most_keys, lines)
-            },
-        )
-        .unwrap();
+        let snapshot = self.trail.snapshot();
+        answer_within(&snapshot, query, &mut written, held, most_keys).unwrap();
         drop(written);
         lines(&out)
     }
@@ -135,7 +126,7 @@ impl Store {
             let state = self
                 .trail
                 .index()
-                .lookup_state()
+                .ask(|index| Ok(index.lookup_state()))
                 .unwrap()
                 .unwrap_or_default();
             let probe = fields
@@ -178,7 +169,9 @@ impl Store {
         ask(
             &self.trail,
             &Query::Changes(ChangesQuery::default()),
+            None,
             &mut out,
+            &mut |_| (),
         )
         .unwrap();
         out.iter().filter(|byte| **byte == b'\n').count()

@@ -77,12 +77,6 @@ pub(in crate::query) trait ReplayVisitor {
     }
 }
 
-impl<F: FnMut(Step<'_, '_>) -> Result<bool, QueryError>> ReplayVisitor for F {
-    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        self(step)
-    }
-}
-
 impl IntervalBuilder<'_> {
     /// Applies a step of a replay, and returns the intervals that it ended.
     pub(in crate::query) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {

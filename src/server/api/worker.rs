@@ -27,9 +27,7 @@ use crate::event::{DecodeError, Zone, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
 use crate::ops::{self, Maintenance, MaintenanceError};
-use crate::query::{
-    Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
-};
+use crate::query::{Answered, Mark, Query, QueryError, Span, answer, with_causes};
 use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
@@ -318,12 +316,9 @@ impl Shared {
         query: &Query,
         sink: &Sink,
     ) -> Result<(Answered, Option<Mark>), QueryError> {
-        let (trail, mut out) = (&self.parts.trail, sink);
-        let mut report = |_| sink.tick();
-        if parsed.entry.pages {
-            return answer_page(trail, query, parsed.page, &mut out, &mut report);
-        }
-        answer_with_progress(trail, query, &mut out, &mut report).map(|answered| (answered, None))
+        let (page, mut out) = (parsed.entry.pages.then_some(parsed.page), sink);
+        let report = &mut |_| sink.tick();
+        answer(&self.parts.trail, query, page, &mut out, report)
     }
 
     /// Ends an answer with its outcome.

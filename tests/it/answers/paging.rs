@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::support::store::{BEGIN, Call, Store, call, history};
 use profiletrail::event::ProfileKey;
 use profiletrail::query::{
-    ChangesQuery, ExportQuery, Filter, HistoryQuery, Mark, Page, Query, Span, answer_page,
+    ChangesQuery, ExportQuery, Filter, HistoryQuery, Mark, Page, Query, Span, answer,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ fn questions() -> Vec<Query> {
 /// A page's lines, and the mark after which the next one begins.
 fn page(store: &Store, query: &Query, page: Page) -> (Vec<Value>, Option<Mark>) {
     let mut out = Vec::new();
-    let (answered, next) = answer_page(&store.trail, query, page, &mut out, &mut |_| ()).unwrap();
+    let (answered, next) = answer(&store.trail, query, Some(page), &mut out, &mut |_| ()).unwrap();
     assert_eq!(answered.damage, Vec::<String>::new(), "{query:?}");
     let lines = String::from_utf8(out).unwrap();
     let lines = lines

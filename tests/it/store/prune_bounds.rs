@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::copy_folder;
 use crate::support::store::{BEGIN, Store, blame, changes, history, show};
 use profiletrail::event::ProfileKey;
+use profiletrail::query::answer;
 use profiletrail::store::{PruneError, PruneOrder, RetentionPeriod};
 use serde_json::Value;
 
@@ -148,8 +149,8 @@ fn it_prunes_beside_answers_appends_and_others_who_prune() {
                         blame(ProfileKey::profile(1), since),
                     ] {
                         out.clear();
-                        let answered =
-                            profiletrail::query::answer(&trail, &query, &mut out).unwrap();
+                        let (answered, _) =
+                            answer(&trail, &query, None, &mut out, &mut |_| ()).unwrap();
                         assert_eq!(answered.damage, Vec::<String>::new(), "{query:?}");
                         if query == changes(Some(since)) && !more.load(Ordering::Acquire) {
                             let found = lines_of(&out);

@@ -213,7 +213,7 @@ impl Store {
 
     pub fn ask(&self, query: &Query) -> Vec<Value> {
         let mut out = Vec::new();
-        let answered = answer(&self.trail, query, &mut out).unwrap();
+        let (answered, _) = answer(&self.trail, query, None, &mut out, &mut |_| ()).unwrap();
         assert_eq!(answered.damage, Vec::<String>::new(), "{query:?}");
         let lines = String::from_utf8(out).unwrap();
         lines
@@ -228,7 +228,7 @@ impl Store {
             raw,
             ..ExportQuery::default()
         });
-        answer(&self.trail, &query, &mut out).unwrap();
+        answer(&self.trail, &query, None, &mut out, &mut |_| ()).unwrap();
         out
     }
 

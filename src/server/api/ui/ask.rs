@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 
 use crate::format::LineSplitter;
-use crate::query::{Answered, Mark, Page, Query, QueryError, answer, answer_page};
+use crate::query::{Answered, Mark, Page, Query, QueryError, answer};
 use crate::store::Trail;
 
 /// Passes each line of an answer to `take` until that stops.
@@ -27,14 +27,14 @@ pub(super) fn each<T: DeserializeOwned>(
             false => Ok(()),
         }
     }));
-    let answered = answer(trail, query, &mut lines);
+    let answered = answer(trail, query, None, &mut lines, &mut |_| ());
     drop(lines);
     match answered {
         Err(QueryError::Output(_)) if enough => Ok(Answered {
             found: true,
             ..Answered::default()
         }),
-        answered => answered,
+        answered => answered.map(|(answered, _)| answered),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn each_of_page<T: DeserializeOwned>(
         take(serde_json::from_slice(line)?);
         Ok(())
     }));
-    answer_page(trail, query, page, &mut lines, &mut |_| ())
+    answer(trail, query, Some(page), &mut lines, &mut |_| ())
 }
 
 /// The first line of an answer, if it has any.

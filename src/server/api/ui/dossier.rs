@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use super::pages::{Asker, Failure};
 use super::reply::{document, html};
 use crate::format::LineSplitter;
-use crate::query::{DossierQuery, Query, QueryError, answer_with_progress};
+use crate::query::{DossierQuery, Query, QueryError, answer};
 use crate::server::api::answer::Sink;
 use crate::server::reply::Responder;
 use crate::web::dossier::Page;
@@ -44,7 +44,7 @@ fn make(asker: &Asker<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, Qu
     let mut printed = LineSplitter::new(Box::new(Page::new(asker.clock.zone, &mut out)));
     let query = Query::Dossier(query.clone());
     let report = &mut |_| sink.tick();
-    let answered = answer_with_progress(&asker.parts.trail, &query, &mut printed, report)?;
+    let (answered, _) = answer(&asker.parts.trail, &query, None, &mut printed, report)?;
     printed.finish().map_err(QueryError::Output)?;
     Ok(answered.found)
 }

@@ -15,9 +15,7 @@ use super::panels::{permit, permit_for};
 use super::reply::{attachment, html as page};
 use crate::format::{LineSplitter, Printer};
 use crate::query::rows::{Csv, Xlsx, csv_columns};
-use crate::query::{
-    IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer_with_progress,
-};
+use crate::query::{IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer};
 use crate::server::api::answer::Sink;
 use crate::server::query_limiter::Client;
 use crate::server::reply::{Reply, Responder};
@@ -142,7 +140,7 @@ fn write(
     };
     let mut lines = LineSplitter::new(printer);
     let report = &mut |_| sink.tick();
-    let answered = answer_with_progress(trail, query, &mut lines, report)?;
+    let (answered, _) = answer(trail, query, None, &mut lines, report)?;
     if !answered.damage.is_empty() {
         // The last row says so: a file has no other place for it.
         let what = format!("INCOMPLETE: {}", answered.damage.join("; "));
