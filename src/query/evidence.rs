@@ -8,7 +8,7 @@ use super::lines::{EvidenceLine, body_fields};
 use super::request::EvidenceQuery;
 use crate::auth::signature::Evidence;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
-use crate::log::record::{EventRecord, RecordError, is_pruned};
+use crate::log::record::{EventRecord, RecordError};
 use crate::store::{Missing, Snapshot};
 
 /// Characters in a line of PEM.
@@ -20,29 +20,14 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let seq = query.seq;
-    if seq == 0 || seq > snapshot.last_seq() {
-        return Ok(false);
-    }
-    let retention = snapshot.retention();
-    let mut reader = snapshot.reader();
-    let bytes = match reader.bytes(seq) {
-        Ok(bytes) => bytes,
+    let written = snapshot.record_of(seq, |record| {
+        let line = line_of(seq, record)?;
+        Ok(line.map(|line| lines.put(&line)))
+    });
+    match written {
+        Ok(written) => Ok(written.flatten().transpose()?.is_some()),
         Err(unreadable) => {
             lines.damage.add(unreadable.into_damage()?);
-            return Ok(false);
-        }
-    };
-    if is_pruned(bytes) || retention.hides_record(seq, bytes) {
-        return Ok(false);
-    }
-    match line_of(seq, bytes) {
-        Ok(Some(line)) => {
-            lines.put(&line)?;
-            Ok(true)
-        }
-        Ok(None) => Ok(false),
-        Err(missing) => {
-            lines.damage.add(missing);
             Ok(false)
         }
     }

@@ -18,11 +18,10 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Lines, QueryError};
 use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::ExplainQuery;
-use crate::event::{Event, EventType, ProfileKey, is_member};
+use crate::event::{Event, EventType, is_member};
 use crate::history::{Change, Place, Replay, State, Subject, Value, found_at_delete, known};
-use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
-use crate::store::{Damages, Missing, Snapshot};
+use crate::store::{Damages, Snapshot};
 
 /// The result of a requested change.
 #[derive(
@@ -70,8 +69,13 @@ pub(super) fn answer(
     query: &ExplainQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let Some((key, time)) = head_of(snapshot, query.seq, lines)? else {
-        return Ok(false);
+    let (key, time) = match snapshot.head_of(query.seq) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(false),
+        Err(unreadable) => {
+            lines.damage.add(unreadable.into_damage()?);
+            return Ok(false);
+        }
     };
     let events = snapshot.events_of(key)?;
     lines.note_pruned(key, events.baseline_time(), Some(time));
@@ -118,36 +122,6 @@ impl ReplayVisitor for Explainer<'_, '_> {
 
     fn visit(&mut self, _: Step<'_, '_>) -> Result<bool, QueryError> {
         Ok(false)
-    }
-}
-
-/// The (sub)profile and the time of an event; `None` if it does not exist or is
-/// unreadable.
-fn head_of(
-    snapshot: &Snapshot<'_>,
-    seq: u64,
-    lines: &mut Lines<'_>,
-) -> Result<Option<(ProfileKey, i64)>, QueryError> {
-    if seq == 0 || seq > snapshot.last_seq() {
-        return Ok(None);
-    }
-    let mut reader = snapshot.reader();
-    let record = match reader.bytes(seq) {
-        Ok(record) => record,
-        Err(unreadable) => {
-            lines.damage.add(unreadable.into_damage()?);
-            return Ok(None);
-        }
-    };
-    if snapshot.retention().hides_record(seq, record) {
-        return Ok(None);
-    }
-    match EventHead::decode(record) {
-        Ok((head, _)) => Ok(Some((head.key(), head.time))),
-        Err(error) => {
-            lines.damage.add(Missing::of_record(seq, error));
-            Ok(None)
-        }
     }
 }
 

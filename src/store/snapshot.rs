@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::damages::{Damages, Missing};
+use super::damages::{Damages, Missing, Unreadable};
 use super::error::TrailError;
 use super::open::Trail;
 use super::reader::EventReader;
@@ -16,8 +16,8 @@ use super::retention::{Baselines, Retention};
 use super::walk::Walk;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
-use crate::index::{EventStore, IndexError, LookupPage, LookupQuery, Progress, TimeRange};
-use crate::log::record::Lost;
+use crate::index::{EventStore, LookupPage, LookupQuery, Progress, TimeRange};
+use crate::log::record::{EventHead, Lost};
 
 /// How many (sub)profiles are read from the index in one call: no event is
 /// indexed meanwhile.
@@ -164,6 +164,32 @@ impl<'a> Snapshot<'a> {
     /// A reader for single events.
     pub fn reader(&self) -> EventReader {
         EventReader::new(self.trail.events.cursor())
+    }
+
+    /// What `read` makes of the record of an event; `None` if there is no such event, or
+    /// it was pruned.
+    pub fn record_of<T>(
+        &self,
+        seq: u64,
+        read: impl FnOnce(&[u8]) -> Result<T, Missing>,
+    ) -> Result<Option<T>, Unreadable> {
+        if seq == 0 || seq > self.last_seq {
+            return Ok(None);
+        }
+        let mut reader = self.reader();
+        let record = reader.bytes(seq)?;
+        if self.retention.hides_record(seq, record) {
+            return Ok(None);
+        }
+        read(record).map(Some).map_err(Unreadable::Damage)
+    }
+
+    /// The (sub)profile and the time of an event; `None` as for [`Self::record_of`].
+    pub fn head_of(&self, seq: u64) -> Result<Option<(ProfileKey, i64)>, Unreadable> {
+        self.record_of(seq, |record| match EventHead::decode(record) {
+            Ok((head, _)) => Ok((head.key(), head.time)),
+            Err(error) => Err(Missing::of_record(seq, error)),
+        })
     }
 
     /// The events that may be of a span of time (`until` exclusive), and maybe

@@ -39,7 +39,6 @@ use super::changes::{answer_where, collect_changes, visit_changes};
 use super::filter::{CauseKind, Filter, Span};
 use super::moment::parse_seconds;
 use super::request::{ChangesQuery, InvalidParam};
-use crate::log::record::is_pruned;
 use crate::store::Snapshot;
 use counts::{Counter, Counts, GROUPS, Group};
 use detail::Detail;
@@ -336,14 +335,7 @@ impl<'q> Asking<'q> {
 
     /// The time of an event; `None` if it does not exist or is unreadable.
     fn time_of(&self, seq: u64) -> Option<i64> {
-        if seq == 0 || seq > self.snapshot.last_seq() {
-            return None;
-        }
-        let mut reader = self.snapshot.reader();
-        let bytes = reader.bytes(seq).ok()?;
-        if is_pruned(bytes) || self.snapshot.retention().hides_record(seq, bytes) {
-            return None;
-        }
-        reader.record(seq, |record| Ok(record.head.time)).ok()
+        let (_, time) = self.snapshot.head_of(seq).ok()??;
+        Some(time)
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::ask::each;
-use super::latest::{history, whose};
+use super::latest::history;
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use crate::event::ProfileKey;
@@ -20,7 +20,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         let page = missing(seq, trail.last_seq(), why.as_deref(), reader);
         Ok(reply(404, page))
     };
-    let (key, time) = match whose(trail, seq) {
+    let (key, time) = match trail.snapshot().head_of(seq) {
         Ok(Some(found)) => found,
         Ok(None) => return none(None),
         Err(unreadable) => {

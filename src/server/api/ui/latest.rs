@@ -9,10 +9,10 @@ use parking_lot::{Mutex, MutexGuard};
 use super::ask::each;
 use super::pages::Asker;
 use crate::event::ProfileKey;
-use crate::log::record::{EventHead, is_pruned};
+use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
 use crate::query::{Filter, HistoryQuery, Query, QueryError, Span, TailQuery};
-use crate::store::{Step, Trail, Unreadable};
+use crate::store::{Step, Trail};
 use crate::web::bars::Hours;
 use crate::web::events::row;
 
@@ -80,22 +80,6 @@ pub(super) fn history(key: ProfileKey) -> HistoryQuery {
         subprofiles: false,
         cascade: true,
     }
-}
-
-/// The (sub)profile and time of an event; `None` if it was pruned or does not exist.
-pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>, Unreadable> {
-    if seq == 0 || seq > trail.last_seq() {
-        return Ok(None);
-    }
-    let snapshot = trail.snapshot();
-    let mut reader = snapshot.reader();
-    let bytes = reader.bytes(seq)?;
-    if is_pruned(bytes) || snapshot.retention().hides_record(seq, bytes) {
-        return Ok(None);
-    }
-    let head = EventHead::decode(bytes)
-        .map_err(|error| Unreadable::Damage(crate::store::Missing::of_record(seq, error)))?;
-    Ok(Some((head.0.key(), head.0.time)))
 }
 
 /// The events after one.
