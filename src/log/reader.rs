@@ -151,11 +151,8 @@ struct OpenSegment {
 }
 
 enum Advanced {
-    Frame {
-        offset: u64,
-        header: Header,
-        first: u64,
-    },
+    /// The offset and the header of a frame, and its first `seq` that is wanted.
+    Frame((u64, Header, u64)),
     Damage(Damage),
 }
 
@@ -175,20 +172,31 @@ impl Scan {
 
     /// The next records or damage; `None` at the end.
     pub fn step(&mut self) -> Result<Option<Scanned<'_>>, LogError> {
-        let (offset, header, first) = match self.advance()? {
-            None => return Ok(None),
-            Some(Advanced::Damage(damage)) => return Ok(Some(Scanned::Damage(damage))),
-            Some(Advanced::Frame {
-                offset,
-                header,
-                first,
-            }) => (offset, header, first),
-        };
-        let frame = self
-            .open
-            .as_ref()
-            .and_then(|open| open.reader.frame_at(offset, header));
-        Ok(frame.map(|frame| Scanned::Records(frame.records_within(first, self.last))))
+        Ok(match self.advance()? {
+            None => None,
+            Some(Advanced::Damage(damage)) => Some(Scanned::Damage(damage)),
+            Some(Advanced::Frame(frame)) => self.records_of(frame).map(Scanned::Records),
+        })
+    }
+
+    /// The next records, past damage, which is passed to `damaged`; `None` at the end.
+    pub fn next_records(
+        &mut self,
+        mut damaged: impl FnMut(Damage),
+    ) -> Result<Option<Records<'_>>, LogError> {
+        loop {
+            match self.advance()? {
+                None => return Ok(None),
+                Some(Advanced::Damage(damage)) => damaged(damage),
+                Some(Advanced::Frame(frame)) => return Ok(self.records_of(frame)),
+            }
+        }
+    }
+
+    fn records_of(&self, frame: (u64, Header, u64)) -> Option<Records<'_>> {
+        let (offset, header, first) = frame;
+        let frame = self.open.as_ref()?.reader.frame_at(offset, header)?;
+        Some(frame.records_within(first, self.last))
     }
 
     fn advance(&mut self) -> Result<Option<Advanced>, LogError> {
@@ -218,11 +226,7 @@ impl Scan {
                     if header.next_seq() <= first {
                         continue;
                     }
-                    return Ok(Some(Advanced::Frame {
-                        offset,
-                        header,
-                        first,
-                    }));
+                    return Ok(Some(Advanced::Frame((offset, header, first))));
                 }
                 Some(Found::Gap(gap)) => gap,
                 None => Gap::at_end(at, expected),

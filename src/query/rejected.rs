@@ -11,7 +11,6 @@ use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
-use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
 use crate::store::{Missing, Snapshot, Sorter};
 
@@ -33,14 +32,7 @@ pub(super) fn answer(
         .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
     let all = scan.last_seq();
-    while let Some(found) = scan.step()? {
-        let records = match found {
-            Scanned::Records(records) => records,
-            Scanned::Damage(damage) => {
-                lines.damage.add(damage.to_string());
-                continue;
-            }
-        };
+    while let Some(records) = scan.next_records(|lost| lines.damage.add(lost.to_string()))? {
         for (number, bytes) in records {
             lines
                 .progress

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Answered, QueryError};
 use crate::auth::signature::Evidence;
 use crate::event::{BodyKind, DecodeError, Event, Zone, decode_envelope};
-use crate::log::Scanned;
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, is_pruned};
 use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Trail};
 
@@ -77,14 +76,7 @@ pub fn retry(
         _ => 1..u64::MAX,
     };
     let mut scan = trail.rejected().scan_range(start.max(1), end - 1);
-    while let Some(step) = scan.step()? {
-        let records = match step {
-            Scanned::Records(records) => records,
-            Scanned::Damage(lost) => {
-                damage.add(lost.to_string());
-                continue;
-            }
-        };
+    while let Some(records) = scan.next_records(|lost| damage.add(lost.to_string()))? {
         for (number, bytes) in records {
             if is_pruned(bytes) || !(numbers.is_empty() || numbers.contains(&number)) {
                 continue;

@@ -321,7 +321,7 @@ impl<'a> Snapshot<'a> {
         subprofile: Option<u64>,
         mut each: impl FnMut(ProfileKey) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut after = match (profile, subprofile) {
+        let after = match (profile, subprofile) {
             (Some(profile), Some(subprofile)) => {
                 return each(ProfileKey::subprofile(profile, subprofile));
             }
@@ -332,19 +332,7 @@ impl<'a> Snapshot<'a> {
             }
             (None, _) => None,
         };
-        loop {
-            let keys = self.keys_after(after, KEYS_PER_CALL)?;
-            for key in &keys {
-                if profile.is_some_and(|profile| profile != key.profile) {
-                    return Ok(());
-                }
-                each(*key)?;
-            }
-            match keys.last() {
-                Some(last) => after = Some(*last),
-                None => return Ok(()),
-            }
-        }
+        self.each_key_after(after, profile, |key| each(key).map(|()| true))
     }
 
     /// Calls `each` with the subprofiles of a profile that have events or a
@@ -354,19 +342,30 @@ impl<'a> Snapshot<'a> {
         profile: u64,
         mut each: impl FnMut(ProfileKey) -> bool,
     ) -> Result<(), TrailError> {
-        let mut after = ProfileKey::profile(profile);
-        let mut limit = FIRST_SUBPROFILES;
+        let after = Some(ProfileKey::profile(profile));
+        self.each_key_after(after, Some(profile), |key| Ok(each(key)))
+    }
+
+    /// Calls `each` with the (sub)profiles after one, of a profile or of all, until it
+    /// returns `false`.
+    fn each_key_after<E: From<TrailError>>(
+        &self,
+        mut after: Option<ProfileKey>,
+        profile: Option<u64>,
+        mut each: impl FnMut(ProfileKey) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut limit = profile.map_or(KEYS_PER_CALL, |_| FIRST_SUBPROFILES);
         loop {
-            let keys = self.keys_after(Some(after), limit)?;
+            let keys = self.keys_after(after, limit)?;
             for key in &keys {
-                if key.profile != profile || !each(*key) {
+                if profile.is_some_and(|profile| profile != key.profile) || !each(*key)? {
                     return Ok(());
                 }
             }
-            match keys.last() {
-                Some(last) => after = *last,
-                None => return Ok(()),
-            }
+            let Some(last) = keys.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
             limit = KEYS_PER_CALL;
         }
     }

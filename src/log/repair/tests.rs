@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::log::record::Lost;
-use crate::log::{Log, Recovered, Scanned};
+use crate::log::{Log, Recovered};
 use crate::storage::{Access, SimulatedDisk};
 
 const DIR: &str = "/log";
@@ -57,10 +57,7 @@ fn lost(disk: &SimulatedDisk) -> Vec<u64> {
     assert_eq!((opened.report.damage, opened.report.poison), (vec![], None));
     let (mut lost, mut expected) = (Vec::new(), 1);
     let mut scan = opened.log.scan(1);
-    while let Some(step) = scan.step().unwrap() {
-        let Scanned::Records(records) = step else {
-            panic!("damage");
-        };
+    while let Some(records) = scan.next_records(|damage| panic!("{damage}")).unwrap() {
         for (seq, record) in records {
             assert_eq!(seq, expected);
             expected += 1;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{DecodeError, now_micros};
 use crate::log::record::{EventHead, RejectedRecord, received_time, rejected_time};
-use crate::log::{Log, OpenMode, Scanned};
+use crate::log::{Log, OpenMode};
 use crate::ops::bytes_of;
 use crate::storage::RealDisk;
 use crate::store::{Folder, Trail};
@@ -156,10 +156,7 @@ fn rejected_since(log: &Log, moment: i64) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let first = first_since(log, moment, rejected_time);
     let mut scan = log.scan(first.max(log.last_seq().saturating_sub(LABELLED)));
-    while let Ok(Some(found)) = scan.step() {
-        let Scanned::Records(records) = found else {
-            continue;
-        };
+    while let Ok(Some(records)) = scan.next_records(|_| ()) {
         for (_, bytes) in records {
             let Ok(RejectedRecord { head, .. }) = RejectedRecord::decode(bytes) else {
                 continue;
@@ -240,10 +237,7 @@ fn growth(events: &Log, last_received: Option<i64>, folder: &Path) -> Option<u64
 fn labels(events: &Log) -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
     let mut scan = events.scan(events.last_seq().saturating_sub(LABELLED));
-    while let Ok(Some(found)) = scan.step() {
-        let Scanned::Records(records) = found else {
-            continue;
-        };
+    while let Ok(Some(records)) = scan.next_records(|_| ()) {
         for (_, bytes) in records {
             let label = EventHead::decode(bytes)
                 .ok()

@@ -14,7 +14,7 @@ use super::{MaintenanceError, Output, bytes_of};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
-use crate::log::{Form, Log, LogError, Scanned};
+use crate::log::{Form, Log, LogError};
 use crate::query::parallel::in_order;
 use crate::query::{Answered, Span};
 use crate::store::retention::Retention;
@@ -119,14 +119,9 @@ fn count(
 ) -> Result<Tally, LogError> {
     let mut tally = Tally::default();
     let mut scan = job.log.scan_range(job.first, job.last);
-    while let Some(found) = scan.step()? {
-        let records = match found {
-            Scanned::Records(records) => records,
-            Scanned::Damage(damage) => {
-                tally.missing.push(damage.to_string().into());
-                continue;
-            }
-        };
+    while let Some(records) =
+        scan.next_records(|damage| tally.missing.push(damage.to_string().into()))?
+    {
         let mut read = 0;
         for (seq, bytes) in records {
             read += 1;

@@ -3,7 +3,7 @@
 use super::{PruneError, YOUNGEST};
 use crate::event::{ProfileKey, TimeSource};
 use crate::log::record::{EventHead, rejected_time};
-use crate::log::{Log, LogError, Scanned};
+use crate::log::{Log, LogError};
 use crate::store::retention::{Pruned, Retention, SeqSet};
 use crate::store::{Snapshot, Step, Trail};
 
@@ -93,15 +93,12 @@ impl Trail {
     ) -> Result<u64, LogError> {
         let mut count = 0;
         let mut scan = self.rejected.scan_range(1, next.rejected);
-        while let Some(found) = scan.step()? {
-            if let Scanned::Records(records) = found {
-                let received =
-                    records.filter_map(|(seq, bytes)| Some((rejected_time(bytes)?, seq)));
-                let goes = received.filter(|(time, seq)| {
-                    next.covers_rejected(*time, *seq) && !present.hides_rejected(*time, *seq)
-                });
-                count += goes.count() as u64;
-            }
+        while let Some(records) = scan.next_records(|_| ())? {
+            let received = records.filter_map(|(seq, bytes)| Some((rejected_time(bytes)?, seq)));
+            let goes = received.filter(|(time, seq)| {
+                next.covers_rejected(*time, *seq) && !present.hides_rejected(*time, *seq)
+            });
+            count += goes.count() as u64;
         }
         Ok(count)
     }
@@ -115,10 +112,7 @@ impl Trail {
         let mut scan = self.events.scan(last_seq.saturating_sub(WITNESSES) + 1);
         let mut times = Vec::new();
         let mut received = now;
-        while let Some(found) = scan.step()? {
-            let Scanned::Records(records) = found else {
-                continue;
-            };
+        while let Some(records) = scan.next_records(|_| ())? {
             for (_, bytes) in records {
                 if let Ok((head, _)) = EventHead::decode(bytes) {
                     received = head.received.div_euclid(1_000_000);

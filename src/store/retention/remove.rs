@@ -1,7 +1,7 @@
 //! Removing pruned records from the files of a log.
 
 use crate::log::record::is_pruned;
-use crate::log::{Log, LogError, NotSealed, Rewriting, Scanned};
+use crate::log::{Log, LogError, NotSealed, Rewriting};
 
 /// What a removal did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,10 +86,8 @@ pub fn holds(
     covers: &dyn Fn(u64, &[u8]) -> bool,
 ) -> Result<bool, LogError> {
     let mut scan = log.scan_range(first_seq, last_seq);
-    while let Some(found) = scan.step()? {
-        if let Scanned::Records(mut records) = found
-            && records.any(|(seq, record)| covers(seq, record))
-        {
+    while let Some(mut records) = scan.next_records(|_| ())? {
+        if records.any(|(seq, record)| covers(seq, record)) {
             return Ok(true);
         }
     }
