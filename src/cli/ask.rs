@@ -306,7 +306,9 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
                 query.seq
             );
         }
-        Query::Export(_) | Query::Tail(_) => return "no matching events".to_owned(),
+        Query::Export(_) | Query::Tail(_) | Query::Stats(_) => {
+            return "no matching events".to_owned();
+        }
     };
     match key.subprofile {
         _ if is_narrowed(query) => format!("no matching event of {key}"),

@@ -8,25 +8,20 @@ pub mod backup;
 pub mod demo;
 pub mod doctor;
 mod repair;
-mod stats;
 mod verify;
 
-use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
 pub use repair::{Repair, RepairLine};
-pub use stats::{Count, StatsLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use crate::event::{Zone, now_micros, zone_name};
+use crate::event::now_micros;
 use crate::log::LogError;
 use crate::log::repair::RepairError;
-use crate::query::{Answered, Span};
+use crate::query::Answered;
 use crate::store::{PruneError, PruneOrder, Trail, TrailError};
 
 /// A request.
@@ -39,14 +34,6 @@ pub enum Maintenance {
     Backup(BackupOrder),
     /// Read everything and report damage.
     Verify,
-    /// Count what there is in a time range.
-    Stats {
-        /// The time range.
-        span: Span,
-        /// The zone of days.
-        #[serde(with = "zone_name")]
-        zone: Zone,
-    },
     /// Prune.
     Prune {
         /// Remove events before this time, in Unix seconds.
@@ -106,7 +93,6 @@ pub fn run(
         Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
         Maintenance::Verify => verify::run(trail, output),
-        Maintenance::Stats { span, zone } => stats::run(trail, *span, *zone, output),
         Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }
 }
@@ -150,17 +136,4 @@ fn prune(
         damage: report.damage,
         ..Answered::default()
     })
-}
-
-/// The disk space of a folder with everything in it, in bytes. A file that
-/// cannot be examined counts as empty.
-pub fn bytes_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(data) if data.is_dir() => bytes_of(&entry.path()),
-            Ok(data) => data.blocks() * 512,
-            Err(_) => 0,
-        })
-        .sum()
 }

@@ -17,6 +17,7 @@ use super::request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
     RejectedQuery, ShowQuery, TailQuery,
 };
+use super::stats::StatsQuery;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::store::{Damages, PruneError, Snapshot, Trail, TrailError};
@@ -57,6 +58,8 @@ pub enum Query {
     Incidents(IncidentsQuery),
     /// Fields that go on changing.
     Loops(LoopsQuery),
+    /// Counts of what there is in a span.
+    Stats(StatsQuery),
 }
 
 impl Query {
@@ -69,7 +72,11 @@ impl Query {
     pub(super) const fn needs_owners(&self) -> bool {
         !matches!(
             self,
-            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_) | Self::Tail(_)
+            Self::Rejected(_)
+                | Self::Export(_)
+                | Self::Evidence(_)
+                | Self::Tail(_)
+                | Self::Stats(_)
         )
     }
 }
@@ -322,6 +329,7 @@ pub fn answer(
         Query::Gaps(query) => super::gaps::answer(snapshot, query, &mut lines)?,
         Query::Incidents(query) => super::incidents::answer(snapshot, query, &mut lines)?,
         Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
+        Query::Stats(query) => super::stats::answer(snapshot, query, &mut lines)?,
     };
     // An empty page has no position.
     let next = lines.last.filter(|_| lines.more);

@@ -43,6 +43,7 @@ pub mod rows;
 mod sample;
 mod show;
 mod state_before;
+mod stats;
 mod tail;
 mod time_notes;
 mod twins;
@@ -73,4 +74,5 @@ pub use request::{
     InvalidParam, RejectedQuery, ShowQuery, TailQuery,
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
+pub use stats::{Count, StatsLine, StatsQuery};
 pub use tail::{Position, Tail, TailPage};

@@ -14,7 +14,9 @@ mod simulated;
 #[cfg(any(test, feature = "fuzzing"))]
 mod unsynced;
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,4 +88,17 @@ pub trait StorageFile: Send + Sync {
     /// Makes content and length durable. After an error nothing is known of
     /// what was written since the last sync, even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// The disk space of a folder with everything in it, in bytes. A file that
+/// cannot be examined counts as empty.
+pub fn bytes_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(data) if data.is_dir() => bytes_of(&entry.path()),
+            Ok(data) => data.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
 }

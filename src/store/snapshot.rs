@@ -16,7 +16,7 @@ use super::retention::{Baselines, Retention};
 use super::walk::Walk;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
-use crate::index::{EventStore, LookupPage, LookupQuery, Progress, TimeRange};
+use crate::index::{EventStore, IndexError, LookupPage, LookupQuery, Progress, TimeRange};
 use crate::log::record::{EventHead, Lost};
 
 /// How many (sub)profiles are read from the index in one call: no event is

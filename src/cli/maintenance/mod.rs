@@ -1,7 +1,6 @@
 //! The commands that maintain a data folder: run by the running server, or on the
 //! folder.
 
-mod chart;
 mod repair;
 mod stats;
 mod verify;
@@ -66,7 +65,6 @@ pub(super) fn order(
         Maintenance::Seal => ("sealing", true),
         Maintenance::Backup(_) => ("backing up", false),
         Maintenance::Verify => ("verifying", false),
-        Maintenance::Stats { .. } => ("counting", false),
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),
     };

@@ -7,6 +7,7 @@
 
 mod bar;
 mod cell;
+mod chart;
 mod command;
 pub mod details;
 mod diff;
@@ -20,6 +21,7 @@ mod printer;
 mod reconcile;
 mod report;
 mod show;
+mod stats;
 mod table;
 mod tables;
 

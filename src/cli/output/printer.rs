@@ -6,7 +6,7 @@ use super::details::{Gathered, Paragraphs};
 use super::history::History;
 use super::loops::Loops;
 use super::table::{CellContext, TablePrinter};
-use super::{diff, evidence, explain, gaps, incidents, report, show, tables};
+use super::{diff, evidence, explain, gaps, incidents, report, show, stats, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
@@ -53,6 +53,7 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         }
         Query::Gaps(_) => Box::new(Paragraphs::of(view, out, gaps::sections)),
         Query::Loops(_) => Box::new(Loops::new(view, out)),
+        Query::Stats(_) => Box::new(Paragraphs::new(view, out, stats::write)),
         Query::Incidents(query) => match query.what {
             Wanted::List => Box::new(Paragraphs::of(view, out, incidents::sections)),
             Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO, now, out)),

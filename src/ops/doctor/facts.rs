@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::{DecodeError, now_micros};
 use crate::log::record::{EventHead, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
-use crate::ops::bytes_of;
 use crate::storage::RealDisk;
+use crate::storage::bytes_of;
 use crate::store::{Folder, Trail};
 
 /// How many of the newest events are read for their labels, and of the newest rejected calls for

@@ -13,8 +13,8 @@ use crate::history::{CascadeDelete, Known, Place};
 use crate::query::replay::{Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
-    Appender, Arrival, Batch, Damages, EventsOf, Folder, OpenOptions, ParsedCall, PruneOrder,
-    Purpose, Trail, TrailError, order_second,
+    Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
+    TrailError, order_second,
 };
 
 /// The times of all events are this and a few seconds after it.

@@ -32,7 +32,7 @@ pub const fn csv_columns(query: &Query) -> Option<CsvColumns> {
             Wanted::List => INCIDENTS,
         },
         // It is one document of many parts.
-        Query::Dossier(_) => return None,
+        Query::Dossier(_) | Query::Stats(_) => return None,
     })
 }
 

@@ -4,16 +4,16 @@ use form_urlencoded::Serializer;
 
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
-use super::questions::{Depends, Entry, Question, SubjectKind};
+use super::questions::{Depends, Entry, SubjectKind};
 use super::ui::number;
 use crate::event::{DecodeError, ProfileKey, Zone};
-use crate::query::{Clock, Page};
+use crate::query::{Clock, Page, Query};
 
 /// A parsed query, and the requested page of its answer.
 #[derive(Debug)]
 pub(super) struct ParsedQuery {
     pub entry: &'static Entry,
-    pub question: Question,
+    pub query: Query,
     /// The requested page, if the answer has pages.
     pub page: Page,
     /// The target of the query in canonical form, with times in Unix seconds and
@@ -54,7 +54,7 @@ pub(super) fn parse_query(
     store: u64,
 ) -> Result<Option<ParsedQuery>, DecodeError> {
     let target = target.split('#').next().unwrap_or_default();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, pairs) = target.split_once('?').unwrap_or((target, ""));
     let Some(path) = path.strip_prefix("/v1/") else {
         return Ok(None);
     };
@@ -82,8 +82,8 @@ pub(super) fn parse_query(
     };
     let clock = Clock { zone, now };
     let command = entry.command();
-    let matches = parse_pairs(command.clone(), subject, decode_pairs(query)?, clock)?;
-    let (question, mut params) = entry.read(&matches)?;
+    let matches = parse_pairs(command.clone(), subject, decode_pairs(pairs)?, clock)?;
+    let (query, mut params) = entry.read(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
         !is_page && declared_params(&command).any(|(known, _)| known == name)
@@ -106,7 +106,7 @@ pub(super) fn parse_query(
     }
     Ok(Some(ParsedQuery {
         entry,
-        question,
+        query,
         page,
         canonical,
         about_now,

@@ -14,8 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::params::{Pairs, command_of, read};
-use crate::event::DecodeError;
-use crate::ops::StatsLine;
+use crate::event::{DecodeError, Zone};
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, FindLine, HistoryLine,
@@ -25,17 +24,9 @@ use crate::query::{
     BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery,
     ExportQuery, Filter, FindOptions, GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine,
     IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery, Query, RejectedQuery, ReportLine,
-    ReportQuery, Rounding, ShowQuery, Span, TailQuery, UndoLine, Wanted, unix_time,
+    ReportQuery, Rounding, ShowQuery, Span, StatsLine, StatsQuery, TailQuery, UndoLine, Wanted,
+    unix_time,
 };
-
-/// What can be asked over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// One of the questions.
-    Ask(Box<Query>),
-    /// Counts of the events in a time range.
-    Stats(Span),
-}
 
 /// What is known of a question before it is asked.
 pub(super) struct Entry {
@@ -63,7 +54,7 @@ impl fmt::Debug for Entry {
 }
 
 /// A parsed question, and its parameters in canonical form.
-type ReadResult = Result<(Question, Pairs), DecodeError>;
+type ReadResult = Result<(Query, Pairs), DecodeError>;
 
 /// What a question's path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +86,7 @@ impl Entry {
     fn new<T: Args + Serialize + 'static, L: JsonSchema>(
         (name, subject): (&'static str, SubjectKind),
         what: &'static str,
-        question: impl Fn(T) -> Result<Question, DecodeError> + Send + Sync + 'static,
+        question: impl Fn(T) -> Result<Query, DecodeError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
@@ -187,10 +178,6 @@ impl Entry {
              with a time before the cursor, is not returned",
         ))
     }
-}
-
-fn ask(query: Query) -> Result<Question, DecodeError> {
-    Ok(Question::Ask(Box::new(query)))
 }
 
 /// Everything about a (sub)profile; of `at` and `until` the earlier one counts.
@@ -323,72 +310,72 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::new::<HistoryQuery, HistoryLine<'static>>(
             ("history", Profile),
             "The events of a (sub)profile, oldest first, and what each changed",
-            |query| ask(Query::History(query)),
+            |query| Ok(Query::History(query)),
         )
         .in_pages(),
         Entry::new::<ShowQuery, ShowLine<'static>>(
             ("show", Profile),
             "The state of a (sub)profile at a moment",
-            |query| ask(Query::Show(query)),
+            |query| Ok(Query::Show(query)),
         )
         .depends(Depends::EventsOnce("at")),
         Entry::new::<DiffQuery, DiffLine<'static>>(
             ("diff", Profile),
             "The net differences of a (sub)profile between two moments",
-            |query| ask(Query::Diff(query)),
+            |query| Ok(Query::Diff(query)),
         )
         .depends(Depends::EventsOnce("to")),
         Entry::new::<BlameQuery, BlameLine<'static>>(
             ("blame", Profile),
             "The last change of every field and interest of a (sub)profile",
-            |query| ask(Query::Blame(query)),
+            |query| Ok(Query::Blame(query)),
         )
         .depends(Depends::EventsOnce("at")),
         Entry::new::<DossierParams, DossierLine<'static>>(
             ("dossier", Profile),
             "Everything about a (sub)profile, or about some fields and interests of it",
-            |params| ask(params.query()),
+            |params| Ok(params.query()),
         )
         .depends(Depends::More),
         Entry::new::<EvidenceQuery, EvidenceLine<'static>>(
             ("evidence", Event),
             "What proves that Copernica sent an event",
-            |query| ask(Query::Evidence(query)),
+            |query| Ok(Query::Evidence(query)),
         ),
         Entry::new::<ChangesQuery, ChangesLine<'static>>(
             ("changes", Everything),
             "What changed when, over all profiles",
-            |query| ask(Query::Changes(query)),
+            |query| Ok(Query::Changes(query)),
         )
         .in_pages(),
         Entry::new::<ExplainQuery, ExplainLine<'static>>(
             ("explain", Event),
             "What an event requested, and what it changed",
-            |query| ask(Query::Explain(query)),
+            |query| Ok(Query::Explain(query)),
         ),
         Entry::new::<TailParams, HistoryLine<'static>>(
             ("tail", Everything),
             "The newest events in the order of arrival, or those after one, and what each \
              changed",
-            |params| ask(params.query()),
+            |params| Ok(params.query()),
         ),
         Entry::new::<FindParams, FindLine<'static>>(
             ("find", Everything),
             "Which (sub)profiles have or had a value, and from when until when",
-            |params| ask(params.query()?),
+            |params| params.query(),
         )
         .depends(Depends::EventsOnce("at")),
         Entry::new::<ReportQuery, ReportLine>(
             ("report", Everything),
             "The number of changes by field, label, hour, …",
-            |query| ask(Query::Report(query)),
+            |query| Ok(Query::Report(query)),
         ),
         Entry::new::<GapsQuery, GapLine>(
             ("gaps", Everything),
             "Unexplained changes, and which lost calls would explain them",
             |query| {
                 query.check()?;
-                ask(Query::Gaps(query))
+                Ok(Query::Gaps(query))
             },
         )
         // The cause is known.
@@ -397,33 +384,36 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             ("incidents", Everything),
             "Changes of one field in many (sub)profiles at once; with show or undo, the changes \
              of one incident or what would undo it",
-            |params| ask(params.query()?),
+            |params| params.query(),
         )
         .or_line::<ChangesLine<'static>>()
         .or_line::<UndoLine>(),
         Entry::new::<LoopsQuery, LoopLine>(
             ("loops", Everything),
             "Fields that go from one value to another and back, again and again",
-            |query| ask(Query::Loops(query)),
+            |query| Ok(Query::Loops(query)),
         )
         .or_line::<LoopGroupLine>(),
         Entry::new::<ExportQuery, ExportLine<'static>>(
             ("export", Everything),
             "Every event in the order of arrival",
-            |query| ask(Query::Export(query)),
+            |query| Ok(Query::Export(query)),
         )
         .in_pages(),
         Entry::new::<RejectedQuery, RejectedLine<'static>>(
             ("rejected", Everything),
             "The calls that could not be read",
-            |query| ask(Query::Rejected(query)),
+            |query| Ok(Query::Rejected(query)),
         )
         .depends(Depends::Rejected)
         .in_pages(),
         Entry::new::<Span, StatsLine>(
             ("stats", Everything),
             "Counts of the events in a time range",
-            |span| Ok(Question::Stats(span)),
+            |span| {
+                let zone = Zone::UTC;
+                Ok(Query::Stats(StatsQuery { span, zone }))
+            },
         )
         .depends(Depends::More),
     ]

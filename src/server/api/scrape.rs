@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::worker::Shared;
 use crate::event::now_micros;
 use crate::metrics::Gauges;
-use crate::ops::bytes_of;
+use crate::storage::bytes_of;
 
 /// Everything that is not counted. Lists the folder's files, one for each segment.
 pub(super) fn gauges(shared: &Shared) -> Gauges {

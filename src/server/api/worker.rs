@@ -18,16 +18,15 @@ use super::cursor;
 use super::description::{INDEX, PATH, index, openapi};
 use super::params::refuse_params;
 use super::parse::{ParsedQuery, parse_query};
-use super::questions::{ENTRIES, Question};
+use super::questions::ENTRIES;
 use super::run::ApiParts;
 use super::scrape::gauges;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{DecodeError, Zone, now_micros};
+use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
-use crate::ops::{self, Maintenance, MaintenanceError};
-use crate::query::{Answered, Mark, Query, QueryError, Span, answer, with_causes};
+use crate::query::{Answered, Mark, QueryError, answer, with_causes};
 use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
@@ -262,24 +261,16 @@ impl Shared {
         client: &Client,
         caller: Responder,
     ) {
-        let sink = |caller| Sink::new(caller, tag, parsed.page.limit.is_some());
-        match &parsed.question {
-            Question::Stats(span) => {
-                let sink = sink(caller);
-                let answered = self.stats(*span, &sink).map(|answered| (answered, None));
-                self.end(parsed, sink, answered);
-            }
-            Question::Ask(query) => {
-                let weight = weight(query, &self.parts.trail);
-                let permit = self.parts.limiter.acquire(weight, client, self.patience());
-                let Ok(_permit) = permit else {
-                    return self.busy(wanted, caller);
-                };
-                let sink = sink(caller);
-                let answered = self.ask(parsed, query, &sink);
-                self.end(parsed, sink, answered);
-            }
-        }
+        let weight = weight(&parsed.query, &self.parts.trail);
+        let permit = self.parts.limiter.acquire(weight, client, self.patience());
+        let Ok(_permit) = permit else {
+            return self.busy(wanted, caller);
+        };
+        let sink = Sink::new(caller, tag, parsed.page.limit.is_some());
+        let (page, mut out) = (parsed.entry.pages.then_some(parsed.page), &sink);
+        let report = &mut |_| sink.tick();
+        let answered = answer(&self.parts.trail, &parsed.query, page, &mut out, report);
+        self.end(parsed, sink, answered);
     }
 
     /// Shows a page.
@@ -289,36 +280,6 @@ impl Shared {
         };
         let came = Asker::new(&self.parts, ui).show(route, client, caller);
         self.parts.metrics.asked(came);
-    }
-
-    fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {
-        let mut out = sink;
-        let mut output = ops::Output {
-            out: &mut out,
-            progress: &mut |_, _| sink.tick(),
-        };
-        let count = Maintenance::Stats {
-            span,
-            zone: Zone::UTC,
-        };
-        match ops::run(&self.parts.trail, &count, &mut output) {
-            Err(MaintenanceError::Output(error)) => Err(QueryError::Output(error)),
-            Err(MaintenanceError::Trail(error)) => Err(QueryError::Trail(error)),
-            Err(MaintenanceError::Log(error)) => Err(QueryError::Log(error)),
-            Err(error) => Err(QueryError::Output(std::io::Error::other(error.to_string()))),
-            Ok(answered) => Ok(answered),
-        }
-    }
-
-    fn ask(
-        &self,
-        parsed: &ParsedQuery,
-        query: &Query,
-        sink: &Sink,
-    ) -> Result<(Answered, Option<Mark>), QueryError> {
-        let (page, mut out) = (parsed.entry.pages.then_some(parsed.page), sink);
-        let report = &mut |_| sink.tick();
-        answer(&self.parts.trail, query, page, &mut out, report)
     }
 
     /// Ends an answer with its outcome.

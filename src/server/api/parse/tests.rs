@@ -5,15 +5,15 @@ use crate::event::ProfileKey;
 use crate::query::{
     BlameQuery, By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery,
     ExportQuery, Filter, FindQuery, FindTarget, GapsQuery, HistoryQuery, IncidentsQuery,
-    LoopsQuery, Mark, Matching, Query, RejectedQuery, ReportQuery, ShowQuery, Span, TailQuery,
-    Wanted,
+    LoopsQuery, Mark, Matching, Query, RejectedQuery, ReportQuery, ShowQuery, Span, StatsQuery,
+    TailQuery, Wanted,
 };
 use proptest::prelude::*;
 
 const NOW: i64 = 1_760_000_000_000_000;
 
-fn read(target: &str) -> Result<Option<Question>, DecodeError> {
-    Ok(parse_query(target, chrono_tz::UTC, NOW, 0)?.map(|parsed| parsed.question))
+fn read(target: &str) -> Result<Option<Query>, DecodeError> {
+    Ok(parse_query(target, chrono_tz::UTC, NOW, 0)?.map(|parsed| parsed.query))
 }
 
 fn parsed(target: &str) -> ParsedQuery {
@@ -23,10 +23,7 @@ fn parsed(target: &str) -> ParsedQuery {
 }
 
 fn asked(target: &str) -> Query {
-    match read(target).unwrap().unwrap() {
-        Question::Ask(query) => *query,
-        Question::Stats(_) => panic!("{target}"),
-    }
+    read(target).unwrap().unwrap()
 }
 
 fn place(target: &str) -> String {
@@ -183,10 +180,8 @@ fn every_question_can_be_asked() {
         asked("/v1/evidence/007"),
         Query::Evidence(EvidenceQuery { seq: 7 })
     );
-    assert_eq!(
-        read("/v1/stats"),
-        Ok(Some(Question::Stats(Span::default())))
-    );
+    let (span, zone) = (Span::default(), chrono_tz::UTC);
+    assert_eq!(asked("/v1/stats"), Query::Stats(StatsQuery { span, zone }));
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::query::{Query, changes_command};
 use crate::server::api::cursor;
 use crate::server::api::params::{Pairs, decode_pairs};
 use crate::server::api::parse::{ParsedQuery, parse_query};
-use crate::server::api::questions::Question;
 use crate::server::reply::Reply;
 use crate::web::changes::{EMPTY, Filters, Page, row, with_order};
 use crate::web::with_query;
@@ -49,11 +48,8 @@ impl Asked {
     }
 
     /// The question.
-    pub fn query(&self) -> Option<&Query> {
-        match &self.parsed.question {
-            Question::Ask(query) => Some(query),
-            Question::Stats(_) => None,
-        }
+    pub const fn query(&self) -> &Query {
+        &self.parsed.query
     }
 
     /// The filter in canonical form.
@@ -95,7 +91,7 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
             return Ok(reply(400, page.render(&asker.reader())));
         }
     };
-    let Some(query @ Query::Changes(changes)) = asked.query() else {
+    let query @ Query::Changes(changes) = asked.query() else {
         return Err(Failure::Busy);
     };
     let (filters, reader) = (asked.filters(), asker.reader());

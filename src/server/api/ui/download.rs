@@ -86,10 +86,7 @@ pub(super) fn send(
                     return "refused";
                 }
             };
-            let Some(query) = asked.query() else {
-                return "refused";
-            };
-            ("changes".to_owned(), query.clone())
+            ("changes".to_owned(), asked.query().clone())
         }
         Download::Incident(id) => (format!("incident-{id}"), undo(id)),
     };

@@ -6,23 +6,36 @@
 mod lines;
 mod tally;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 
 pub use lines::{Count, LookupLine, StatsLine};
 
-use super::{MaintenanceError, Output, bytes_of};
-use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339};
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Lines, QueryError};
+use super::filter::Span;
+use super::progress::{Progress, Stage};
+use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
 use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError};
-use crate::query::parallel::in_order;
-use crate::query::{Answered, Span};
+use crate::storage::bytes_of;
 use crate::store::retention::Retention;
-use crate::store::{Damages, Missing, Snapshot, Trail, TrailError};
-use tally::{Counter, Tally};
+use crate::store::{Damages, Missing, Snapshot, TrailError};
+use tally::Tally;
 
 /// How many blocks are read in one job.
 const BLOCKS: usize = 16;
+
+/// Counts of what there is in a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsQuery {
+    /// The span.
+    pub span: Span,
+    /// The zone of days.
+    #[serde(with = "zone_name")]
+    pub zone: Zone,
+}
 
 /// Consecutive records of one of the logs.
 struct Job<'a> {
@@ -32,45 +45,37 @@ struct Job<'a> {
     last: u64,
 }
 
-pub(super) fn run(
-    trail: &Trail,
-    span: Span,
-    zone: Zone,
-    output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
-    let snapshot = trail.snapshot();
-    let mut jobs = jobs(trail.events(), true, span)?;
-    jobs.extend(self::jobs(trail.rejected(), false, span)?);
+pub(super) fn answer(
+    snapshot: &Snapshot<'_>,
+    query: &StatsQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let trail = snapshot.trail();
+    let mut jobs = jobs(trail.events(), true, query.span)?;
+    jobs.extend(self::jobs(trail.rejected(), false, query.span)?);
     let all = jobs.iter().map(|job| job.last - job.first + 1).sum();
-    let done = AtomicU64::new(0);
     let mut tally = Tally {
         pruned: pruned_blocks(trail.events())?,
         ..Tally::default()
     };
-    let mut jobs = jobs.into_iter();
-    in_order(
-        || Ok::<_, MaintenanceError>(jobs.next()),
+    let (mut jobs, mut done) = (jobs.into_iter(), 0);
+    let next = || {
+        Ok(jobs.next().map(|job| {
+            done += job.last - job.first + 1;
+            (job, Progress::new(Stage::Reading, done, all))
+        }))
+    };
+    lines.in_order(
+        next,
         || (),
-        |(), job| Ok(count(&job, snapshot.retention(), (span, zone), &done)?),
-        |counted| {
+        |(), job, damage| Ok(count(&job, snapshot.retention(), query, damage)?),
+        |_, counted| {
             tally.join(counted);
-            (output.progress)(done.load(Ordering::Relaxed), all);
             Ok(true)
         },
     )?;
-    snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
-    let mut damages = Damages::default();
-    let mut missing = std::mem::take(&mut tally.missing);
-    missing.sort_by_key(Missing::to_string);
-    missing.into_iter().for_each(|missing| damages.add(missing));
-    output.line(&line_of(&snapshot, span, tally)?)?;
-    let (damage, notes) = damages.into_lines();
-    Ok(Answered {
-        found: true,
-        damage,
-        notes,
-        ..Answered::default()
-    })
+    lines.put(&line_of(snapshot, query.span, tally)?)?;
+    Ok(true)
 }
 
 /// The number of records in blocks that have pruned records only; such blocks
@@ -114,28 +119,23 @@ fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
 fn count(
     job: &Job<'_>,
     retention: &Retention,
-    (span, zone): (Span, Zone),
-    done: &AtomicU64,
+    query: &StatsQuery,
+    damage: &mut Damages,
 ) -> Result<Tally, LogError> {
     let mut tally = Tally::default();
     let mut scan = job.log.scan_range(job.first, job.last);
-    while let Some(records) =
-        scan.next_records(|damage| tally.missing.push(damage.to_string().into()))?
-    {
-        let mut read = 0;
+    while let Some(records) = scan.next_records(|lost| damage.add(lost.to_string()))? {
         for (seq, bytes) in records {
-            read += 1;
             if job.events && retention.hides_record(seq, bytes) {
                 tally.pruned += 1;
             } else if !job.events {
                 let time = rejected_time(bytes);
                 let time = time.filter(|time| !retention.hides_rejected(*time, seq));
-                tally.rejected += u64::from(time.is_some_and(|time| span.contains(time)));
-            } else if let Err(error) = count_event(&mut tally, seq, bytes, (span, zone)) {
-                tally.missing.push(Missing::of_record(seq, error));
+                tally.rejected += u64::from(time.is_some_and(|time| query.span.contains(time)));
+            } else if let Err(error) = count_event(&mut tally, seq, bytes, query) {
+                damage.add(Missing::of_record(seq, error));
             }
         }
-        done.fetch_add(read, Ordering::Relaxed);
     }
     Ok(tally)
 }
@@ -144,14 +144,14 @@ fn count_event(
     tally: &mut Tally,
     seq: u64,
     bytes: &[u8],
-    (span, zone): (Span, Zone),
+    query: &StatsQuery,
 ) -> Result<(), RecordError> {
     let (head, _) = EventHead::decode(bytes)?;
-    if !span.contains(head.time) {
+    if !query.span.contains(head.time) {
         return Ok(());
     }
     let record = EventRecord::decode(bytes)?;
-    tally.add(&record.head, record.body.len(), zone);
+    tally.add(&record.head, record.body.len(), query.zone);
     if record.head.event_type == "update" {
         tally.add_names(record.to_event(seq)?);
     }
@@ -159,9 +159,9 @@ fn count_event(
 }
 
 /// The numbers of profiles and subprofiles with an event in a time range.
-fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), MaintenanceError> {
+fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), TrailError> {
     let (mut profiles, mut subprofiles) = (0, 0);
-    snapshot.each_timeline(None, |key, times| -> Result<(), MaintenanceError> {
+    snapshot.each_timeline(None, |key, times| -> Result<(), TrailError> {
         let inside = times.iter().any(|(time, _)| span.contains(*time));
         match key.subprofile {
             _ if !inside => {}
@@ -173,11 +173,7 @@ fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), Maintenan
     Ok((profiles, subprofiles))
 }
 
-fn line_of(
-    snapshot: &Snapshot<'_>,
-    span: Span,
-    tally: Tally,
-) -> Result<StatsLine, MaintenanceError> {
+fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLine, TrailError> {
     let (profiles, subprofiles) = profiles(snapshot, span)?;
     let trail = snapshot.trail();
     let folder = trail.folder();
@@ -186,15 +182,14 @@ fn line_of(
     let sealed = forms.iter().filter(|(_, form)| *form == Form::Sealed);
     let sealed = sealed.count() as u64;
     let lists = [
-        ("days", tally.days.capped),
-        ("types", tally.types.capped),
-        ("labels", tally.labels.capped),
-        ("databases", tally.databases.capped),
-        ("fields", tally.fields.capped),
+        ("days", tally.days.others()),
+        ("types", tally.types.others()),
+        ("labels", tally.labels.others()),
+        ("databases", tally.databases.others()),
+        ("fields", tally.fields.others()),
     ];
-    let capped = lists.iter().filter(|(_, capped)| *capped);
-    let lookup = trail.index().ask(EventStore::lookup_state_with_bytes);
-    let lookup = lookup.map_err(TrailError::from)?;
+    let capped = lists.iter().filter(|(_, others)| *others > 0);
+    let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
     let lookup = lookup.map(|state| LookupLine {
         fields: state.fields,
         up_to: state.up_to,
@@ -207,35 +202,51 @@ fn line_of(
         subprofiles,
         rejected: tally.rejected,
         pruned: tally.pruned,
-        first_time: tally.times.map(|(first, _)| seconds_to_rfc3339(first)),
-        last_time: tally.times.map(|(_, last)| seconds_to_rfc3339(last)),
-        first_received: tally.received.map(|(first, _)| micros_to_rfc3339(first)),
-        last_received: tally.received.map(|(_, last)| micros_to_rfc3339(last)),
+        first_time: tally
+            .times
+            .get()
+            .map(|(first, _)| seconds_to_rfc3339(first)),
+        last_time: tally.times.get().map(|(_, last)| seconds_to_rfc3339(last)),
+        first_received: tally
+            .received
+            .get()
+            .map(|(first, _)| micros_to_rfc3339(first)),
+        last_received: tally
+            .received
+            .get()
+            .map(|(_, last)| micros_to_rfc3339(last)),
         body_bytes: tally.body_bytes,
         log_bytes: bytes_of(&folder.log()),
         rejected_bytes: bytes_of(&folder.rejected()),
         index_bytes: bytes_of(&folder.index()),
         plain_segments: forms.len() as u64 - sealed,
         sealed_segments: sealed,
-        days: days(&tally.days),
-        types: tally.types.ranked(),
-        labels: tally.labels.ranked(),
-        databases: tally.databases.ranked(),
-        fields: tally.fields.ranked(),
+        days: days(tally.days.ranked().into_iter().collect()),
+        types: counts(tally.types.ranked()),
+        labels: counts(tally.labels.ranked()),
+        databases: counts(tally.databases.ranked()),
+        fields: counts(tally.fields.ranked()),
         capped: capped.map(|(name, _)| (*name).to_owned()).collect(),
         lookup,
     })
 }
 
-fn days(days: &Counter<i64>) -> Vec<Count> {
-    let name = |day: i64| {
-        let time = seconds_to_rfc3339(day.saturating_mul(86_400));
-        time.split('T').next().unwrap_or_default().to_owned()
-    };
-    let days = days.ordered().into_iter();
-    days.map(|(day, events)| Count {
-        name: name(day),
+fn counts<N: ToString>(names: impl IntoIterator<Item = (N, u64)>) -> Vec<Count> {
+    let count = |(name, events): (N, u64)| Count {
+        name: name.to_string(),
         events,
-    })
-    .collect()
+    };
+    names.into_iter().map(count).collect()
+}
+
+/// Days in order, by their dates.
+fn days(days: BTreeMap<i64, u64>) -> Vec<Count> {
+    let dated = days.into_iter().map(|(day, events)| {
+        let time = seconds_to_rfc3339(day.saturating_mul(86_400));
+        (
+            time.split('T').next().unwrap_or_default().to_owned(),
+            events,
+        )
+    });
+    counts(dated)
 }
