@@ -4,7 +4,6 @@
 //! ([`Commands`]) in a thread, over a pair of sockets. So there is one way from a
 //! question to its answer.
 
-use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -16,7 +15,6 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded};
 use serde_json::Value;
 
-use super::progress::Unbarred;
 use super::{Bar, CommandContext};
 use crate::query::{Answered, Query, Stage};
 use crate::server::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
@@ -166,6 +164,8 @@ pub struct Task {
     pub lines: Option<Box<dyn Read + Send>>,
     /// What to say where the server does not answer to the end.
     pub broken_off: &'static str,
+    /// Whether the lines of the answer go to a terminal, from which they take the bar.
+    pub to_terminal: bool,
 }
 
 impl Task {
@@ -177,23 +177,23 @@ impl Task {
             doing,
             lines: None,
             broken_off: BROKEN_OFF,
+            to_terminal: false,
         }
     }
 
     /// Has it done, and writes the lines of the answer to `out`.
     pub fn run(self, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<Answered> {
-        let bar = RefCell::new(Bar::new(self.doing, context.progress));
-        self.run_with(context, &bar, &mut |_| Ok(()), out)
+        self.run_with(context, &mut |_, _| Ok(()), out)
     }
 
-    /// The same, with a bar, and with what is done with the reports on the lines.
+    /// The same, with what is done with the reports on the lines.
     pub fn run_with(
         self,
         context: &CommandContext,
-        bar: &RefCell<Bar>,
-        on_report: &mut dyn FnMut(Value) -> anyhow::Result<()>,
+        on_report: &mut dyn FnMut(Value, &mut Bar) -> anyhow::Result<()>,
         out: &mut dyn Write,
     ) -> anyhow::Result<Answered> {
+        let mut bar = Bar::new(self.doing, context.progress);
         let connection = reach(context, self.purpose)?;
         let (unread, reading) = bounded(1);
         let answer = match self.lines {
@@ -204,11 +204,16 @@ impl Task {
         let end = answer.and_then(|mut answer| {
             loop {
                 match answer.next().context(self.broken_off)? {
-                    Part::Lines(lines) => out.write_all(lines)?,
+                    Part::Lines(lines) => {
+                        if self.to_terminal {
+                            bar.hide();
+                        }
+                        out.write_all(lines)?;
+                    }
                     Part::Control(Control::End(end)) => return Ok(end),
                     Part::Control(Control::Failed { reason }) => bail!("{reason}"),
-                    Part::Control(Control::Report(report)) => on_report(report)?,
-                    Part::Control(control) => bar.borrow_mut().show(&control),
+                    Part::Control(Control::Report(report)) => on_report(report, &mut bar)?,
+                    Part::Control(control) => bar.show(&control),
                 }
             }
         });
@@ -326,13 +331,10 @@ pub fn ask(
     for note in query.time_notes(context.now) {
         super::say(&format!("profiletrail: note: {note}"));
     }
-    let bar = RefCell::new(Bar::new(Stage::Index.text(), context.progress));
-    let mut out = Unbarred {
-        out,
-        bar: &bar,
-        terminal: context.terminal,
-    };
     let request = Request::Ask(Box::new(query.clone()));
-    let task = Task::new(request, Purpose::Ask, Stage::Index.text());
-    task.run_with(context, &bar, &mut |_| Ok(()), &mut out)
+    let task = Task {
+        to_terminal: context.terminal,
+        ..Task::new(request, Purpose::Ask, Stage::Index.text())
+    };
+    task.run(context, out)
 }

@@ -1,6 +1,5 @@
 //! `import`: sending exported lines to the server, or into the folder.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -50,10 +49,9 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         lines,
         read: Arc::clone(&read),
     };
-    let bar = RefCell::new(Bar::new("importing", context.progress));
     let mut all = ImportReport::default();
     let mut refused = 0;
-    let mut on_report = |report| {
+    let mut on_report = |report, bar: &mut Bar| {
         let report: ImportReport = serde_json::from_value(report)?;
         let shown = MAX_SHOWN.saturating_sub(refused);
         for line in report.refused.iter().take(shown) {
@@ -72,8 +70,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
             ..report
         });
         let read = read.load(Ordering::Relaxed);
-        bar.borrow_mut()
-            .set_of("importing", read, size.unwrap_or(read));
+        bar.set_of("importing", read, size.unwrap_or(read));
         Ok(())
     };
     let task = Task {
@@ -81,8 +78,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         broken_off: BROKEN_OFF,
         ..Task::new(Request::Import, purpose, "importing")
     };
-    task.run_with(context, &bar, &mut on_report, &mut io::sink())?;
-    drop(bar);
+    task.run_with(context, &mut on_report, &mut io::sink())?;
     if refused > MAX_SHOWN {
         let more = refused - MAX_SHOWN;
         super::say(&format!("profiletrail: and {more} more lines"));

@@ -1,8 +1,6 @@
 //! Progress on the terminal.
 
-use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -92,28 +90,5 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.clear();
-    }
-}
-
-/// Lines on their way out, which take the bar off a terminal that shows both.
-pub struct Unbarred<'a> {
-    /// Where they go.
-    pub out: &'a mut dyn Write,
-    /// The bar.
-    pub bar: &'a RefCell<Bar>,
-    /// Whether the lines go to a terminal.
-    pub terminal: bool,
-}
-
-impl Write for Unbarred<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.terminal {
-            self.bar.borrow_mut().hide();
-        }
-        self.out.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

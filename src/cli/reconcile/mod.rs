@@ -8,7 +8,6 @@ mod export;
 mod header;
 mod rows;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
@@ -271,7 +270,6 @@ fn compare(
     };
     rows.rewind()?;
     let request = Request::Reconcile(Box::new(order.clone()));
-    let bar = RefCell::new(Bar::new("comparing", context.progress));
     let task = Task {
         lines: Some(Box::new(rows.try_clone()?)),
         broken_off: "the running server ended the connection; repeat the command: events that were added are not \
@@ -279,7 +277,7 @@ fn compare(
         ..Task::new(request, purpose, "comparing")
     };
     let mut all = ReconcileReport::default();
-    let mut on_report = |report| {
+    let mut on_report = |report, _: &mut Bar| {
         all = serde_json::from_value(report)?;
         match &all.failure {
             Some(failure) => bail!(
@@ -289,6 +287,6 @@ fn compare(
             None => Ok(()),
         }
     };
-    let end = task.run_with(context, &bar, &mut on_report, out)?;
+    let end = task.run_with(context, &mut on_report, out)?;
     Ok((all, end))
 }
