@@ -1,37 +1,130 @@
 //! The server's state at the moment of a scrape.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
 
 use super::worker::Shared;
 use crate::event::now_micros;
-use crate::metrics::Gauges;
+use crate::metrics::{family, gauge};
 use crate::storage::bytes_of;
 
-/// Everything that is not counted. Lists the folder's files, one for each segment.
-pub(super) fn gauges(shared: &Shared) -> Gauges {
-    let (trail, parts) = (&shared.parts.trail, &shared.parts);
-    let (folder, progress) = (trail.folder(), trail.index().progress());
-    let since = parts.inactivity.last_event();
-    let age = since.map(|last| now_micros().saturating_sub(last).max(0));
-    let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
-    Gauges {
-        events: trail.last_seq(),
-        lag: progress.last.saturating_sub(progress.applied),
-        log: [bytes(&folder.log()), bytes(&folder.rejected())],
-        index: bytes(&folder.index()),
-        unsealed: trail.unsealed_segments() as u64,
-        free: parts.health.free(),
-        memory: resident(),
-        age: age.map(|age| Duration::from_micros(age.unsigned_abs())),
-        silent: parts.inactivity.is_alarm(),
-        frontends: vec![
-            ("webhook", parts.webhook.snapshot()),
-            ("api", shared.answers.snapshot()),
-        ],
-        signed_age: parts.refusals.last_age(),
-        asked: shared.questions.count(),
+/// Everything that is not counted.
+pub(super) struct State(pub Arc<Shared>);
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("State")
+    }
+}
+
+impl Collector for State {
+    /// Lists the folder's files, one for each segment.
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut encoder;
+        let (trail, parts) = (&self.0.parts.trail, &self.0.parts);
+        let (folder, progress) = (trail.folder(), trail.index().progress());
+        let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
+        for (name, help, value) in [
+            (
+                "last_event",
+                "The last event's number",
+                Some(trail.last_seq()),
+            ),
+            (
+                "index_lag_events",
+                "Events that are synced and not indexed",
+                Some(progress.last.saturating_sub(progress.applied)),
+            ),
+            ("index_bytes", "Files of the index", bytes(&folder.index())),
+            (
+                "segments_unsealed",
+                "Closed segments that wait to be sealed",
+                Some(trail.unsealed_segments() as u64),
+            ),
+            (
+                "disk_free_bytes",
+                "Free space on the data folder's disk",
+                parts.health.free(),
+            ),
+            ("resident_memory_bytes", "Memory of the process", resident()),
+            (
+                "silent",
+                "1 if no event came for longer than --alert-after",
+                Some(parts.inactivity.is_alarm().into()),
+            ),
+            (
+                "questions_under_way",
+                "Questions over HTTP that are being answered or wait",
+                Some(self.0.questions.count().into()),
+            ),
+        ] {
+            // What is not known has no sample.
+            if let Some(value) = value {
+                gauge(out, name, help, None, value)?;
+            }
+        }
+        let seconds = Some(&Unit::Seconds);
+        if let Some(last) = parts.inactivity.last_event() {
+            let age = now_micros().saturating_sub(last).max(0).unsigned_abs();
+            let age = Duration::from_micros(age).as_secs_f64();
+            let help = "Time since the last event arrived";
+            gauge(out, "last_event_age", help, seconds, age)?;
+        }
+        if let Some(age) = parts.refusals.last_age() {
+            let help = "How far the last verified call's date was behind this machine's clock";
+            gauge(out, "last_signed_date_age", help, seconds, age)?;
+        }
+        let logs = [("events", folder.log()), ("rejected", folder.rejected())];
+        let logs = logs
+            .iter()
+            .filter_map(|(log, path)| Some(([("log", *log)], bytes(path)?)));
+        family(out, "log_bytes", "Files of the logs", logs)?;
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("commit", env!("PROFILETRAIL_COMMIT")),
+            ("target", env!("PROFILETRAIL_TARGET")),
+        ];
+        let help = "What this program was built from";
+        family(out, "build_info", help, std::iter::once((build, 1)))?;
+        self.encode_frontends(out)
+    }
+}
+
+impl State {
+    fn encode_frontends(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let frontends = [
+            ("webhook", self.0.parts.webhook.snapshot()),
+            ("api", self.0.answers.snapshot()),
+        ];
+        let each = || frontends.iter();
+        let phases = each().flat_map(|(name, stats)| {
+            let phases = stats.phases.iter();
+            phases.map(|(phase, count)| ([("gate", *name), ("phase", *phase)], *count))
+        });
+        family(out, "connections", "Open connections, by phase", phases)?;
+        let help = "Requests that the frontend answered itself, by status";
+        let mut refused = out.encode_descriptor("gate_refused", help, None, MetricType::Counter)?;
+        for (name, stats) in each() {
+            for (status, count) in &stats.refused {
+                let labels = [("gate", *name), ("status", *status)];
+                let mut counter = refused.encode_family(&labels)?;
+                counter.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        let help = "Complete requests that wait in the frontend";
+        let waiting = each().map(|(name, stats)| ([("gate", *name)], stats.waiting));
+        family(out, "gate_waiting_requests", help, waiting)?;
+        let help = "Requests that are being answered";
+        let in_flight = each().map(|(name, stats)| ([("gate", *name)], stats.in_flight));
+        family(out, "gate_under_way_requests", help, in_flight)
     }
 }
 

@@ -20,7 +20,7 @@ use super::params::refuse_params;
 use super::parse::{ParsedQuery, parse_query};
 use super::questions::ENTRIES;
 use super::run::ApiParts;
-use super::scrape::gauges;
+use super::scrape::State;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
@@ -234,14 +234,14 @@ impl Shared {
         caller.answer(&reply);
     }
 
-    fn answer(&self, wanted: &Wanted, client: &Client, caller: Responder) {
+    fn answer(self: &Arc<Self>, wanted: &Wanted, client: &Client, caller: Responder) {
         let Ok(_permit) = self.running.acquire(1, client, self.patience()) else {
             return self.busy(wanted, caller);
         };
         match wanted {
             Wanted::Metrics(form) => {
                 self.parts.metrics.asked("answered");
-                let text = self.parts.metrics.text(gauges(self), *form);
+                let text = self.parts.metrics.text(State(Arc::clone(self)), *form);
                 caller.answer(&Reply::new(200, form.content_type(), text.into_bytes()));
             }
             // Answered before.

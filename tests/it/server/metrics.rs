@@ -111,6 +111,11 @@ fn what_happens_is_counted() {
         now.keys()
             .any(|name| name.starts_with("profiletrail_connections{gate=\"webhook\""))
     );
+    // What is not known has no sample.
+    std::fs::rename(data(&dir).join("rejected"), dir.path().join("away")).unwrap();
+    let without = scrape(&server, &token);
+    assert!(!without.contains_key("profiletrail_log_bytes{log=\"rejected\"}"));
+    std::fs::rename(dir.path().join("away"), data(&dir).join("rejected")).unwrap();
     server.stop();
 }
 
