@@ -43,6 +43,16 @@ pub fn listed(names: impl IntoIterator<Item = (String, u64)>, most: usize, more:
     format!("{}{others}", named.join(", "))
 }
 
+/// The first of some names, `most` at most, and how many more there are: `a, b and 3 more`.
+pub fn first_of<N: ToString>(names: impl ExactSizeIterator<Item = N>, most: usize) -> String {
+    let more = match names.len().saturating_sub(most) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<_> = names.take(most).map(|name| name.to_string()).collect();
+    named.join(", ") + &more
+}
+
 /// The profile or subprofile of an event, in a sentence.
 pub fn who(key: ProfileKey) -> String {
     let what = match key.subprofile {

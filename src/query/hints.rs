@@ -17,6 +17,7 @@ use super::request::{
     DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery, ShowQuery,
 };
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::format::first_of;
 use crate::store::Snapshot;
 
 /// How many of a (sub)profile's newest events are read, in one batch.
@@ -297,12 +298,8 @@ fn similar(name: &str, kind: &str, known: &BTreeSet<String>) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
         return Some(did_you_mean(kind, near));
     }
-    let first: Vec<&str> = known.iter().take(LISTED).map(String::as_str).collect();
-    let more = match known.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    (!first.is_empty()).then(|| format!("these {kind}s occur: {}{more}", first.join(", ")))
+    let occur = || format!("these {kind}s occur: {}", first_of(known.iter(), LISTED));
+    (!known.is_empty()).then(occur)
 }
 
 /// A flag with a name, quoted for a shell.

@@ -83,7 +83,7 @@ impl Token {
             .map_err(|error| TokensError::Failed(format!("cannot get random bytes: {error}")))?;
         let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
         let token = Self {
-            id: hex(&id),
+            id: format!("{:08x}", u32::from_be_bytes(id)),
             name: name.to_owned(),
             scope,
             created: micros_to_rfc3339(now_micros()),
@@ -107,11 +107,7 @@ fn token_of<'t>(tokens: &'t [Token], text: &str) -> Option<&'t Token> {
 }
 
 fn hash(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::ReconcileArgs;
 use super::export::{Dialect, Export};
 use crate::cli::context::UsageError;
+use crate::format::first_of;
 use crate::query::nearest;
 
 /// How many columns are named in a message.
@@ -205,16 +206,7 @@ fn place(names: &[String], wanted: &str) -> Result<usize, String> {
 }
 
 fn list(names: &[String]) -> String {
-    let named: Vec<String> = names
-        .iter()
-        .take(NAMED)
-        .map(|name| format!("{name:?}"))
-        .collect();
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    named.join(", ") + &more
+    first_of(names.iter().map(|name| format!("{name:?}")), NAMED)
 }
 
 #[cfg(test)]

@@ -15,11 +15,6 @@ const CHUNK: usize = 256 << 10;
 /// writes to the same disk.
 const SYNC_LEN: u64 = 4 << 20;
 
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The SHA-256 of the first `len` bytes of a file, which are copied to a new file if
 /// there is one. `progress` gets the length of each chunk.
 pub fn read_through(
@@ -51,7 +46,7 @@ pub fn read_through(
         }
         progress(wanted as u64);
     }
-    Ok(hex(&digest.finalize()))
+    Ok(format!("{:x}", digest.finalize()))
 }
 
 /// Copies the first `len` bytes of a file to a new one and syncs it, but not its

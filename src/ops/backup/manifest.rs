@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
-use super::copying::hex;
 use crate::log::{is_segment_name, segment_of};
 use crate::storage::{Access, Storage, atomic_replace};
 
@@ -104,7 +103,7 @@ impl Manifest {
         let digest = Sha256::digest(serde_json::to_vec(self)?);
         let signed = Signed {
             manifest: self.clone(),
-            sha256: hex(&digest),
+            sha256: format!("{digest:x}"),
         };
         let mut bytes = serde_json::to_vec_pretty(&signed)?;
         bytes.push(b'\n');

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::copying::{copy, hex, list, read_through};
+use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS};
 use super::{BackupDone, BackupError, BackupLine, BackupOrder};
 use crate::log::{Held, Log, LogSnapshot, SnapshotFile, check_copy, is_segment_name};
@@ -282,7 +282,7 @@ impl Taker<'_, '_> {
     /// Takes the `format` file, which says whose the logs are and what is pruned.
     fn take_format(&mut self) -> Result<(), BackupError> {
         let (path, text) = ("format".to_owned(), self.source.format.as_bytes());
-        let (bytes, sha256) = (text.len() as u64, hex(&Sha256::digest(text)));
+        let (bytes, sha256) = (text.len() as u64, format!("{:x}", Sha256::digest(text)));
         if let Some(had) = self.have.get(&path)
             && (had.bytes, &had.sha256) == (bytes, &sha256)
         {

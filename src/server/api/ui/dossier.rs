@@ -1,8 +1,7 @@
 //! A dossier as a document, sent while it is made.
 
-use std::io::ErrorKind;
-
-use super::pages::{Asker, Failure};
+use super::download::end;
+use super::pages::Asker;
 use super::reply::{document, html};
 use crate::format::LineSplitter;
 use crate::query::{DossierQuery, Query, QueryError, answer};
@@ -16,25 +15,13 @@ pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
     let trail = &asker.parts.trail;
     let sink = Sink::document(caller, document(&name));
-    let made = make(asker, query, &sink);
-    match made {
-        Ok(true) => {
-            sink.end();
-            "answered"
-        }
+    match make(asker, query, &sink) {
         Ok(false) => {
             let page = unknown(query.key, trail.last_seq(), &[], &asker.reader());
             sink.fail(&html(404, page));
             "answered"
         }
-        Err(QueryError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
-            tracing::debug!("a dossier was broken off: {error}");
-            "broken_off"
-        }
-        Err(error) => {
-            sink.fail(&asker.failed(&Failure::Query(error)));
-            "failed"
-        }
+        made => end(asker, sink, made.map(|_| ())),
     }
 }
 

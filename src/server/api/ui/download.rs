@@ -101,18 +101,27 @@ pub(super) fn send(
     let name = format!("{name}-{day}.{}", format.ending());
     let sink = Sink::document(caller, attachment(&name, format.content_type()));
     match write(asker, &query, format, &sink) {
+        // What a workbook cannot hold.
+        Err(QueryError::Output(error))
+            if format == FileFormat::Xlsx && error.kind() != io::ErrorKind::BrokenPipe =>
+        {
+            sink.fail(&refused(asker, 422, &error.to_string()));
+            "failed"
+        }
+        written => end(asker, sink, written),
+    }
+}
+
+/// Ends a document, and returns the result.
+pub(super) fn end(asker: &Asker<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
+    match made {
         Ok(()) => {
             sink.end();
             "answered"
         }
         Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            tracing::debug!("a download was broken off: {error}");
+            tracing::debug!("a document was broken off: {error}");
             "broken_off"
-        }
-        // What a workbook cannot hold.
-        Err(QueryError::Output(error)) if format == FileFormat::Xlsx => {
-            sink.fail(&refused(asker, 422, &error.to_string()));
-            "failed"
         }
         Err(error) => {
             sink.fail(&asker.failed(&Failure::Query(error)));
