@@ -33,11 +33,6 @@ impl From<io::Error> for IndexError {
 }
 
 impl IndexError {
-    /// Whether this process still has the database open.
-    pub(super) fn is_locked(&self) -> bool {
-        matches!(self, Self::Sled(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
-    }
-
     /// Whether the disk is full: then an index on it cannot be rebuilt.
     pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sled(sled::Error::Io(error))

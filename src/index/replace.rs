@@ -1,10 +1,9 @@
 //! Opening an index, and putting another in the place of one that is damaged or
 //! outdated.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use super::error::{IndexError, discard};
 use super::filling::{Failed, Filling};
@@ -12,7 +11,7 @@ use super::lookup::normalized;
 use super::manifest::Position;
 use super::shared::{Reason, Replace, Shared};
 use super::store::EventStore;
-use super::tree::Database;
+use super::tree::{Database, wait_until_closed};
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::log::record::is_pruned;
@@ -20,9 +19,6 @@ use crate::log::record::is_pruned;
 /// How often an index is set aside before it is kept in memory: if every new one
 /// breaks, damage is not the cause.
 const MAX_REBUILDS: u32 = 3;
-
-/// How long to wait until sled has closed a database.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An index that is built while another one answers.
 pub(super) struct Successor {
@@ -324,24 +320,5 @@ impl Shared {
             Reason::Fields => self.update(|state| state.lookup_fields = present),
         }
         Ok(false)
-    }
-}
-
-/// Waits until sled's own threads have closed a database that was dropped: until then
-/// they may write to its folder.
-fn wait_until_closed(path: &Path) -> io::Result<()> {
-    let file = match File::open(path.join("db")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened?,
-    };
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < CLOSE_TIMEOUT => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -11,7 +11,6 @@
 //! pending is read from the log again.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -22,7 +21,7 @@ use super::manifest::{Manifest, Position};
 use super::merge::{Merged, Source, to_merge};
 use super::pending::{Entry, Pending};
 use super::run::{Run, RunReader, RunWriter, drop_others};
-use super::tree::Database;
+use super::tree::{Database, wait_until_closed};
 
 /// How many items are gathered for a run: as many events are read from the log
 /// again after a crash, and held in memory.
@@ -40,9 +39,6 @@ const MAX_IDLE_RUNS: usize = 48;
 
 /// The name of the manifest in sled's default tree.
 const MANIFEST: &[u8] = b"m";
-
-/// How long to wait for a database that this process has just closed.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An index: where the events of (sub)profiles are, and who had a value. One thread
 /// adds items; any may read.
@@ -118,21 +114,11 @@ impl EventStore {
     /// Opens the index in a folder, or makes one with the manifest `new`. `cache` is
     /// sled's, in bytes.
     pub(super) fn open(path: &Path, cache: u64, new: &Manifest) -> Result<Self, IndexError> {
-        let begun = Instant::now();
-        loop {
-            let opened = catch_panic(|| {
-                let db = Database::open(path, cache)?;
-                Self::with_database(db, new)
-            });
-            match opened {
-                // sled's own threads close a database a moment after it was
-                // dropped. The data folder's lock keeps other processes out.
-                Err(error) if error.is_locked() && begun.elapsed() < LOCK_TIMEOUT => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                opened => return opened,
-            }
-        }
+        catch_panic(|| {
+            // The data folder's lock keeps other processes out.
+            wait_until_closed(path)?;
+            Self::with_database(Database::open(path, cache)?, new)
+        })
     }
 
     /// The same, with runs of another length.

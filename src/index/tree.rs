@@ -4,9 +4,12 @@
 //! blocks are the same, so nothing else in this folder differs.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use sled::IVec;
@@ -24,11 +27,33 @@ use super::error::IndexError;
 const EXTRA_READS: usize = 15;
 const EXTRA_READS_AFTER: usize = 1;
 
+/// How long to wait until sled has closed a database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The database of an index.
 #[derive(Clone)]
 pub(super) enum Database {
     Sled(sled::Db),
     Memory,
+}
+
+/// Waits until sled's own threads have closed a database that was dropped: until then
+/// they may write to its folder.
+pub(super) fn wait_until_closed(path: &Path) -> io::Result<()> {
+    let file = match File::open(path.join("db")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < CLOSE_TIMEOUT => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 impl Database {
