@@ -89,5 +89,5 @@ pub struct Find {
     #[arg(value_name = "FIELD=VALUE", required_unless_present = "interest")]
     pub text: Option<String>,
     #[command(flatten)]
-    pub options: crate::query::FindOptions,
+    pub query: crate::query::FindQuery,
 }

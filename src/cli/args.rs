@@ -193,8 +193,8 @@ impl Command {
             }),
             Self::Incidents(args) => super::incidents::run(*args, context),
             Self::Loops(args) => args.run(context, |query| Ok(Query::Loops(query))),
-            Self::Find(args) => args.run(context, |Find { text, options }| {
-                Ok(Query::Find(options.query(text, "find")?))
+            Self::Find(args) => args.run(context, |Find { text, query }| {
+                Ok(Query::Find(query.of(text, "find")?))
             }),
             Self::Export(args) => args.run(context, |query| Ok(Query::Export(query))),
             Self::Rejected(args) => super::rejected::run(args, context),

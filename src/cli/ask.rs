@@ -13,8 +13,9 @@ use super::out_file::OutFile;
 use super::output::printer;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
 use crate::format::{LineSplitter, Printer};
+use crate::history::Subject;
 use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
-use crate::query::{Answered, FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
+use crate::query::{Answered, FindQuery, InvalidParam, Query, Span, Wanted};
 
 impl<Q: clap::Args> Ask<Q> {
     /// Asks the question that is made of the arguments.
@@ -319,11 +320,9 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
 
 /// Who was not found.
 fn nobody(query: &FindQuery) -> String {
-    let who = match &query.sought {
-        FindTarget::Field { name, .. } => {
-            format!("no profile or subprofile has this value in {name:?}")
-        }
-        FindTarget::Interest(name) => format!("no profile has the interest {name:?}"),
+    let who = match query.subject() {
+        Subject::Field(name) => format!("no profile or subprofile has this value in {name:?}"),
+        Subject::Interest(name) => format!("no profile has the interest {name:?}"),
     };
     match query.ever {
         true => format!("{who}, or ever had"),

@@ -12,7 +12,7 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 use super::answer::{Lines, Query, QueryError};
 use super::dossier::DossierQuery;
 use super::filter::Filter;
-use super::find::{FindQuery, FindTarget, Matching};
+use super::find::FindQuery;
 use super::request::{
     DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery, ShowQuery,
 };
@@ -64,14 +64,11 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
         Query::Find(query) => {
             let mut hints = Vec::new();
             let known = Names::newest(snapshot);
-            match &query.sought {
-                FindTarget::Field { name, .. } => {
-                    known.compare(std::slice::from_ref(name), &[], &mut hints);
-                }
-                FindTarget::Interest(name) => {
-                    known.compare(&[], std::slice::from_ref(name), &mut hints);
-                }
-            }
+            known.compare(
+                query.field.as_slice(),
+                query.interest.as_slice(),
+                &mut hints,
+            );
             if hints.is_empty() {
                 of_forms(snapshot, query, &mut hints)?;
             }
@@ -125,32 +122,24 @@ fn of_forms(
     query: &FindQuery,
     hints: &mut Vec<String>,
 ) -> Result<(), QueryError> {
-    let FindTarget::Field {
-        value: asked, by, ..
-    } = &query.sought
-    else {
+    let Some(name) = query.field.as_ref().filter(|_| !query.matches) else {
         return Ok(());
     };
-    if *by == Matching::Match {
-        return Ok(());
-    }
     for form in [
-        ComposingNormalizerBorrowed::new_nfc().normalize(asked),
-        DecomposingNormalizerBorrowed::new_nfd().normalize(asked),
+        ComposingNormalizerBorrowed::new_nfc().normalize(&query.value),
+        DecomposingNormalizerBorrowed::new_nfd().normalize(&query.value),
     ] {
-        let mut other = query.clone();
-        let FindTarget::Field { name, value, .. } = &mut other.sought else {
-            continue;
-        };
-        if form == *value {
+        if form == query.value {
             continue;
         }
-        let name = name.clone();
-        *value = form.clone().into_owned();
+        let other = FindQuery {
+            value: form.clone().into_owned(),
+            ..query.clone()
+        };
         let (mut sink, mut report) = (std::io::sink(), |_| ());
         let mut lines = Lines::to(&mut sink, Some(1), &mut report);
         if super::find::answer(snapshot, &other, &mut lines)? {
-            let end = if *by == Matching::Whole { "$" } else { "" };
+            let end = if query.prefix { "" } else { "$" };
             let escaped: String = regex::escape(&form)
                 .chars()
                 .map(|c| match c.is_ascii() {

@@ -53,7 +53,7 @@ pub use command::changes_command;
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, Filter, Span, parse_label};
-pub use find::{FindOptions, FindQuery, FindTarget, Matching};
+pub use find::FindQuery;
 pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use hints::{known_fields, nearest};
 pub use import::{ImportReport, Importer, RefusedLine};

@@ -6,9 +6,9 @@ use super::links;
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use crate::history::{Subject, Value};
+use crate::history::Value;
+use crate::query::FindQuery;
 use crate::query::lines::{FindLine, RejectedLine};
-use crate::query::{FindTarget, Matching};
 
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
@@ -62,27 +62,25 @@ pub struct Hits {
 }
 
 /// The search target.
-fn sought(sought: &FindTarget) -> Markup {
-    match sought {
-        FindTarget::Interest(name) => html! { (Name::of(&Subject::Interest(name.into()))) },
-        FindTarget::Field {
-            name, value, by, ..
-        } => html! {
-            (Name::of(&Subject::Field(name.into())))
-            @match by {
-                Matching::Prefix if value.is_empty() => " has any value",
-                Matching::Prefix => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
-                _ => { " = " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+fn sought(sought: &FindQuery) -> Markup {
+    let value = &sought.value;
+    html! {
+        (Name::of(&sought.subject()))
+        @if sought.field.is_some() {
+            @match sought.prefix {
+                true if value.is_empty() => " has any value",
+                true => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+                false => { " = " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
             }
-        },
+        }
     }
 }
 
 /// The page of a search for a value of a field, of several, or for an interest.
-pub fn hits(asked: &str, what: &[FindTarget], found: &Hits, reader: &Reader<'_>) -> Markup {
+pub fn hits(asked: &str, what: &[FindQuery], found: &Hits, reader: &Reader<'_>) -> Markup {
     let body = html! {
         h1 { "Profiles that have or had this value" }
-        @if what.len() > 1 || !asked.contains('=') && !matches!(what, [FindTarget::Interest(_)]) {
+        @if what.len() > 1 || !asked.contains('=') && !matches!(what, [one] if one.interest.is_some()) {
             p { "Looked for in the look-up fields (" code { "serve --lookup" } "):" }
         }
         ul.sought { @for what in what { li { (sought(what)) } } }
@@ -99,10 +97,8 @@ pub fn hits(asked: &str, what: &[FindTarget], found: &Hits, reader: &Reader<'_>)
 }
 
 /// Whether the fields or the values that are found can differ.
-pub fn can_differ(what: &[FindTarget]) -> bool {
-    let by_begin =
-        |what: &FindTarget| matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole);
-    what.len() > 1 || what.iter().any(by_begin)
+pub fn can_differ(what: &[FindQuery]) -> bool {
+    what.len() > 1 || what.iter().any(|one| one.prefix || one.matches)
 }
 
 /// Searches to try instead.
@@ -143,24 +139,18 @@ fn table(found: &Hits, several: bool) -> Markup {
 
 /// The command with the same answer; `None` where a name or a value looks like a flag, or
 /// cannot be given to a command.
-fn find_command(what: &FindTarget) -> Option<String> {
-    let text;
-    let (flag, given, by) = match what {
-        FindTarget::Interest(name) => (Some("--interest"), vec![name.as_str()], Matching::Whole),
-        FindTarget::Field {
-            name, value, by, ..
-        } if name.contains('=') => (Some("--field"), vec![name.as_str(), value.as_str()], *by),
-        FindTarget::Field {
-            name, value, by, ..
-        } => {
-            text = format!("{name}={value}");
-            (None, vec![text.as_str()], *by)
-        }
+fn find_command(what: &FindQuery) -> Option<String> {
+    let (name, value) = (what.subject(), what.value.as_str());
+    let (name, text) = (name.name(), format!("{}={value}", name.name()));
+    let (flag, given) = match what.interest.is_some() {
+        true => (Some("--interest"), vec![name]),
+        false if name.contains('=') => (Some("--field"), vec![name, value]),
+        false => (None, vec![text.as_str()]),
     };
     if given.iter().any(|word| word.starts_with('-')) {
         return None;
     }
-    let prefix = (by == Matching::Prefix).then_some("--prefix");
+    let prefix = what.prefix.then_some("--prefix");
     let words = ["profiletrail", "find"].into_iter().chain(flag);
     let words = words.chain(given).chain(["--ever"]).chain(prefix);
     let line = shlex::try_join(words).ok()?;
@@ -229,34 +219,38 @@ mod tests {
 
     #[test]
     fn the_suggested_input_runs_the_same_query() {
-        let field = |name: &str, value: &str, by| FindTarget::Field {
-            name: name.to_owned(),
+        let field = |name: &str, value: &str, prefix| FindQuery {
+            field: Some(name.to_owned()),
             value: value.to_owned(),
-            by,
-            ignore_case: false,
+            prefix,
+            ..FindQuery::default()
+        };
+        let interest = FindQuery {
+            interest: Some("it's".to_owned()),
+            ..FindQuery::default()
         };
         for (sought, line) in [
             (
-                field("mail", "a b", Matching::Whole),
+                field("mail", "a b", false),
                 Some("profiletrail find 'mail=a b' --ever"),
             ),
             (
-                field("mail", "", Matching::Prefix),
+                field("mail", "", true),
                 Some("profiletrail find 'mail=' --ever --prefix"),
             ),
             (
-                field("a=b", "c", Matching::Whole),
+                field("a=b", "c", false),
                 Some("profiletrail find --field 'a=b' c --ever"),
             ),
             (
-                FindTarget::Interest("it's".to_owned()),
+                interest,
                 Some("profiletrail find --interest \"it's\" --ever"),
             ),
             // What would be taken for a flag, cannot be given, or is too long.
-            (field("--out", "x", Matching::Whole), None),
-            (field("a=b", "--ever", Matching::Whole), None),
-            (field("a", "\0", Matching::Whole), None),
-            (field("a", &"x".repeat(COMMAND), Matching::Whole), None),
+            (field("--out", "x", false), None),
+            (field("a=b", "--ever", false), None),
+            (field("a", "\0", false), None),
+            (field("a", &"x".repeat(COMMAND), false), None),
         ] {
             assert_eq!(find_command(&sought).as_deref(), line, "{sought:?}");
         }

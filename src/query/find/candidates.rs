@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::QueryError;
-use super::matcher::{FindTarget, Matching, ValueMatcher};
+use super::matcher::{FindQuery, ValueMatcher};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
 use crate::history::{Known, Subject, Value};
 use crate::index::{LookupPage, LookupQuery};
@@ -49,23 +49,15 @@ impl Candidates {
 }
 
 /// The index query for the value, if there is one.
-fn probe(sought: &FindTarget) -> Option<LookupQuery> {
-    match sought {
-        FindTarget::Interest(_)
-        | FindTarget::Field {
-            by: Matching::Match,
-            ..
-        } => None,
-        FindTarget::Field {
-            name, value, by, ..
-        } => Some(LookupQuery::new(name, value, *by == Matching::Prefix)),
-    }
+fn probe(query: &FindQuery) -> Option<LookupQuery> {
+    let field = query.field.as_ref().filter(|_| !query.matches)?;
+    Some(LookupQuery::new(field, &query.value, query.prefix))
 }
 
 /// Whether the lookups return few (sub)profiles and lack hardly any event: then the
 /// answer takes little time and memory.
-pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &FindTarget) -> Result<bool, QueryError> {
-    let Some(probe) = probe(sought) else {
+pub(super) fn are_few(snapshot: &Snapshot<'_>, query: &FindQuery) -> Result<bool, QueryError> {
+    let Some(probe) = probe(query) else {
         return Ok(false);
     };
     let last = snapshot.last_seq();
@@ -78,7 +70,7 @@ pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &FindTarget) -> Result<bo
 /// Gathers them, holding at most the given number.
 pub(super) fn gather(
     snapshot: &Snapshot<'_>,
-    sought: &FindTarget,
+    query: &FindQuery,
     matcher: &ValueMatcher,
     most: usize,
     lines: &mut Lines<'_>,
@@ -88,7 +80,7 @@ pub(super) fn gather(
         found.add(keys, most);
         found != Candidates::All
     };
-    let (up_to, baselines) = match probe(sought) {
+    let (up_to, baselines) = match probe(query) {
         Some(probe) => look_up(snapshot, &probe, &mut take)?,
         None => (0, false),
     };

@@ -1,11 +1,8 @@
 //! What a search matches, and whether a value matches.
 
-use std::borrow::Cow;
-
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::FindQuery;
 use crate::history::{Subject, Value};
 use crate::index::folded;
 use crate::query::moment::{Rounding, unix_time};
@@ -15,41 +12,14 @@ use crate::query::request::InvalidParam;
 /// writes it.
 const REGEX_SIZE: usize = 1 << 20;
 
-/// What is looked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FindTarget {
-    /// A value of a field.
-    Field {
-        /// The field's name.
-        name: String,
-        /// The value, its beginning, or an expression.
-        value: String,
-        /// Which of these.
-        by: Matching,
-        /// Whether upper and lower case are the same.
-        ignore_case: bool,
-    },
-    /// Membership of an interest.
-    Interest(String),
-}
-
-/// How a value is looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Matching {
-    /// By all of it.
-    #[default]
-    Whole,
-    /// By its beginning.
-    Prefix,
-    /// By a regular expression that matches anywhere in it.
-    Match,
-}
-
-/// How a value is compared.
-#[derive(clap::Args, Clone, Debug, Default, Serialize)]
-pub struct FindOptions {
+/// Which (sub)profiles have or had a value: of a field, or membership of an interest.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FindQuery {
+    /// The value of the field, its beginning, or an expression
+    #[arg(skip)]
+    #[serde(rename = "sought")]
+    pub value: String,
     /// The field's name, if it contains =; the argument is then the value alone
     #[arg(long, value_name = "NAME")]
     pub field: Option<String>,
@@ -85,74 +55,61 @@ pub struct FindOptions {
     pub cascade: bool,
 }
 
-impl FindOptions {
-    /// The question for a text: `FIELD=VALUE`, or the value alone where the field is
-    /// named. `text_name` is what the caller calls the text.
-    pub fn query(
-        self,
+impl FindQuery {
+    /// The same for a text: `FIELD=VALUE`, or the value alone where the field is named.
+    /// `text_name` is what the caller calls the text.
+    pub fn of(
+        mut self,
         text: Option<String>,
         text_name: &'static str,
-    ) -> Result<FindQuery, InvalidParam> {
+    ) -> Result<Self, InvalidParam> {
         let wrong = |name, what: &str| Err(InvalidParam::new(name, what));
         if self.ever && self.at.is_some() {
             return wrong("at", "--ever and --at exclude each other: leave one out");
         }
-        let by = match (self.prefix, self.matches) {
-            (false, false) => Matching::Whole,
-            (true, false) => Matching::Prefix,
-            (false, true) => Matching::Match,
-            (true, true) => {
-                let what = "a value is matched by its beginning or by an expression, not both";
-                return wrong("match", what);
-            }
-        };
-        let ignore_case = self.ignore_case;
-        let sought = match (self.interest, text) {
+        if self.prefix && self.matches {
+            let what = "a value is matched by its beginning or by an expression, not both";
+            return wrong("match", what);
+        }
+        match (&self.interest, text) {
             (Some(_), text) if text.is_some() || self.field.is_some() => {
                 let what = "name either an interest or a field's value, not both";
                 return wrong("interest", what);
             }
-            (Some(_), _) if by != Matching::Whole || ignore_case => {
+            (Some(_), _) if self.prefix || self.matches || self.ignore_case => {
                 return wrong("interest", "an interest is matched by its whole name");
             }
-            (Some(interest), _) => FindTarget::Interest(interest),
+            (Some(_), _) => {}
             (None, None) => {
                 let what =
                     "what to find is missing: write 'mail=johny@example.com', or name an interest";
                 return wrong(text_name, what);
             }
+            (None, Some(text)) if self.field.is_some() => self.value = text,
             (None, Some(text)) => {
-                let (name, value) = match (self.field, text.split_once('=')) {
-                    (Some(name), _) => (name, text),
-                    (None, Some((name, value))) => (name.to_owned(), value.to_owned()),
-                    (None, None) => {
-                        let shown: String = text.chars().take(40).collect();
-                        let what = format!(
-                            "{shown:?} has no value: write '{shown}=VALUE', or '{shown}=' with prefix \
-                             for all who have the field"
-                        );
-                        return wrong(text_name, &what);
-                    }
+                let Some((name, value)) = text.split_once('=') else {
+                    let shown: String = text.chars().take(40).collect();
+                    let what = format!(
+                        "{shown:?} has no value: write '{shown}=VALUE', or '{shown}=' with prefix \
+                         for all who have the field"
+                    );
+                    return wrong(text_name, &what);
                 };
-                FindTarget::Field {
-                    name,
-                    value,
-                    by,
-                    ignore_case,
-                }
+                (self.field, self.value) = (Some(name.to_owned()), value.to_owned());
             }
-        };
-        if let Err(what) = ValueMatcher::new(&sought) {
-            return wrong(text_name, &what);
         }
-        Ok(FindQuery {
-            sought,
-            ever: self.ever,
-            at: self.at,
-            database: self.database,
-            limit: self.limit,
-            cascade: self.cascade,
-        })
+        match ValueMatcher::new(&self) {
+            Ok(_) => Ok(self),
+            Err(what) => wrong(text_name, &what),
+        }
+    }
+
+    /// The field or interest.
+    pub fn subject(&self) -> Subject<'_> {
+        match &self.interest {
+            Some(name) => Subject::Interest(name.into()),
+            None => Subject::Field(self.field.as_deref().unwrap_or_default().into()),
+        }
     }
 }
 
@@ -180,41 +137,30 @@ impl ValueMatcher {
     ///
     /// # Errors
     /// The expression is none, or too large.
-    pub fn new(sought: &FindTarget) -> Result<Self, String> {
-        let (name, value, by, ignore_case) = match sought {
-            FindTarget::Interest(name) => {
-                return Ok(Self {
-                    subject: Subject::Interest(Cow::Owned(name.clone())),
-                    test: Test::Member,
-                });
-            }
-            FindTarget::Field {
-                name,
-                value,
-                by,
-                ignore_case,
-            } => (name, value, *by, *ignore_case),
-        };
-        let test = match by {
-            Matching::Whole | Matching::Prefix => Test::Text {
-                value: match ignore_case {
-                    true => folded(value).collect(),
-                    false => value.clone(),
-                },
-                is_prefix: by == Matching::Prefix,
-                is_folded: ignore_case,
-            },
-            Matching::Match => Test::Match(
-                RegexBuilder::new(value)
-                    .case_insensitive(ignore_case)
+    pub fn new(query: &FindQuery) -> Result<Self, String> {
+        let test = if query.interest.is_some() {
+            Test::Member
+        } else if query.matches {
+            Test::Match(
+                RegexBuilder::new(&query.value)
+                    .case_insensitive(query.ignore_case)
                     .size_limit(REGEX_SIZE)
                     .dfa_size_limit(REGEX_SIZE)
                     .build()
-                    .map_err(|error| no_expression(value, &error))?,
-            ),
+                    .map_err(|error| no_expression(&query.value, &error))?,
+            )
+        } else {
+            Test::Text {
+                value: match query.ignore_case {
+                    true => folded(&query.value).collect(),
+                    false => query.value.clone(),
+                },
+                is_prefix: query.prefix,
+                is_folded: query.ignore_case,
+            }
         };
         Ok(Self {
-            subject: Subject::Field(Cow::Owned(name.clone())),
+            subject: query.subject().to_owned(),
             test,
         })
     }
@@ -278,89 +224,69 @@ fn no_expression(text: &str, error: &regex::Error) -> String {
 mod tests {
     use super::*;
 
-    /// Options with the text that they are for.
-    struct Words(FindOptions, Option<String>);
+    fn read(query: FindQuery, text: &str) -> Result<FindQuery, InvalidParam> {
+        query.of(Some(text.to_owned()), "q")
+    }
 
-    impl Words {
-        fn read(self) -> Result<FindTarget, InvalidParam> {
-            self.0.query(self.1, "q").map(|query| query.sought)
+    fn wanted(query: FindQuery, text: &str) -> ValueMatcher {
+        ValueMatcher::new(&read(query, text).unwrap()).unwrap()
+    }
+
+    fn whole() -> FindQuery {
+        FindQuery::default()
+    }
+
+    fn prefix() -> FindQuery {
+        FindQuery {
+            prefix: true,
+            ..whole()
         }
     }
 
-    fn words(text: &str) -> Words {
-        Words(FindOptions::default(), Some(text.to_owned()))
-    }
-
-    fn wanted(words: Words) -> ValueMatcher {
-        ValueMatcher::new(&words.read().unwrap()).unwrap()
+    fn matches() -> FindQuery {
+        FindQuery {
+            matches: true,
+            ..whole()
+        }
     }
 
     #[test]
     fn a_field_ends_at_the_first_equals_sign() {
-        let sought = words("a b==c=").read().unwrap();
-        let field = |name: &str, value: &str| FindTarget::Field {
-            name: name.to_owned(),
+        let field = |name: &str, value: &str| FindQuery {
+            field: Some(name.to_owned()),
             value: value.to_owned(),
-            by: Matching::Whole,
-            ignore_case: false,
+            ..whole()
         };
-        assert_eq!(sought, field("a b", "=c="));
-        let named = Words(
-            FindOptions {
-                field: Some("a=b".to_owned()),
-                ..FindOptions::default()
-            },
-            Some("c=d".to_owned()),
-        );
-        assert_eq!(named.read().unwrap(), field("a=b", "c=d"));
-        assert_eq!(words("=").read().unwrap(), field("", ""));
+        assert_eq!(read(whole(), "a b==c=").unwrap(), field("a b", "=c="));
+        let named = read(field("a=b", ""), "c=d");
+        assert_eq!(named.unwrap(), field("a=b", "c=d"));
+        assert_eq!(read(whole(), "=").unwrap(), field("", ""));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong = |words: Words| words.read().unwrap_err();
-        assert_eq!(wrong(Words(FindOptions::default(), None)).name, "q");
-        let InvalidParam { name, reason: what } = wrong(words("mail"));
+        assert_eq!(whole().of(None, "q").unwrap_err().name, "q");
+        let InvalidParam { name, reason: what } = read(whole(), "mail").unwrap_err();
         assert_eq!(name, "q");
         assert!(what.contains("'mail=VALUE'"), "{what}");
-        let both = Words(
-            FindOptions {
-                prefix: true,
-                matches: true,
-                ..FindOptions::default()
-            },
-            Some("a=b".to_owned()),
-        );
-        assert_eq!(wrong(both).name, "match");
-        let interest = || {
-            Words(
-                FindOptions {
-                    interest: Some("news".to_owned()),
-                    ..FindOptions::default()
-                },
-                None,
-            )
+        let both = FindQuery {
+            prefix: true,
+            ..matches()
         };
-        interest().read().unwrap();
-        let with_text = Words(interest().0, Some("a=b".to_owned()));
-        assert_eq!(wrong(with_text).name, "interest");
-        let with_case = Words(
-            FindOptions {
-                ignore_case: true,
-                ..interest().0
-            },
-            None,
-        );
-        assert_eq!(wrong(with_case).name, "interest");
+        assert_eq!(read(both, "a=b").unwrap_err().name, "match");
+        let interest = FindQuery {
+            interest: Some("news".to_owned()),
+            ..whole()
+        };
+        interest.clone().of(None, "q").unwrap();
+        assert_eq!(read(interest.clone(), "a=b").unwrap_err().name, "interest");
+        let with_case = FindQuery {
+            ignore_case: true,
+            ..interest
+        };
+        assert_eq!(with_case.of(None, "q").unwrap_err().name, "interest");
         for text in ["a=(", "a=x{1000}{1000}", "a=[z-a]"] {
-            let matches = Words(
-                FindOptions {
-                    matches: true,
-                    ..FindOptions::default()
-                },
-                Some(text.to_owned()),
-            );
-            let InvalidParam { name, reason: what } = wrong(matches);
+            let InvalidParam { name, reason: what } = read(matches(), text).unwrap_err();
             assert_eq!(name, "q", "{text}");
             assert!(what.contains("expression"), "{what}");
         }
@@ -368,46 +294,30 @@ mod tests {
 
     #[test]
     fn values_differ_by_their_bytes_unless_case_is_ignored() {
-        let whole = wanted(words("m=Ab"));
+        let exact = wanted(whole(), "m=Ab");
         assert!(
-            whole.matches_text("Ab") && !whole.matches_text("ab") && !whole.matches_text("Abc")
+            exact.matches_text("Ab") && !exact.matches_text("ab") && !exact.matches_text("Abc")
         );
-        let prefix = wanted(Words(
-            FindOptions {
-                prefix: true,
-                ..FindOptions::default()
-            },
-            Some("m=Ab".to_owned()),
-        ));
+        let begun = wanted(prefix(), "m=Ab");
         assert!(
-            prefix.matches_text("Abc") && !prefix.matches_text("abc") && !prefix.matches_text("A")
+            begun.matches_text("Abc") && !begun.matches_text("abc") && !begun.matches_text("A")
         );
-        let folded = wanted(Words(
-            FindOptions {
-                ignore_case: true,
-                ..FindOptions::default()
-            },
-            Some("m=İJohn@ΣΑΣ".to_owned()),
-        ));
+        let ignore_case = true;
+        let query = FindQuery {
+            ignore_case,
+            ..whole()
+        };
+        let folded = wanted(query, "m=İJohn@ΣΑΣ");
         assert!(folded.matches_text("İjohn@σασ") && !folded.matches_text("ijohn@σας"));
-        let folded = wanted(Words(
-            FindOptions {
-                ignore_case: true,
-                prefix: true,
-                ..FindOptions::default()
-            },
-            Some("m=JO".to_owned()),
-        ));
+        let query = FindQuery {
+            ignore_case,
+            ..prefix()
+        };
+        let folded = wanted(query, "m=JO");
         assert!(
             folded.matches_text("john") && folded.matches_text("Jo") && !folded.matches_text("j")
         );
-        let matches = wanted(Words(
-            FindOptions {
-                matches: true,
-                ..FindOptions::default()
-            },
-            Some("m=^j.*@example\\.(com|org)$".to_owned()),
-        ));
+        let matches = wanted(matches(), "m=^j.*@example\\.(com|org)$");
         assert!(
             matches.matches_text("john@example.org") && !matches.matches_text("John@example.org")
         );

@@ -18,10 +18,8 @@ mod tests_store;
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
-
 pub use lines::FindLine;
-pub use matcher::{FindOptions, FindTarget, Matching};
+pub use matcher::FindQuery;
 
 use self::candidates::{Candidates, MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
@@ -32,29 +30,11 @@ use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
 use crate::store::{Damages, Snapshot, Trail};
 
-/// Which (sub)profiles have or had a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FindQuery {
-    /// What is looked for.
-    pub sought: FindTarget,
-    /// Who had it once too; else only who has it at a moment.
-    pub ever: bool,
-    /// The moment; `None` is now.
-    pub at: Option<i64>,
-    /// In this database, as last named up to the end of an interval.
-    pub database: Option<u64>,
-    /// The most lines.
-    pub limit: Option<u64>,
-    /// A profile's delete ends its subprofiles.
-    #[serde(default)]
-    pub cascade: bool,
-}
-
 impl FindQuery {
     /// Whether the index names the few (sub)profiles to look at, so that the
     /// answer takes little time and memory.
     pub fn is_quick(&self, trail: &Trail) -> bool {
-        are_few(&trail.snapshot(), &self.sought).unwrap_or(false)
+        are_few(&trail.snapshot(), self).unwrap_or(false)
     }
 }
 
@@ -84,7 +64,7 @@ fn answer_within(
     most: usize,
     most_keys: usize,
 ) -> Result<bool, QueryError> {
-    let matcher = ValueMatcher::new(&query.sought).map_err(QueryError::Wrong)?;
+    let matcher = ValueMatcher::new(query).map_err(QueryError::Wrong)?;
     let at = query.at.unwrap_or_else(now);
     let asked = Asked {
         matcher: &matcher,
@@ -100,7 +80,7 @@ fn answer_within(
             "events before {before} were pruned: profiles that had the value only before then are missing"
         ));
     }
-    let candidates = gather(snapshot, &query.sought, &matcher, most_keys, lines)?;
+    let candidates = gather(snapshot, query, &matcher, most_keys, lines)?;
     let all = match &candidates {
         Candidates::Some(keys) => keys.len() as u64,
         Candidates::All => 0,

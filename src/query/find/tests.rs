@@ -76,61 +76,57 @@ fn keys() -> Vec<ProfileKey> {
     (1..4).flat_map(of).collect()
 }
 
-fn sought() -> impl Strategy<Value = FindTarget> {
+fn sought() -> impl Strategy<Value = FindQuery> {
     let field = (
         select(vec!["mail", "mail", "city", "none"]),
         select(VALUES.to_vec()),
-        select(vec![Matching::Whole, Matching::Prefix, Matching::Match]),
+        select(vec![(false, false), (true, false), (false, true)]),
         any::<bool>(),
     );
     prop_oneof![
-        4 => field.prop_map(|(name, value, by, ignore_case)| FindTarget::Field {
-            name: name.to_owned(),
-            value: match by {
-                Matching::Match if value.contains('[') => "[x]".to_owned(),
-                _ => value.to_owned(),
+        4 => field.prop_map(|(name, value, (prefix, matches), ignore_case)| FindQuery {
+            field: Some(name.to_owned()),
+            value: match matches && value.contains('[') {
+                true => "[x]".to_owned(),
+                false => value.to_owned(),
             },
-            by,
+            prefix,
+            matches,
             ignore_case,
+            ..FindQuery::default()
         }),
-        1 => select(vec!["news", "sale", "none"]).prop_map(|name| FindTarget::Interest(name.to_owned())),
+        1 => select(vec!["news", "sale", "none"]).prop_map(|name| FindQuery {
+            interest: Some(name.to_owned()),
+            ..FindQuery::default()
+        }),
     ]
 }
 
 /// Whether a line of `history` or a state has the value.
-fn holds(sought: &FindTarget, value: &Json) -> bool {
-    match (sought, value) {
-        (FindTarget::Interest(_), value) => *value == Json::Bool(true),
-        (
-            FindTarget::Field {
-                value: wanted,
-                by,
-                ignore_case,
-                ..
-            },
-            Json::String(text),
-        ) => {
-            let fold = |text: &str| match ignore_case {
-                true => text.to_lowercase(),
-                false => text.to_owned(),
-            };
-            match by {
-                Matching::Whole => fold(text) == fold(wanted),
-                Matching::Prefix => fold(text).starts_with(&fold(wanted)),
-                Matching::Match => {
-                    fold(text).contains(&fold(if wanted == "[x]" { "x" } else { wanted }))
-                }
-            }
-        }
-        _ => false,
+fn holds(sought: &FindQuery, value: &Json) -> bool {
+    if sought.interest.is_some() {
+        return *value == Json::Bool(true);
+    }
+    let Json::String(text) = value else {
+        return false;
+    };
+    let fold = |text: &str| match sought.ignore_case {
+        true => text.to_lowercase(),
+        false => text.to_owned(),
+    };
+    let (text, wanted) = (fold(text), fold(&sought.value));
+    match (sought.prefix, sought.matches) {
+        (true, _) => text.starts_with(&wanted),
+        (_, true) => text.contains(if wanted == "[x]" { "x" } else { &wanted }),
+        _ => text == wanted,
     }
 }
 
 /// The intervals of all, made from their histories.
-fn naive(store: &Store, sought: &FindTarget, cascade: bool) -> Vec<Json> {
-    let (kind, name) = match sought {
-        FindTarget::Field { name, .. } => ("field", name),
-        FindTarget::Interest(name) => ("interest", name),
+fn naive(store: &Store, sought: &FindQuery, cascade: bool) -> Vec<Json> {
+    let (kind, name) = match (&sought.field, &sought.interest) {
+        (Some(name), _) => ("field", name),
+        (_, name) => ("interest", name.as_ref().unwrap()),
     };
     let mut found = Vec::new();
     for key in keys() {
@@ -200,7 +196,7 @@ proptest! {
         lookup in any::<bool>(),
         cascade in any::<bool>(),
     ) {
-        let query = |sought: &FindTarget, ever, at| FindQuery { cascade, ..query(sought, ever, at) };
+        let query = |sought: &FindQuery, ever, at| FindQuery { cascade, ..query(sought, ever, at) };
         let mut store = Store::new();
         let (first, second) = calls.split_at(calls.len() / 2);
         store.add(first);
@@ -239,9 +235,10 @@ proptest! {
                 for key in keys() {
                     let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade }));
                     let Some(shown) = shown.first() else { continue };
-                    let value = match sought {
-                        FindTarget::Field { name, .. } => shown["fields"].get(name).cloned(),
-                        FindTarget::Interest(name) => {
+                    let value = match (&sought.field, &sought.interest) {
+                        (Some(name), _) => shown["fields"].get(name).cloned(),
+                        (_, name) => {
+                            let name = name.as_ref().unwrap();
                             let held = shown["interests"].as_array().unwrap();
                             held.iter().any(|own| own == name.as_str()).then_some(Json::Bool(true))
                         }
@@ -373,7 +370,7 @@ fn values_of_a_mebibyte_are_found_and_distinguished() {
     store.set_lookup(&["mail"]);
     store.add(&[update(1, 0, long), update(2, 0, other), update(3, 0, "")]);
     store.wait_for_lookup(&["mail"]);
-    let whose = |sought: &FindTarget| -> Vec<u64> {
+    let whose = |sought: &FindQuery| -> Vec<u64> {
         let found = store.find(&query(sought, false, None));
         found
             .iter()
@@ -383,11 +380,10 @@ fn values_of_a_mebibyte_are_found_and_distinguished() {
     assert_eq!(whose(&mail(long)), [1]);
     assert_eq!(whose(&mail(other)), [2]);
     assert_eq!(whose(&mail("")), [3]);
-    let by_prefix = |value: &str| FindTarget::Field {
-        name: "mail".to_owned(),
-        value: value.to_owned(),
-        by: Matching::Prefix,
+    let by_prefix = |value: &str| FindQuery {
+        prefix: true,
         ignore_case: true,
+        ..mail(value)
     };
     assert_eq!(whose(&by_prefix("XXX")), [1, 2]);
     assert_eq!(whose(&by_prefix("")), [1, 2, 3]);

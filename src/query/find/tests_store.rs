@@ -234,14 +234,11 @@ impl Call {
     }
 }
 
-pub fn query(sought: &FindTarget, ever: bool, at: Option<i64>) -> FindQuery {
+pub fn query(sought: &FindQuery, ever: bool, at: Option<i64>) -> FindQuery {
     FindQuery {
-        sought: sought.clone(),
         ever,
         at,
-        database: None,
-        limit: None,
-        cascade: false,
+        ..sought.clone()
     }
 }
 
@@ -258,11 +255,10 @@ pub fn update(profile: u64, time: i64, value: &'static str) -> Call {
     }
 }
 
-pub fn mail(value: &str) -> FindTarget {
-    FindTarget::Field {
-        name: "mail".to_owned(),
+pub fn mail(value: &str) -> FindQuery {
+    FindQuery {
+        field: Some("mail".to_owned()),
         value: value.to_owned(),
-        by: Matching::Whole,
-        ignore_case: false,
+        ..FindQuery::default()
     }
 }

@@ -22,7 +22,7 @@ use crate::query::lines::{
 };
 use crate::query::{
     BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery,
-    ExportQuery, Filter, FindOptions, GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine,
+    ExportQuery, Filter, FindQuery, GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine,
     IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery, Query, RejectedQuery, ReportLine,
     ReportQuery, Rounding, ShowQuery, Span, StatsLine, StatsQuery, TailQuery, UndoLine, Wanted,
     unix_time,
@@ -246,13 +246,13 @@ struct FindParams {
     value: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
-    options: FindOptions,
+    query: FindQuery,
 }
 
 impl FindParams {
     fn query(self) -> Result<Query, DecodeError> {
         let refused = |what: &str, name| Err(DecodeError::new(what, name));
-        match (&self.q, &self.value, &self.options.field) {
+        match (&self.q, &self.value, &self.query.field) {
             (Some(_), Some(_), _) => {
                 let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";
                 return refused(what, "value");
@@ -269,7 +269,7 @@ impl FindParams {
             Some(value) => (Some(value), "value"),
             None => (self.q, "q"),
         };
-        Ok(Query::Find(self.options.query(text, name)?))
+        Ok(Query::Find(self.query.of(text, name)?))
     }
 }
 

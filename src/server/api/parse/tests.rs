@@ -4,9 +4,8 @@ use super::*;
 use crate::event::ProfileKey;
 use crate::query::{
     BlameQuery, By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery,
-    ExportQuery, Filter, FindQuery, FindTarget, GapsQuery, HistoryQuery, IncidentsQuery,
-    LoopsQuery, Mark, Matching, Query, RejectedQuery, ReportQuery, ShowQuery, Span, StatsQuery,
-    TailQuery, Wanted,
+    ExportQuery, Filter, FindQuery, GapsQuery, HistoryQuery, IncidentsQuery, LoopsQuery, Mark,
+    Query, RejectedQuery, ReportQuery, ShowQuery, Span, StatsQuery, TailQuery, Wanted,
 };
 use proptest::prelude::*;
 
@@ -98,43 +97,37 @@ fn every_question_can_be_asked() {
             ..ChangesQuery::default()
         })
     );
-    let mail = |by, ignore_case| FindTarget::Field {
-        name: "mail".into(),
+    let mail = || FindQuery {
+        field: Some("mail".into()),
         value: "x=y".into(),
-        by,
-        ignore_case,
+        ..FindQuery::default()
     };
-    let find = |sought, ever, at| {
-        Query::Find(FindQuery {
-            sought,
-            ever,
-            at,
-            database: None,
-            limit: None,
-            cascade: false,
-        })
-    };
-    assert_eq!(
-        asked("/v1/find?q=mail%3Dx%3Dy"),
-        find(mail(Matching::Whole, false), false, None)
-    );
+    assert_eq!(asked("/v1/find?q=mail%3Dx%3Dy"), Query::Find(mail()));
     assert_eq!(
         asked("/v1/find?field=mail&value=x%3Dy&prefix&ignore-case=1&at=@7"),
-        find(mail(Matching::Prefix, true), false, Some(7))
+        Query::Find(FindQuery {
+            prefix: true,
+            ignore_case: true,
+            at: Some(7),
+            ..mail()
+        })
     );
     assert_eq!(
         asked("/v1/find?q=mail=x=y&match&ever"),
-        find(mail(Matching::Match, false), true, None)
+        Query::Find(FindQuery {
+            matches: true,
+            ever: true,
+            ..mail()
+        })
     );
     assert_eq!(
         asked("/v1/find?interest=news&database=3&limit=4&cascade"),
         Query::Find(FindQuery {
-            sought: FindTarget::Interest("news".into()),
-            ever: false,
-            at: None,
+            interest: Some("news".into()),
             database: Some(3),
             limit: Some(4),
             cascade: true,
+            ..FindQuery::default()
         })
     );
     assert_eq!(

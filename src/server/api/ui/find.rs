@@ -13,7 +13,7 @@ use super::reply::{elsewhere, html as reply};
 use super::route::number;
 use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
-use crate::query::{FindQuery, FindTarget, Matching, Query, known_fields, nearest};
+use crate::query::{FindQuery, Query, known_fields, nearest};
 use crate::server::reply::Reply;
 use crate::web::search_results::{Hits, can_differ, hit, hits, no_search};
 
@@ -109,9 +109,12 @@ fn instead(asker: &Asker<'_>, asked: &str) -> Vec<String> {
 
 /// The searches that a text may mean, tried in order until one finds something. Each is
 /// of one field, or of all look-up fields.
-fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindTarget>> {
+fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindQuery>> {
     if let Some(name) = text.trim().strip_prefix("interest ") {
-        return vec![vec![FindTarget::Interest(name.trim().to_owned())]];
+        return vec![vec![FindQuery {
+            interest: Some(name.trim().to_owned()),
+            ..FindQuery::default()
+        }]];
     }
     let (names, value) = match text.split_once('=') {
         Some((name, value)) => (vec![name.trim()], value),
@@ -121,30 +124,30 @@ fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindTarget>> {
     if names.is_empty() || names == [""] {
         return Vec::new();
     }
-    let field = |value: &str, by| -> Vec<FindTarget> {
-        let names = names.iter().map(|name| FindTarget::Field {
-            name: (*name).to_owned(),
+    let field = |value: &str, prefix| -> Vec<FindQuery> {
+        let names = names.iter().map(|name| FindQuery {
+            field: Some((*name).to_owned()),
             value: value.to_owned(),
-            by,
-            ignore_case: false,
+            prefix,
+            ..FindQuery::default()
         });
         names.collect()
     };
     let trimmed = value.trim();
     // A value that itself ends with `*` is found too: it has this prefix.
     if let Some(begin) = trimmed.strip_suffix('*') {
-        return vec![field(begin, Matching::Prefix)];
+        return vec![field(begin, true)];
     }
     // Values are never trimmed, but pasted text often has extra spaces.
-    let mut tries = vec![field(value, Matching::Whole)];
+    let mut tries = vec![field(value, false)];
     if trimmed != value {
-        tries.push(field(trimmed, Matching::Whole));
+        tries.push(field(trimmed, false));
     }
     tries
 }
 
 /// The profiles that have or had the value; current holders first.
-fn find(asker: &Asker<'_>, sought: &[FindTarget]) -> Result<Hits, Failure> {
+fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
     let mut all = Hits::default();
     let (mut now, mut before) = (Vec::new(), Vec::new());
     for one in sought {
@@ -170,7 +173,7 @@ fn find(asker: &Asker<'_>, sought: &[FindTarget]) -> Result<Hits, Failure> {
 /// Those of one field; returns whether there are more.
 fn find_one(
     asker: &Asker<'_>,
-    sought: &FindTarget,
+    sought: &FindQuery,
     several: bool,
     now: &mut Vec<Markup>,
     before: &mut Vec<Markup>,
@@ -178,12 +181,9 @@ fn find_one(
 ) -> Result<bool, Failure> {
     let reader = asker.reader();
     let query = Query::Find(FindQuery {
-        sought: sought.clone(),
         ever: true,
-        at: None,
-        database: None,
-        limit: None,
         cascade: true,
+        ..sought.clone()
     });
     let _permit = permit(asker, &query)?;
     let mut more = false;
@@ -217,30 +217,31 @@ mod tests {
 
     #[test]
     fn a_text_says_what_is_looked_for() {
-        let field = |name: &str, value: &str, by| FindTarget::Field {
-            name: name.to_owned(),
+        let field = |name: &str, value: &str, prefix| FindQuery {
+            field: Some(name.to_owned()),
             value: value.to_owned(),
-            by,
-            ignore_case: false,
+            prefix,
+            ..FindQuery::default()
         };
-        let whole = |value| field("mail", value, Matching::Whole);
+        let interest = FindQuery {
+            interest: Some("news".into()),
+            ..FindQuery::default()
+        };
+        let whole = |value| field("mail", value, false);
         let lookup = ["mail".to_owned(), "phone".to_owned()];
-        assert_eq!(sought("a", &[]), Vec::<Vec<FindTarget>>::new());
+        assert_eq!(sought("a", &[]), Vec::<Vec<FindQuery>>::new());
         assert_eq!(
             sought(" a* ", &lookup),
-            [["mail", "phone"].map(|name| field(name, "a", Matching::Prefix))]
+            [["mail", "phone"].map(|name| field(name, "a", true))]
         );
-        assert_eq!(
-            sought("a", &lookup)[0][1],
-            field("phone", "a", Matching::Whole)
-        );
+        assert_eq!(sought("a", &lookup)[0][1], field("phone", "a", false));
         for (text, expected) in [
             ("mail=a=b", vec![whole("a=b")]),
             (" mail = a ", vec![whole(" a "), whole("a")]),
             ("mail=", vec![whole("")]),
-            ("mail=a* ", vec![field("mail", "a", Matching::Prefix)]),
-            ("mail=*", vec![field("mail", "", Matching::Prefix)]),
-            ("interest news", vec![FindTarget::Interest("news".into())]),
+            ("mail=a* ", vec![field("mail", "a", true)]),
+            ("mail=*", vec![field("mail", "", true)]),
+            ("interest news", vec![interest]),
             ("=a", vec![]),
             (" ", vec![]),
         ] {
