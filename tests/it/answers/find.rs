@@ -192,7 +192,11 @@ fn no_kill_makes_the_lookups_miss_anybody() {
     let dir = tempfile::tempdir().unwrap();
     let mut dice = Dice(20_260_203);
     let mut came = 0;
-    for round in 0..12 {
+    for round in 0..60 {
+        // On a busy machine few calls come in a round.
+        if round >= 12 && came > 100 {
+            break;
+        }
         let lists = ["mail", "mail,city", "mail"];
         let list = lists[dice.below(3) as usize];
         let flags = ["--lookup", list, "--segment-size", "20KB", "--log", "warn"];

@@ -88,7 +88,7 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
     assert_eq!(report["peers"], Value::Null);
 
     let rows = &report["rates"]["rows"];
-    let turn = ["empty", "full", "tls", "nothing"];
+    let turn = ["empty", "full", "wrk", "tls", "nothing"];
     assert_eq!(names(rows, "kind"), [turn, turn].concat());
     for row in rows.as_array().unwrap() {
         assert!(row["per_second"].as_f64().unwrap() > 0.0, "{row}");
