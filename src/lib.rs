@@ -43,6 +43,7 @@ pub mod log;
 mod log_limiter;
 pub mod metrics;
 pub mod ops;
+pub mod proofs;
 pub mod query;
 pub mod server;
 pub mod storage;

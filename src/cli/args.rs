@@ -16,7 +16,8 @@ use super::evidence::EvidenceArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
-use super::maintenance::{RepairArgs, StatsArgs};
+use super::maintenance::{RepairArgs, StatsArgs, VerifyArgs};
+use super::proofs::{CheckpointArgs, ProveArgs};
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
 use super::rejected::RejectedArgs;
@@ -146,10 +147,11 @@ pub enum Command {
     /// Restore a data folder from a backup, or check a backup
     Restore(RestoreArgs),
     /// Read everything and report damage
-    #[command(
-        after_help = "Repairs nothing. Exit status: 0 no damage, 3 damage.\n\nExample: profiletrail verify"
-    )]
-    Verify(ResultOutput),
+    Verify(VerifyArgs),
+    /// Sign how many events there are and what they are, to compare with later
+    Checkpoint(CheckpointArgs),
+    /// Prove that the log had an event when a checkpoint was signed, or check such a proof
+    Prove(ProveArgs),
     /// Count events by day, type, label, database and field
     Stats(StatsArgs),
     /// Recover what can be read of damaged segments; no server may run
@@ -204,7 +206,9 @@ impl Command {
             Self::Seal(args) => super::maintenance::seal(args, context),
             Self::Backup(args) => super::backup::backup(&args, context),
             Self::Restore(args) => super::backup::restore(&args, context),
-            Self::Verify(args) => super::maintenance::verify(args, context),
+            Self::Verify(args) => super::maintenance::verify(&args, context),
+            Self::Checkpoint(args) => super::proofs::checkpoint(&args, context),
+            Self::Prove(args) => super::proofs::prove(&args, context),
             Self::Stats(args) => super::maintenance::stats(&args, context),
             Self::Repair(args) => super::maintenance::repair(&args, context),
             Self::Prune(args) => super::prune::run(&args, context),

@@ -97,6 +97,12 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         crate::format::shown(&restored.made, context.reader_zone)
     );
     super::print(text)?;
+    if restored.has_proofs() && !args.verify_only {
+        super::say(
+            "profiletrail: note: the key of the checkpoints is in no backup, and this folder may give numbers again: \
+             the next checkpoint has a new key and an origin of its own",
+        );
+    }
     for damage in restored.damage() {
         super::say(&format!(
             "profiletrail: damaged when it was backed up: {damage}"

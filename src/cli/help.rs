@@ -32,7 +32,16 @@ const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Take care of the data",
         &[
-            "stats", "verify", "repair", "seal", "backup", "restore", "import", "prune",
+            "stats",
+            "verify",
+            "checkpoint",
+            "prove",
+            "repair",
+            "seal",
+            "backup",
+            "restore",
+            "import",
+            "prune",
         ],
     ),
     ("Give access", &["token", "validation", "schema"]),

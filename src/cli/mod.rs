@@ -33,6 +33,7 @@ pub(crate) mod output;
 mod pager;
 mod progress;
 mod prompt;
+mod proofs;
 mod prune;
 mod reconcile;
 mod rejected;

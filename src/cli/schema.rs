@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use super::ExitStatus;
 use super::context::UsageError;
+use super::proofs::ProofFileLine;
 use super::token::TokenLine;
 use super::validation::ValidationLine;
 use crate::log::SealedSegment;
 use crate::ops::backup::BackupLine;
 use crate::ops::doctor::{Address, Finding};
-use crate::ops::{RepairLine, VerifyLine};
+use crate::ops::{CheckpointLine, RepairLine, VerifyLine};
+use crate::proofs::Checked;
 use crate::query::{ReconcileLine, RetryLine};
 use crate::server::{line_schemas, openapi, schema_generator};
 use crate::store::PruneReport;
@@ -49,6 +51,9 @@ fn lines(command: Option<&str>) -> Result<Value, UsageError> {
             let either = [line::<Finding>(of), line::<Address>(of)];
             json_schema!({ "anyOf": either })
         }),
+        ("checkpoint", line::<CheckpointLine>(of)),
+        ("prove", line::<ProofFileLine>(of)),
+        ("prove --check", line::<Checked>(of)),
         ("prune", line::<PruneReport>(of)),
         ("reconcile", line::<ReconcileLine<'_>>(of)),
         ("rejected --retry", line::<RetryLine>(of)),

@@ -1,20 +1,24 @@
-//! The hash by which an event will stand in a Merkle tree over the log.
+//! The leaf of an event in the Merkle tree over the log ([`crate::proofs`]).
 //!
-//! | bytes that are hashed by SHA-256 | content |
+//! A leaf is hashed as in RFC 6962: SHA-256 of a zero byte and the leaf's input:
+//!
+//! | bytes of the input | content |
 //! | --- | --- |
-//! | 1 | zero, the leaf prefix of RFC 6962 |
 //! | 1 | the record's kind |
 //! | … | the head, as it is in the log |
 //! | 32 | the body's commitment: SHA-256 of salt and body |
 //!
 //! The salt makes the leaf reveal nothing of an erased event, even to somebody
 //! who can guess its head and its body. A tombstone therefore needs the kind and
-//! the leaf alone. The form of the leaf can never change.
+//! the leaf hash alone. The form of the leaf can never change.
 
 use sha2::{Digest, Sha256};
 
-use super::record::{EventHead, EventRecord, RecordError};
-use super::salt::{SALT_LEN, SaltRoot};
+use super::record::{EventHead, EventRecord, RecordError, tombstone_leaf};
+use super::salt::{SALT_LEN, Salts};
+
+/// How many leaves belong to a tile, whose root is kept.
+pub const TILE: u64 = 256;
 
 /// SHA-256 of the salt and the body.
 pub fn body_commitment(salt: [u8; SALT_LEN], body: &[u8]) -> [u8; 32] {
@@ -24,28 +28,52 @@ pub fn body_commitment(salt: [u8; SALT_LEN], body: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The leaf hash of the event of a `seq`, whose record is given.
-pub fn leaf_hash(seq: u64, record: &[u8], root: &SaltRoot) -> Result<[u8; 32], RecordError> {
-    let (_, head_len) = EventHead::decode(record)?;
-    let body = EventRecord::decode(record)?.body;
+/// The hash of a leaf by its input.
+pub fn hash_leaf(input: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update([0]);
-    hash.update(record.get(..head_len).unwrap_or_default());
-    hash.update(body_commitment(root.salt(seq), body));
-    Ok(hash.finalize().into())
+    hash.update(input);
+    hash.finalize().into()
+}
+
+/// The input of the leaf of an event's record.
+pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
+    let (_, head_len) = EventHead::decode(record)?;
+    let body = EventRecord::decode(record)?.body;
+    let mut input = record.get(..head_len).unwrap_or_default().to_vec();
+    input.extend(body_commitment(salts.salt(seq), body));
+    Ok(input)
+}
+
+/// The leaf hash of an event or a tombstone; `None` if the record has lost it.
+pub fn leaf_of(seq: u64, record: &[u8], salts: &mut Salts) -> Option<[u8; 32]> {
+    tombstone_leaf(record).or_else(|| {
+        let input = leaf_input(seq, record, salts).ok()?;
+        Some(hash_leaf(&input))
+    })
+}
+
+/// What stands in the tree for a record without a leaf of its own, if it had none
+/// when its number was first signed: the leaf of a zero byte and the record. No
+/// event has the same input, as no kind is zero.
+pub fn stand_in(record: &[u8]) -> [u8; 32] {
+    hash_leaf(&[&[0], record].concat())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::example;
+    use super::super::record::tombstone;
+    use super::super::salt::SaltRoot;
     use super::*;
 
     #[test]
     fn the_leaf_depends_on_head_salt_and_body() {
-        let record = example(b"type=update");
-        let of = |record: &EventRecord<'_>, seq| {
-            leaf_hash(seq, &record.encode().unwrap(), &SaltRoot([5; 32])).unwrap()
+        let mut salts = Salts::new(SaltRoot([5; 32]));
+        let mut of = |record: &EventRecord<'_>, seq| {
+            leaf_of(seq, &record.encode().unwrap(), &mut salts).unwrap()
         };
+        let record = example(b"type=update");
         let leaf = of(&record, 1);
         assert_ne!(of(&record, 2), leaf);
         let mut other = record.clone();
@@ -55,7 +83,8 @@ mod tests {
         other.body = b"type=create";
         assert_ne!(of(&other, 1), leaf);
         let kind = [&[9], &record.encode().unwrap()[1..]].concat();
-        assert!(leaf_hash(1, &kind, &SaltRoot([5; 32])).is_err());
+        assert_eq!(leaf_of(1, &kind, &mut salts), None);
+        assert_eq!(leaf_of(9, &tombstone(leaf), &mut salts), Some(leaf));
         // Tombstones and proofs depend on it for ever.
         assert_eq!(leaf[..4], [82, 8, 216, 176]);
     }

@@ -21,8 +21,9 @@
 //! skips what it does not need.
 //!
 //! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its
-//! records. Each is replaced by an empty one, so that numbers have no gaps. What is
-//! pruned, and what is kept of it, is decided in [`crate::store::retention`].
+//! records. Each is replaced by an empty one or by its leaf hash, so that numbers
+//! have no gaps and proofs stay possible. What is pruned, and what is kept of it, is
+//! decided in [`crate::store::retention`].
 //!
 //! **Recovery** ([`Log::open`] for appending) copies a torn last frame aside, cuts
 //! it and the filler off, and writes the last whole frame again before syncing it: it is the only
@@ -72,7 +73,7 @@ mod writer;
 pub use block_range::BlockRange;
 pub use check::{CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
-pub use leaf::{body_commitment, leaf_hash};
+pub use leaf::{TILE, body_commitment, hash_leaf, leaf_input, leaf_of, stand_in};
 pub use names::{is_segment_name, segment_of, segment_of_set_aside};
 pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};

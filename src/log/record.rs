@@ -2,14 +2,14 @@
 //! replaces one.
 //!
 //! The first byte says what the record is. It is part of an event's
-//! [leaf hash](super::leaf_hash), so that no rewrite may ever change it.
+//! [leaf hash](super::leaf_of), so that no rewrite may ever change it.
 //!
 //! | byte 0 | content | bytes after it |
 //! | --- | --- | --- |
 //! | none | *pruned*: the content was removed on purpose ([`is_pruned`]) | none |
 //! | 1 | an event, or, in the log of rejected calls, such a call | head, then body |
 //! | 2 | *lost*: an event that a repair could not save ([`Lost`]) | 24 |
-//! | 3 | reserved for a *tombstone*: the leaf hash of an event that was pruned or erased | 32 |
+//! | 3 | a *tombstone*: the leaf hash of an event that was pruned ([`tombstone`]) | 32 |
 //! | 4 | reserved for a *control record*: what was done to the log | |
 //!
 //! Reading a record of any other kind fails with [`RecordError::Kind`], which
@@ -34,6 +34,9 @@ use crate::event::{
 
 /// The first byte of an event and of a rejected call.
 const CONTENT: u8 = 1;
+
+/// The first byte of a tombstone.
+const TOMBSTONE: u8 = 3;
 
 const CONFIG: Configuration = standard();
 
@@ -129,9 +132,24 @@ impl From<DecodeError> for RecordError {
     }
 }
 
-/// Whether a record was pruned: only its number is left.
-pub const fn is_pruned(record: &[u8]) -> bool {
-    record.is_empty()
+/// Whether a record was pruned: only its number is left, or also its leaf hash.
+pub fn is_pruned(record: &[u8]) -> bool {
+    record.is_empty() || tombstone_leaf(record).is_some()
+}
+
+/// What replaces a pruned event whose leaf hash is still needed.
+pub fn tombstone(leaf: [u8; 32]) -> Vec<u8> {
+    let mut record = vec![TOMBSTONE];
+    record.extend(leaf);
+    record
+}
+
+/// The leaf hash in a tombstone; `None` if the record is of another kind.
+pub fn tombstone_leaf(record: &[u8]) -> Option<[u8; 32]> {
+    match record.split_first() {
+        Some((&TOMBSTONE, leaf)) => leaf.try_into().ok(),
+        _ => None,
+    }
 }
 
 /// Decodes the head; also returns how many bytes it and the first byte take.
@@ -145,8 +163,8 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
                 None => malformed("it says that events are lost, but not which"),
             });
         }
-        Some((kind, _)) => return Err(RecordError::Kind(*kind)),
-        None => return Err(malformed("it is empty")),
+        Some((kind, _)) if !is_pruned(bytes) => return Err(RecordError::Kind(*kind)),
+        _ => return Err(malformed("it is pruned")),
     };
     let (head, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| RecordError::Malformed(error.to_string()))?;
@@ -326,6 +344,17 @@ pub(crate) mod tests {
             ));
             assert!(event_time(&bytes).is_none() && !is_pruned(&bytes));
         }
+    }
+
+    #[test]
+    fn a_tombstone_is_as_pruned_as_an_empty_record() {
+        let grave = tombstone([7; 32]);
+        assert_eq!((grave.len(), tombstone_leaf(&grave)), (33, Some([7; 32])));
+        assert!(is_pruned(&grave) && is_pruned(&[]) && !is_pruned(&grave[..32]));
+        assert!(!is_pruned(&[grave.as_slice(), &[0]].concat()));
+        let error = EventRecord::decode(&grave).unwrap_err();
+        assert!(error.to_string().contains("it is pruned"), "{error}");
+        assert!(EventHead::decode(&grave).is_err() && event_time(&grave).is_none());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod backup;
 pub mod demo;
 pub mod doctor;
+mod proofs;
 mod repair;
 mod verify;
 
@@ -15,12 +16,14 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
+pub use proofs::{CheckpointLine, SinceLine};
 pub use repair::{Repair, RepairLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
 use crate::event::now_micros;
 use crate::log::LogError;
 use crate::log::repair::RepairError;
+use crate::proofs::{Old, ProofError};
 use crate::query::Answered;
 use crate::store::{PruneError, PruneOrder, Trail, TrailError};
 
@@ -32,8 +35,21 @@ pub enum Maintenance {
     Seal,
     /// Update a backup.
     Backup(BackupOrder),
-    /// Read everything and report damage.
-    Verify,
+    /// Read everything, report damage, and compare it with what was signed.
+    Verify {
+        /// An old checkpoint to compare with, too.
+        old: Option<Old>,
+    },
+    /// Sign a checkpoint.
+    Checkpoint {
+        /// The signed note of an older one, to compare with.
+        since: Option<String>,
+    },
+    /// Prove an event.
+    Prove {
+        /// Its number.
+        seq: u64,
+    },
     /// Prune.
     Prune {
         /// Remove events before this time, in Unix seconds.
@@ -64,6 +80,9 @@ pub enum MaintenanceError {
     /// Pruning failed.
     #[error(transparent)]
     Prune(#[from] PruneError),
+    /// There is no proof.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// Where a request writes.
@@ -92,7 +111,9 @@ pub fn run(
     match request {
         Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
-        Maintenance::Verify => verify::run(trail, output),
+        Maintenance::Verify { old } => verify::run(trail, old.as_ref(), output),
+        Maintenance::Checkpoint { since } => proofs::checkpoint(trail, since.as_deref(), output),
+        Maintenance::Prove { seq } => proofs::prove(trail, *seq, output),
         Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }
 }

@@ -31,6 +31,7 @@ use crate::index::Progress;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
+use crate::proofs::start_prover;
 use crate::store::{
     Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
     start_retention, start_sealer,
@@ -178,6 +179,7 @@ pub struct Server {
     control: ControlSocket,
     sealer: Background,
     retention: Background,
+    prover: Background,
     supervisor: Option<Background>,
 }
 
@@ -313,6 +315,8 @@ impl Server {
             .map_err(system("starting the sealer"))?;
         let retention = start_retention(Arc::clone(&trail), config.keep)
             .map_err(system("starting the scheduled pruning"))?;
+        let prover = start_prover(Arc::clone(trail.prover()))
+            .map_err(system("starting the signing of checkpoints"))?;
         let supervisor = supervisor::start(address, health, Arc::clone(&trail))
             .map_err(system("notifying the supervisor"))?;
         Ok(Self {
@@ -326,6 +330,7 @@ impl Server {
             control,
             sealer,
             retention,
+            prover,
             supervisor,
         })
     }
@@ -357,6 +362,7 @@ impl Server {
         self.control.stop(GRACE);
         drop(self.sealer);
         drop(self.retention);
+        drop(self.prover);
         self.webhook.stop();
         // Calls that wait for a key are answered 503.
         if let Some(keys) = self.keys {

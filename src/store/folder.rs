@@ -8,6 +8,7 @@
 //! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
 //! | `rejected/` | the rejected calls |
 //! | `baselines/` | the baselines of pruned events, after the first prune ([`crate::store::retention`]) |
+//! | `proofs/` | the Merkle tree over the events, its last checkpoint and the key that signs it ([`crate::proofs`]) |
 //! | `index/` | sled database; can be deleted while no process uses the folder |
 //! | `validation/` | the files by which Copernica validates an address ([`crate::store::ValidationFiles`]) |
 //! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once one was created |
@@ -105,6 +106,11 @@ impl Folder {
     /// The folder of the baselines' log. Exists after the first prune.
     pub fn baselines(&self) -> PathBuf {
         self.path.join("baselines")
+    }
+
+    /// The folder of the proofs.
+    pub fn proofs(&self) -> PathBuf {
+        self.path.join("proofs")
     }
 
     /// Creates the folder of the baselines' log if it is missing.
@@ -297,7 +303,7 @@ fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
 /// Fails if a folder in a data folder is a symbolic link: a prune would remove the link
 /// in place of the old index, and root would write wherever it points.
 fn refuse_links(path: &Path) -> Result<(), TrailError> {
-    let parts = ["log", "rejected", "baselines", "index"].map(|part| path.join(part));
+    let parts = ["log", "rejected", "baselines", "index", "proofs"].map(|part| path.join(part));
     match parts.into_iter().find(|part| part.is_symlink()) {
         Some(part) => Err(TrailError::Refused(format!(
             "{} is a symbolic link, which is not followed: put the folder itself in its place. To keep \

@@ -13,6 +13,7 @@ use super::folder::Folder;
 use super::pruning::Pruning;
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Log, OpenMode, Report, remove_segments_outside};
+use crate::proofs::Prover;
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{Retention, SeqSet};
 
@@ -47,6 +48,7 @@ pub struct Trail {
     pub(super) indexer: Indexer,
     pub(super) events: Log,
     pub(super) rejected: Log,
+    pub(super) prover: Arc<Prover>,
     folder: Folder,
     /// What is pruned. Replaced by each prune.
     pub(super) retention: PresentRetention,
@@ -85,8 +87,16 @@ impl Trail {
             Arc::clone(&retention),
         )
         .map_err(TrailError::io("starting the index of", path))?;
+        let prover = Arc::new(Prover::new(
+            Arc::new(RealDisk),
+            events.log.clone(),
+            folder.proofs(),
+            folder.log_id,
+            folder.salt_root,
+        ));
         let trail = Arc::new(Self {
             indexer,
+            prover,
             events: events.log,
             rejected: rejected.log,
             removal_due: AtomicBool::new(folder.pruned.is_some()),
@@ -144,6 +154,11 @@ impl Trail {
             None => Vec::new(),
         };
         Ok((self.folder.format_text(held.pruned), files))
+    }
+
+    /// The proofs over the events.
+    pub const fn prover(&self) -> &Arc<Prover> {
+        &self.prover
     }
 
     /// The log of events.

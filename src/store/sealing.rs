@@ -69,7 +69,7 @@ impl Trail {
         }
         let emptied = Rewriting {
             time_of: &rejected_time,
-            is_pruned: &|_, _| true,
+            replace: &|_, _| Some(Vec::new()),
             stop,
         };
         for (first_seq, _) in self.rejected.older_than(i64::MAX, u64::MAX)? {

@@ -7,7 +7,7 @@ mod verify;
 
 pub use repair::{RepairArgs, repair};
 pub use stats::{StatsArgs, stats};
-pub use verify::verify;
+pub use verify::{VerifyArgs, verify};
 
 use std::io::Write;
 
@@ -64,7 +64,9 @@ pub(super) fn order(
     let (doing, appends) = match task {
         Maintenance::Seal => ("sealing", true),
         Maintenance::Backup(_) => ("backing up", false),
-        Maintenance::Verify => ("verifying", false),
+        Maintenance::Verify { .. } => ("verifying", false),
+        Maintenance::Checkpoint { .. } => ("signing", false),
+        Maintenance::Prove { .. } => ("proving", false),
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),
     };

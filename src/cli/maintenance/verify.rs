@@ -1,14 +1,35 @@
 //! `verify`
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use super::{exit_status, order, parse_lines, write};
+use crate::cli::proofs::read_note;
 use crate::cli::{CommandContext, ExitStatus, ResultOutput};
 use crate::format::{counted, grouped, plain, size};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
+use crate::proofs::{Old, base64};
 
-pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let (lines, mut end) = order(&Maintenance::Verify, context)?;
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Repairs nothing. Exit status: 0 no damage, 3 damage.\n\n\
+    Examples: profiletrail verify\n          \
+    profiletrail verify --checkpoint /mnt/backup/profiletrail/proofs/checkpoint"
+)]
+pub struct VerifyArgs {
+    /// Compare the log with this checkpoint, too; with the file tiles of a backup beside
+    /// it, the first 256 events that differ are named
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
+
+pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let old = args.checkpoint.as_deref().map(read_old).transpose()?;
+    let (lines, mut end) = order(&Maintenance::Verify { old }, context)?;
     let read: Vec<VerifyLine> = parse_lines(&lines)?;
-    write(&lines, output, context, |lines: &[VerifyLine], _| {
+    write(&lines, args.output, context, |lines: &[VerifyLine], _| {
         lines.iter().map(text_of).collect()
     })?;
     let repairable = |line: &VerifyLine| matches!(line, VerifyLine::Damage(_));
@@ -24,11 +45,21 @@ pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<
     Ok(exit_status(&end))
 }
 
+/// An old checkpoint, with the tiles that a backup has beside it.
+fn read_old(path: &Path) -> anyhow::Result<Old> {
+    let note = read_note(path)?;
+    let tiles = fs::read(path.with_file_name("tiles")).unwrap_or_default();
+    let (tiles, _) = tiles.as_chunks::<32>();
+    let tiles = tiles.iter().map(|hash| base64(hash)).collect();
+    Ok(Old { note, tiles })
+}
+
 /// A line for people.
 fn text_of(line: &VerifyLine) -> String {
     let text = match line {
         VerifyLine::Damage(line) => line.damage().to_string(),
         VerifyLine::Index(line) => line.what.clone(),
+        VerifyLine::Proof(line) => line.what.clone(),
         VerifyLine::Note(line) => format!("note: {}: {}", line.file, line.what),
         VerifyLine::Lost(line) => {
             let what = match line.log.as_str() {

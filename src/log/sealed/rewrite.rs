@@ -25,12 +25,15 @@ pub struct SealedSegment {
     pub sealed_bytes: u64,
 }
 
+/// What replaces the record of a `seq`.
+type Replace<'a> = dyn Fn(u64, &[u8]) -> Option<Vec<u8>> + 'a;
+
 /// How to rewrite a segment.
 pub struct Rewriting<'a> {
     /// Returns a record's time in Unix seconds; `None` if it cannot be read.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
-    /// Whether to prune the record of a `seq`.
-    pub is_pruned: &'a dyn Fn(u64, &[u8]) -> bool,
+    /// What to write in place of the record of a `seq`; `None` keeps it.
+    pub replace: &'a Replace<'a>,
     /// Called often; `true` ends the work and leaves the segment as it is.
     pub stop: &'a dyn Fn() -> bool,
 }
@@ -58,14 +61,14 @@ impl Log {
     ) -> Result<Option<SealedSegment>, NotSealed> {
         let rewriting = Rewriting {
             time_of,
-            is_pruned: &|_, _| false,
+            replace: &|_, _| None,
             stop,
         };
         self.rewrite(first_seq, |segment| !segment.is_sealed(), &rewriting)
     }
 
     /// Rewrites the closed segment that begins with a `seq`, plain or sealed, as a
-    /// sealed one in which the pruned records are empty; `None` if there is no
+    /// sealed one in which some records are replaced; `None` if there is no
     /// such segment. Otherwise as [`Log::seal`].
     pub fn prune(
         &self,

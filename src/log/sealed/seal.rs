@@ -68,10 +68,8 @@ pub(in crate::log) fn seal(
     let mut writer =
         SealedWriter::create(storage, target, plain.path, plain.log_id, plain.first_seq)?;
     each_record(plain, rewriting.stop, |seq, record| {
-        if (rewriting.is_pruned)(seq, record) {
-            return writer.add(&[], None);
-        }
-        writer.add_record(record, rewriting.time_of)
+        let other = (rewriting.replace)(seq, record);
+        writer.add_record(other.as_deref().unwrap_or(record), rewriting.time_of)
     })?;
     writer.finish(rewriting.stop)
 }

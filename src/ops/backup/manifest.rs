@@ -31,6 +31,12 @@ pub const PARTS: [&str; 2] = ["log", "rejected"];
 /// The folder of baselines, if there are any.
 pub const BASELINES: &str = "baselines";
 
+/// The folder of proofs, if there are any.
+pub const PROOFS: &str = "proofs";
+
+/// The files of proofs; the key that signs them is not among them.
+pub const PROOF_FILES: [&str; 3] = ["tiles", "partial", "checkpoint"];
+
 /// The list of a backup's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +96,18 @@ impl Manifest {
     /// The length of all its files together.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Whether it has proofs, whose key stays behind.
+    pub fn has_proofs(&self) -> bool {
+        self.files.iter().any(|file| file.path.starts_with(PROOFS))
+    }
+
+    /// The folders of its files.
+    pub(super) fn parts(&self) -> Vec<&'static str> {
+        let has = |part: &&str| self.files.iter().any(|file| file.path.starts_with(part));
+        let optional = [BASELINES, PROOFS].into_iter().filter(has);
+        PARTS.into_iter().chain(optional).collect()
     }
 
     /// Damage in its files when they were copied.
@@ -179,6 +197,7 @@ impl Manifest {
 fn is_place(path: &str) -> bool {
     match path.split_once('/') {
         Some((BASELINES, name)) => segment_of(name).is_some(),
+        Some((PROOFS, name)) => PROOF_FILES.contains(&name),
         Some((part, name)) => PARTS.contains(&part) && is_segment_name(name),
         None => path == "format",
     }
@@ -243,6 +262,7 @@ mod tests {
             "log/00000000000000000001.log.exe",
             "baselines/00000000000000000001.log",
             "log/\u{202e}x",
+            "proofs/key",
         ] {
             let mut manifest = sample();
             let file = &mut manifest.files[1];

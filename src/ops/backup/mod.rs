@@ -1,7 +1,7 @@
 //! `backup` and `restore`: a second copy of the logs.
 //!
 //! A backup is a folder with the files of both logs, the data folder's `format`,
-//! its baselines, and a [`manifest`] with the checksum of each. A file that the
+//! its baselines, what was signed of it, and a [`manifest`] with the checksum of each. A file that the
 //! manifest does not name is not part of it. The index is left out: it is rebuilt.
 //!
 //! **Consistent.** The manifest names the files as they were at one moment, the
@@ -154,12 +154,19 @@ pub(super) fn run(
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
     let (events, rejected) = (trail.events(), trail.rejected());
+    // So that the backup shows what the log was; a prune keeps all that is not signed.
+    if let Err(error) = trail.prover().sign(&|| false) {
+        tracing::warn!("the backup is made without a new checkpoint: {error}");
+    }
+    let proofs = trail.prover().kept();
+    let proofs = proofs.map_err(BackupError::io("reading", trail.folder().proofs()))?;
     // While this is held, pruned events are not removed from the files.
     let held = trail.retention();
     let (format, baselines) = trail.pruned_parts(&held)?;
     let source = Source {
         format,
         baselines,
+        proofs,
         log_id: trail.folder().log_id,
         events,
         rejected,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::copying::{copy, list, read_through};
-use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS};
+use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS, PROOFS};
 use super::{BackupError, LOCK, is_within, lock};
 use crate::log::check_copy;
 use crate::storage::{Access, RealDisk, Storage, rename_durably};
@@ -49,9 +49,7 @@ fn read_backup(
             backup.display()
         ))
     })?;
-    let is_baseline = |file: &ManifestFile| file.path.starts_with(BASELINES);
-    let pruned = manifest.files.iter().any(is_baseline).then_some(BASELINES);
-    let parts: Vec<_> = PARTS.into_iter().chain(pruned).collect();
+    let parts = manifest.parts();
     if let Some(target) = copy_to {
         for dir in [target.to_owned()]
             .into_iter()
@@ -170,7 +168,7 @@ fn wrong_claims(
 /// Removes the files of a restore that was not finished.
 fn clear(storage: &dyn Storage, aside: &Path) -> Result<(), BackupError> {
     let mut paths = vec![aside.join("format")];
-    for part in PARTS.into_iter().chain([BASELINES]) {
+    for part in PARTS.into_iter().chain([BASELINES, PROOFS]) {
         let part = aside.join(part);
         let names = list(storage, &part).map_err(BackupError::io("listing", &part))?;
         paths.extend(names.iter().map(|name| part.join(name)));
@@ -258,7 +256,9 @@ fn begin(target: &Path) -> Result<File, BackupError> {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(parent);
         made.map_err(BackupError::io("making", parent))?;
     }
-    let known = |name: &str| matches!(name, "lock" | "format" | BASELINES) || PARTS.contains(&name);
+    let known = |name: &str| {
+        matches!(name, "lock" | "format" | BASELINES | PROOFS) || PARTS.contains(&name)
+    };
     let names = list(&RealDisk, &aside).map_err(BackupError::io("listing", &aside))?;
     if !names.iter().all(|name| known(name)) {
         return Err(taken(&aside, ""));

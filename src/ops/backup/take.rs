@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::copying::{copy, list, read_through};
-use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS};
+use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS, PROOF_FILES, PROOFS};
 use super::{BackupDone, BackupError, BackupLine, BackupOrder};
-use crate::log::{Held, Log, LogSnapshot, SnapshotFile, check_copy, is_segment_name};
+use crate::log::{Held, Log, LogSnapshot, SnapshotFile, TILE, check_copy, is_segment_name};
 use crate::ops::Output;
+use crate::proofs::Kept;
 use crate::storage::{Access, Storage, write_new};
 
 /// What is backed up.
@@ -26,6 +27,8 @@ pub struct Source<'a> {
     /// The files of the baselines that belong to it. Neither they nor events that
     /// are in no baseline are removed during the backup.
     pub baselines: Vec<PathBuf>,
+    /// What was signed before the logs are looked at, if anything was.
+    pub proofs: Option<Kept>,
     /// The present moment, RFC 3339.
     pub now: String,
 }
@@ -137,7 +140,8 @@ impl Taker<'_, '_> {
     /// The folders of the backup.
     fn folders(&self) -> Vec<PathBuf> {
         let pruned = (!self.source.baselines.is_empty()).then_some(BASELINES);
-        let parts = PARTS.into_iter().chain(pruned);
+        let signed = self.source.proofs.as_ref().map(|_| PROOFS);
+        let parts = PARTS.into_iter().chain(pruned).chain(signed);
         parts.map(|part| self.dir.join(part)).collect()
     }
 
@@ -147,7 +151,7 @@ impl Taker<'_, '_> {
         let (events, rejected) = (source.events.snapshot()?, source.rejected.snapshot()?);
         let files = events.files.iter().chain(&rejected.files);
         self.progress.1 = files.map(|file| file.len).sum();
-        self.take_format()?;
+        self.take_text("format", source.format.as_bytes())?;
         for from in &source.baselines {
             let file = SnapshotFile {
                 path: from.clone(),
@@ -159,6 +163,19 @@ impl Taker<'_, '_> {
         }
         self.manifest.last_event = self.take_log(PARTS[0], events)?;
         self.manifest.last_rejected = self.take_log(PARTS[1], rejected)?;
+        if let Some(proofs) = &source.proofs {
+            // Only tiles of events that the backup has.
+            let most = self.manifest.last_event / TILE * 32;
+            let tiles = SnapshotFile {
+                path: proofs.tiles.clone(),
+                len: self.len_of(&proofs.tiles)?.min(most),
+                closed: false,
+                next_first: None,
+            };
+            self.take(PROOFS, &tiles)?;
+            self.take_text("proofs/partial", &proofs.partial)?;
+            self.take_text("proofs/checkpoint", &proofs.checkpoint)?;
+        }
         self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
         for dir in self
             .folders()
@@ -236,7 +253,7 @@ impl Taker<'_, '_> {
             false => copy(original, file.len, storage, &to, advance)?,
         };
         let held = match part {
-            BASELINES => None,
+            BASELINES | PROOFS => None,
             _ => Some(self.check(file, &stored)?),
         };
         let damage = held.iter().flat_map(|held| &held.damage);
@@ -279,9 +296,10 @@ impl Taker<'_, '_> {
         format!("{path}{}", if taken { "~" } else { "" })
     }
 
-    /// Takes the `format` file, which says whose the logs are and what is pruned.
-    fn take_format(&mut self) -> Result<(), BackupError> {
-        let (path, text) = ("format".to_owned(), self.source.format.as_bytes());
+    /// Takes a file of this content: `format`, which says whose the logs are and what is
+    /// pruned, and what was signed.
+    fn take_text(&mut self, path: &str, text: &[u8]) -> Result<(), BackupError> {
+        let path = path.to_owned();
         let (bytes, sha256) = (text.len() as u64, format!("{:x}", Sha256::digest(text)));
         if let Some(had) = self.have.get(&path)
             && (had.bytes, &had.sha256) == (bytes, &sha256)
@@ -340,6 +358,8 @@ impl Taker<'_, '_> {
             let listed = listed.into_iter().filter(is_ours);
             names.extend(listed.map(|name| format!("{part}/{name}")));
         }
+        let proofs = PROOF_FILES.iter().map(|name| format!("{PROOFS}/{name}"));
+        names.extend(proofs.flat_map(|name| [format!("{name}~"), name]));
         for name in names.iter().filter(|name| !kept.contains(*name)) {
             let path = self.dir.join(name);
             if let Err(error) = self.storage.remove_if_there(&path) {

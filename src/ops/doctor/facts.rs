@@ -86,6 +86,8 @@ pub struct Running {
     /// The look-up fields and the last event in the look-ups; `None` without
     /// look-ups.
     pub lookup: Option<(Vec<String>, u64)>,
+    /// Why it signs no checkpoints any more, if that is so.
+    pub unsigned: Option<String>,
     /// What its logs show.
     pub log: LogFacts,
     /// Whether it checks signatures.
@@ -126,6 +128,7 @@ impl Running {
                 .ok()
                 .flatten()
                 .map(|state| (state.fields, state.up_to)),
+            unsigned: trail.prover().refusal(),
             log: LogFacts::of(events, rejected, trail.folder().path()),
             ..Self::default()
         }

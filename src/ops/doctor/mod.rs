@@ -97,6 +97,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("listen", service::listen),
     ("index", service::index),
     ("lookup", service::lookup),
+    ("proofs", service::proofs),
     ("descriptors", machine::descriptors),
     ("disk", machine::disk),
     ("inodes", machine::inodes),

@@ -57,6 +57,23 @@ fn runs(contact: &Result<Running, Option<String>>, holder: Option<&Holder>) -> V
     }
 }
 
+/// Whether checkpoints are signed.
+pub(super) fn proofs(facts: &Facts) -> Vec<Finding> {
+    match facts
+        .running()
+        .and_then(|running| running.unsigned.as_ref())
+    {
+        Some(why) => Finding::problem(
+            format!("no checkpoint is signed: {why}"),
+            format!(
+                "profiletrail --data {} verify shows what differs; docs/proofs.md says how to go on",
+                facts.data_word
+            ),
+        ),
+        None => Vec::new(),
+    }
+}
+
 /// Whether the server answers at its address; with TLS only whether it accepts a
 /// connection, since its certificate is for its public name.
 pub(super) fn listen(facts: &Facts) -> Vec<Finding> {

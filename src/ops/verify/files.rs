@@ -21,6 +21,7 @@ const KNOWN: &[&str] = &[
     "private-api",
     "keys",
     "baselines",
+    "proofs",
 ];
 
 /// The paths of unexpected files, each with what it is. Files come and go while a

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::log::Damage;
+use crate::proofs::Examined;
 
 /// A line; `kind` says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +16,8 @@ pub enum VerifyLine {
     Index(IndexLine),
     /// Events that a repair marked as lost; this is not damage.
     Lost(LostLine),
+    /// How events compare with what was signed of them; damage unless they are the same.
+    Proof(Examined),
     /// A file that the program does not use; this is not damage.
     Note(NoteLine),
     /// The last line: the totals.

@@ -8,7 +8,7 @@ use super::lines::{DamageLine, LostLine, VerifyLine, VerifySummary};
 use super::ranges::Ranges;
 use crate::event::{ProfileKey, micros_to_rfc3339};
 use crate::log::frame::Frame;
-use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord};
+use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord, is_pruned};
 use crate::log::{CheckedSegment, Log, Visited};
 use crate::ops::{MaintenanceError, Output};
 use crate::query::parallel::in_order;
@@ -145,7 +145,7 @@ impl<'a> Part<'a> {
                     continue;
                 }
                 count += 1;
-                if record.is_empty() {
+                if is_pruned(record) {
                     pruned += 1;
                     visited.untimed = true;
                     continue;

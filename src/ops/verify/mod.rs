@@ -2,7 +2,8 @@
 //!
 //! It reads every byte of both logs: checksums, gaps in the numbers, the content
 //! of every record, and the footers of sealed segments. Then it compares the
-//! index with the log ([`digest`]). It writes nothing. While a server runs, it
+//! index with the log ([`digest`]), and the log with what was signed of it
+//! ([`crate::proofs`]). It writes nothing. While a server runs, it
 //! checks what was synced when it began.
 
 mod digest;
@@ -15,8 +16,9 @@ mod ranges;
 
 pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use super::{MaintenanceError, Output};
+use super::{MaintenanceError, Output, proofs};
 use crate::log::LogError;
+use crate::proofs::{Comparison, Old};
 use crate::query::Answered;
 use crate::store::{Snapshot, Trail};
 use digest::Digest;
@@ -25,7 +27,11 @@ use logs::{Part, check_log};
 /// The most damages of a log that are listed one by one.
 const MAX_DAMAGE_LINES: u64 = 10_000;
 
-pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
+pub(super) fn run(
+    trail: &Trail,
+    old: Option<&Old>,
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
     let digest = Digest::new();
     let snapshot = trail.snapshot();
     let all = snapshot.last_seq() + trail.rejected().last_seq();
@@ -40,6 +46,10 @@ pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, Ma
     for what in differences.into_iter().chain(lacking) {
         summary.damages += 1;
         output.line(&VerifyLine::Index(IndexLine { what }))?;
+    }
+    for found in proofs::compare(trail, old, output)? {
+        summary.damages += u64::from(found.result != Comparison::Same);
+        output.line(&VerifyLine::Proof(found))?;
     }
     for (file, what) in files::unexpected_files(trail) {
         let what = what.to_owned();

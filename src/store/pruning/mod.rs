@@ -17,6 +17,7 @@ mod report;
 mod restore;
 mod schedule;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -34,10 +35,11 @@ use super::damages::Damages;
 use super::error::TrailError;
 use super::open::Trail;
 use crate::log::record::{EventHead, event_time, is_pruned, rejected_time};
-use crate::log::{Log, segment_of_set_aside};
+use crate::log::salt::Salts;
+use crate::log::{Log, leaf_of, segment_of_set_aside};
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{
-    CommitError, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
+    CommitError, Leaves, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
 };
 
 /// Events younger than this are never pruned, in seconds.
@@ -203,6 +205,12 @@ impl Trail {
         };
         let generation = pruned.baselines..pruned.end;
         crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
+        // Without a signed tree every leaf is kept.
+        let tiles = self.prover.signed_tiles(stop).unwrap_or_else(|error| {
+            tracing::warn!("pruned events keep their hashes: {error}");
+            0
+        });
+        let salts = RefCell::new(Salts::new(self.folder().salt_root));
         let events = Removal {
             before: pruned.before,
             last_seq: pruned.events,
@@ -210,6 +218,10 @@ impl Trail {
                 EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
             },
             time_of: &event_time,
+            leaves: Some(Leaves {
+                tiles,
+                leaf_of: &|seq, record| leaf_of(seq, record, &mut salts.borrow_mut()),
+            }),
         };
         removed.add(events.run(&self.events, stop, progress)?);
         let rejected = Removal {
@@ -219,6 +231,7 @@ impl Trail {
                 rejected_time(record).is_some_and(|time| pruned.covers_rejected(time, number))
             },
             time_of: &rejected_time,
+            leaves: None,
         };
         removed.add(rejected.run(&self.rejected, stop, &mut |_, _| ())?);
         remove_set_aside(&self.events, &self.folder().log())?;

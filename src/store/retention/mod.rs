@@ -25,7 +25,8 @@
 //! **The removal** ([`Removal`]) follows once no answer that began before the
 //! commit is still being given. It rewrites each closed segment that holds pruned
 //! records without them. It can stop anywhere and be repeated, since the footers
-//! show what is left. A segment with damage is left as it is.
+//! show what is left. Of an event it leaves the leaf hash where proofs need it
+//! ([`Leaves`]). A segment with damage is left as it is.
 
 mod baselines;
 mod kept;
@@ -37,6 +38,6 @@ mod writer;
 pub use baselines::{Baselines, Walk};
 pub use kept::KeptBaseline;
 pub use pruned::{CommitError, Pruned, Retention, commit};
-pub use remove::{Removal, Removed, holds};
+pub use remove::{Leaves, Removal, Removed, holds};
 pub use seq_set::SeqSet;
 pub use writer::BaselineWriter;

@@ -1,7 +1,12 @@
 //! Removing pruned records from the files of a log.
+//!
+//! A removed record of an event keeps its number and, as a tombstone, its leaf hash,
+//! which proofs of other events need. Where a whole tile of the tree is pruned and
+//! its root is on stable storage, nobody needs the leaves, and the records become
+//! empty.
 
-use crate::log::record::is_pruned;
-use crate::log::{Log, LogError, NotSealed, Rewriting};
+use crate::log::record::{is_pruned, tombstone};
+use crate::log::{Log, LogError, NotSealed, Rewriting, Scanned, TILE, stand_in};
 
 /// What a removal did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +38,19 @@ pub struct Removal<'a> {
     pub covers: &'a dyn Fn(u64, &[u8]) -> bool,
     /// The time of a record as the footers of sealed segments have it.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
+    /// What is kept of the records; `None` if they are in no tree.
+    pub leaves: Option<Leaves<'a>>,
+}
+
+/// The leaf hash of a record, if it has one.
+type LeafOf<'a> = dyn Fn(u64, &[u8]) -> Option<[u8; 32]> + 'a;
+
+/// What a removal keeps for proofs.
+pub struct Leaves<'a> {
+    /// How many tiles have a signed root on stable storage.
+    pub tiles: u64,
+    /// The leaf hash of the record of a `seq`.
+    pub leaf_of: &'a LeafOf<'a>,
 }
 
 impl Removal<'_> {
@@ -56,9 +74,10 @@ impl Removal<'_> {
             if !holds(log, first_seq, end_seq.min(self.last_seq), &covers)? {
                 continue;
             }
+            let whole = self.whole_tiles(log, first_seq, end_seq)?;
             let rewriting = Rewriting {
                 time_of: self.time_of,
-                is_pruned: &covers,
+                replace: &|seq, record| self.replacement(&whole, seq, record),
                 stop,
             };
             match log.prune(first_seq, &rewriting) {
@@ -75,6 +94,47 @@ impl Removal<'_> {
         }
         progress(all, all);
         Ok(removed)
+    }
+
+    /// What replaces a record; `None` if it stays.
+    fn replacement(&self, whole: &[u64], seq: u64, record: &[u8]) -> Option<Vec<u8>> {
+        let goes = is_pruned(record) || (self.covers)(seq, record);
+        let leaves = self.leaves.as_ref().filter(|_| goes);
+        match leaves {
+            Some(leaves) if whole.binary_search(&((seq - 1) / TILE)).is_err() => {
+                let stand_in = || (!is_pruned(record)).then(|| stand_in(record));
+                let leaf = (leaves.leaf_of)(seq, record).or_else(stand_in);
+                leaf.map(tombstone)
+            }
+            _ => goes.then(Vec::new),
+        }
+    }
+
+    /// The tiles, in order, of which all records between two numbers and beyond them
+    /// are pruned, and whose roots are kept.
+    fn whole_tiles(&self, log: &Log, first_seq: u64, end_seq: u64) -> Result<Vec<u64>, LogError> {
+        let tiles = self.leaves.as_ref().map_or(0, |leaves| leaves.tiles);
+        let first = (first_seq - 1) / TILE;
+        let end = end_seq.div_ceil(TILE).min(tiles);
+        let mut pruned = vec![0; usize::try_from(end.saturating_sub(first)).unwrap_or(0)];
+        let mut scan = log.scan_range(first * TILE + 1, end * TILE);
+        while first < end
+            && let Some(found) = scan.step()?
+        {
+            let Scanned::Records(records) = found else {
+                continue;
+            };
+            for (seq, record) in records {
+                if (is_pruned(record) || (self.covers)(seq, record))
+                    && let Ok(place) = usize::try_from((seq - 1) / TILE - first)
+                    && let Some(count) = pruned.get_mut(place)
+                {
+                    *count += 1;
+                }
+            }
+        }
+        let whole = (first..end).zip(pruned).filter(|(_, count)| *count == TILE);
+        Ok(whole.map(|(tile, _)| tile).collect())
     }
 }
 

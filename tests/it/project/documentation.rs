@@ -367,6 +367,7 @@ pages! {
     index_design: "docs/index-design.md" after &[],
     monitoring: "docs/monitoring.md" after &[],
     operations: "docs/operations.md" after CALLS,
+    proofs: "docs/proofs.md" after CALLS,
     reconcile: "docs/reconcile.md" after CALLS,
     setup_in_copernica: "docs/setup-in-copernica.md" after &["README.md"],
     signatures: "docs/signatures.md" after &[],

@@ -72,6 +72,7 @@ fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
         rejected: &rejected,
         format: "{}".to_owned(),
         baselines: Vec::new(),
+        proofs: None,
         now: "2026-01-01T00:00:00Z".to_owned(),
     };
     let order = BackupOrder {

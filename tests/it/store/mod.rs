@@ -8,6 +8,7 @@ mod format_fixture;
 mod index_damage;
 mod index_pruned;
 mod kill;
+mod proofs;
 mod prune_answers;
 mod prune_bounds;
 #[cfg(feature = "fuzzing")]

@@ -1,0 +1,213 @@
+//! `checkpoint` and `prove`.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::context::UsageError;
+use super::maintenance::{order, parse_lines};
+use super::{CommandContext, ExitStatus, Format, formats};
+use crate::format::{counted, grouped, plain};
+use crate::ops::{CheckpointLine, Maintenance};
+use crate::proofs::{BundleFile, Checked, Vkey, check_bundle};
+use crate::query::Answered;
+
+/// The longest checkpoint that is read, in bytes.
+const MAX_NOTE: u64 = 1 << 20;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Keep checkpoints where nobody who can change the data folder can change them, too: a later \
+    checkpoint shows with --since whether the log still begins with the same events. Exit status 1: it does not.\n\n\
+    Examples: profiletrail checkpoint > monday.checkpoint\n          \
+    profiletrail checkpoint --since monday.checkpoint"
+)]
+pub struct CheckpointArgs {
+    /// Prove that the log only grew since this checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// Print the key that verifies checkpoints instead
+    #[arg(long, conflicts_with = "since")]
+    pub key: bool,
+    /// The form of the answer [default: the signed note]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl]))]
+    pub format: Option<Format>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The folder holds the event itself, which is personal data. Whoever gets it needs your key from \
+    elsewhere (profiletrail checkpoint --key), and checks it with this command or with the check.sh in it.\n\n\
+    Examples: profiletrail prove 17 --out ./event-17\n          \
+    profiletrail prove --check ./event-17 --vkey profiletrail/1f2e…+0a1b2c3d+AX…"
+)]
+pub struct ProveArgs {
+    /// The event's number
+    #[arg(
+        value_name = "SEQ",
+        required_unless_present = "check",
+        requires = "out"
+    )]
+    pub seq: Option<u64>,
+    /// Write the proof into this new folder
+    #[arg(long, value_name = "DIR", requires = "seq")]
+    pub out: Option<PathBuf>,
+    /// Check the proof in this folder; no data folder is needed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["seq", "out"], requires = "vkey")]
+    pub check: Option<PathBuf>,
+    /// The key of who signed it, as you know it from elsewhere
+    #[arg(long, value_name = "KEY", requires = "check")]
+    pub vkey: Option<String>,
+    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl]))]
+    pub format: Option<Format>,
+}
+
+/// A file of a proof that was written; a line of `prove`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProofFileLine {
+    /// Its path.
+    file: PathBuf,
+    /// Its length.
+    bytes: u64,
+}
+
+/// The signed note of a file; what `checkpoint --since` printed before it is skipped.
+pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
+    let reading = || format!("reading {}", path.display());
+    let len = fs::metadata(path).with_context(reading)?.len();
+    if len > MAX_NOTE {
+        bail!("{} is too long for a checkpoint", path.display());
+    }
+    let text = fs::read_to_string(path).with_context(reading)?;
+    Ok(match text.split_once("\n\n") {
+        Some((proof, note)) if proof.starts_with("old ") => note.to_owned(),
+        _ => text,
+    })
+}
+
+/// Prints why something was not found.
+fn say_why(end: &Answered) {
+    for why in &end.hints {
+        super::say(&format!("profiletrail: {}", plain(why)));
+    }
+}
+
+pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let since = args.since.as_deref().map(read_note).transpose()?;
+    let (lines, end) = order(&Maintenance::Checkpoint { since }, context)?;
+    let read: Vec<CheckpointLine> = parse_lines(&lines)?;
+    let mut text = String::new();
+    for line in &read {
+        match &line.since {
+            _ if args.key => text.push_str(&format!("{}\n", line.vkey)),
+            Some(since) if since.consistent => {
+                text.push_str(&format!("old {}\n", since.size));
+                since
+                    .proof
+                    .iter()
+                    .for_each(|hash| text.push_str(&format!("{hash}\n")));
+                text.push_str(&format!("\n{}", line.note));
+            }
+            _ => text.push_str(&line.note),
+        }
+    }
+    super::print(match args.format {
+        Some(Format::Jsonl) => String::from_utf8(lines)?,
+        _ => text,
+    })?;
+    say_why(&end);
+    Ok(match end.found {
+        true => ExitStatus::Success,
+        false => ExitStatus::Nothing,
+    })
+}
+
+pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    if let (Some(dir), Some(key)) = (&args.check, &args.vkey) {
+        return check(dir, key, args.format, context);
+    }
+    let (Some(seq), Some(dir)) = (args.seq, &args.out) else {
+        return Err(UsageError::new("name an event and a folder for its proof".to_owned()).into());
+    };
+    if dir.symlink_metadata().is_ok() {
+        let what = format!("--out: {} already exists; name a new folder", dir.display());
+        return Err(UsageError::new(plain(&what)).into());
+    }
+    let (lines, end) = order(&Maintenance::Prove { seq }, context)?;
+    if !end.found {
+        say_why(&end);
+        return Ok(ExitStatus::Nothing);
+    }
+    let files: Vec<BundleFile> = parse_lines(&lines)?;
+    let mut builder = DirBuilder::new();
+    let made = builder.mode(0o700).create(dir);
+    made.with_context(|| format!("making {}", dir.display()))?;
+    let mut written = String::new();
+    for line in &files {
+        let (file, content) = (dir.join(&line.file), line.bytes()?);
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&file);
+        opened
+            .and_then(|mut opened| opened.write_all(&content))
+            .with_context(|| format!("writing {}", file.display()))?;
+        let bytes = content.len() as u64;
+        written.push_str(&serde_json::to_string(&ProofFileLine { file, bytes })?);
+        written.push('\n');
+    }
+    super::print(match context.format(args.format) {
+        Format::Jsonl => written,
+        _ => format!(
+            "wrote the proof of event {} to {}; to check it there: sh check.sh KEY, with the key that \
+             {} prints\n",
+            grouped(seq),
+            plain(&dir.display().to_string()),
+            context.command("checkpoint --key")
+        ),
+    })?;
+    Ok(ExitStatus::Success)
+}
+
+/// Checks a proof, without a data folder.
+fn check(
+    dir: &Path,
+    key: &str,
+    format: Option<Format>,
+    context: &CommandContext,
+) -> anyhow::Result<ExitStatus> {
+    let key = Vkey::parse(key.trim()).map_err(UsageError::new)?;
+    let checked = check_bundle(&|name| fs::read(dir.join(name)), &key);
+    let checked = checked.map_err(|why| anyhow::anyhow!("not proved: {}", plain(&why)))?;
+    super::print(match context.format(format) {
+        Format::Jsonl => serde_json::to_string(&checked)? + "\n",
+        _ => text_of(&checked),
+    })?;
+    Ok(ExitStatus::Success)
+}
+
+fn text_of(checked: &Checked) -> String {
+    let Checked {
+        seq,
+        origin,
+        size,
+        received,
+        event_type,
+        profile,
+        subprofile,
+        body_bytes,
+        ..
+    } = checked;
+    let subprofile = subprofile.map_or_else(String::new, |number| format!("/{number}"));
+    let text = format!(
+        "proved: event {seq} of {origin}, of type {event_type} for {profile}{subprofile}, received {received}, with \
+         the body of {} in this folder, is in the checkpoint of {}",
+        counted(*body_bytes, "byte"),
+        counted(*size, "event")
+    );
+    plain(&text) + "\n"
+}

@@ -1,0 +1,181 @@
+//! The proof of one event, as files: C2SP tlog-proof, and what leads from the body to
+//! its leaf.
+
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::note::{Checkpoint, Vkey, base64, hash_of};
+use super::prover::{ProofError, Prover};
+use super::tree::is_included;
+use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
+use crate::log::record::{EventHead, EventRecord, Lost, is_pruned};
+use crate::log::{LogError, body_commitment, hash_leaf, leaf_input};
+
+/// The first line of a proof.
+const HEADER: &str = "c2sp.org/tlog-proof@v1";
+
+/// What checks a proof with openssl alone.
+const CHECK: &str = include_str!("check.sh");
+
+/// A file of a proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleFile {
+    /// Its name.
+    pub file: String,
+    /// Its content, in base64.
+    pub content: String,
+}
+
+impl BundleFile {
+    fn new(file: &str, content: impl AsRef<[u8]>) -> Self {
+        Self {
+            file: file.to_owned(),
+            content: base64(content.as_ref()),
+        }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
+        BASE64.decode(&self.content).map_err(io::Error::other)
+    }
+}
+
+/// What a proof proves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checked {
+    /// The event's number.
+    pub seq: u64,
+    /// The log.
+    pub origin: String,
+    /// How many events the checkpoint has.
+    pub size: u64,
+    /// The root that was signed, in base64.
+    pub root: String,
+    /// When the call arrived, by the signer's clock.
+    pub received: String,
+    /// The event's time.
+    pub time: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The length of the body in bytes.
+    pub body_bytes: u64,
+}
+
+fn proof_text(index: u64, path: &[String], note: &str) -> String {
+    let path: String = path.iter().map(|hash| format!("{hash}\n")).collect();
+    format!("{HEADER}\nindex {index}\n{path}\n{note}")
+}
+
+impl Prover {
+    /// The files that prove an event.
+    pub fn prove(&self, seq: u64) -> Result<Vec<BundleFile>, ProofError> {
+        let missing = |why: String| ProofError::Missing(why);
+        let mut cursor = self.log().cursor();
+        let record = cursor.get(seq).map_err(|error| match error {
+            LogError::NotFound { .. } => missing(format!("there is no event {seq}")),
+            LogError::Damaged { .. } => missing(error.to_string()),
+            error => error.into(),
+        })?;
+        if is_pruned(record) {
+            return Err(pruned(seq));
+        }
+        if let Some(lost) = Lost::decode(record) {
+            return Err(missing(format!(
+                "{lost}, and with it what a proof would be about"
+            )));
+        }
+        let unreadable = |error| missing(format!("event {seq}: {error}"));
+        let mut salts = self.salts();
+        let leaf = leaf_input(seq, record, &mut salts).map_err(unreadable)?;
+        let body = EventRecord::decode(record).map_err(unreadable)?.body;
+        let found = self.inclusion(seq)?;
+        if hash_leaf(&leaf) != found.leaf {
+            return Err(ProofError::Differs(seq, seq));
+        }
+        let path: Vec<String> = found.path.iter().map(|hash| base64(hash)).collect();
+        let note = &found.checkpoint.note;
+        Ok(vec![
+            BundleFile::new("event.tlog-proof", proof_text(seq - 1, &path, note)),
+            BundleFile::new("checkpoint", note),
+            BundleFile::new("leaf", &leaf),
+            BundleFile::new("salt", salts.salt(seq)),
+            BundleFile::new("body", body),
+            BundleFile::new("vkey", format!("{}\n", found.vkey)),
+            BundleFile::new("key.pem", found.vkey.pem()),
+            BundleFile::new("check.sh", CHECK),
+        ])
+    }
+}
+
+/// Why a pruned event is not proved.
+pub fn pruned(seq: u64) -> ProofError {
+    ProofError::Missing(format!(
+        "event {seq} was pruned: a proof would be about a content that is gone"
+    ))
+}
+
+/// Checks a proof against the signer's key, which must be known from elsewhere. `read`
+/// returns the content of a file of the proof.
+pub fn check_bundle(
+    read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+    key: &Vkey,
+) -> Result<Checked, String> {
+    let bytes = |name: &str| read(name).map_err(|error| format!("{name}: {error}"));
+    let text =
+        |name: &str| String::from_utf8(bytes(name)?).map_err(|_| format!("{name} is no text"));
+    let same = |name: &str, expected: &str| match bytes(name)? == expected.as_bytes() {
+        true => Ok(()),
+        false => Err(format!("{name} is not the file that belongs to this proof")),
+    };
+    let (leaf, body) = (bytes("leaf")?, bytes("body")?);
+    let salt = bytes("salt")?.try_into();
+    let salt = salt.map_err(|_| "the salt does not have 16 bytes".to_owned())?;
+    if !leaf.ends_with(&body_commitment(salt, &body)) {
+        return Err("the body is not the one of the leaf".to_owned());
+    }
+    let note = text("checkpoint")?;
+    let checkpoint = Checkpoint::parse(&note)?;
+    checkpoint.verify(key)?;
+    let proof = text("event.tlog-proof")?;
+    let wrong = || "event.tlog-proof is not a proof with this checkpoint".to_owned();
+    let (head, _) = proof.split_once("\n\n").ok_or_else(wrong)?;
+    let mut lines = head.lines().skip(1);
+    let index = lines.next().and_then(|line| line.strip_prefix("index "));
+    let index: u64 = index.and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+    let path: Vec<String> = lines.map(str::to_owned).collect();
+    let hashes: Option<Vec<_>> = path.iter().map(|line| hash_of(line)).collect();
+    let hashes = hashes.ok_or_else(wrong)?;
+    if proof != proof_text(index, &path, &note) {
+        return Err(wrong());
+    }
+    let (size, root) = (checkpoint.size, checkpoint.root);
+    if !is_included(hash_leaf(&leaf), index, size, &hashes, root) {
+        return Err("the event is not in the tree that was signed".to_owned());
+    }
+    same("vkey", &format!("{key}\n"))?;
+    same("key.pem", &key.pem())?;
+    same("check.sh", CHECK)?;
+    let head = EventHead::decode(&leaf);
+    let (head, _) = head.map_err(|error| format!("the leaf is not that of an event: {error}"))?;
+    Ok(Checked {
+        seq: index + 1,
+        size,
+        root: base64(&root),
+        received: micros_to_rfc3339(head.received),
+        time: seconds_to_rfc3339(head.time),
+        event_type: head.what().name().to_owned(),
+        profile: head.profile,
+        subprofile: head.subprofile,
+        body_bytes: body.len() as u64,
+        origin: checkpoint.origin,
+    })
+}

@@ -1,0 +1,57 @@
+//! The leaves after the last complete tile, as they were signed.
+//!
+//! | bytes | content (little-endian) |
+//! | --- | --- |
+//! | 8 | index of the first leaf |
+//! | 32 each | the leaves |
+
+use super::tree::{Frontier, Hash};
+
+/// Leaves of a tree, and the index of the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Edge {
+    pub first: u64,
+    pub leaves: Vec<Hash>,
+}
+
+impl Edge {
+    /// The bytes of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        [
+            self.first.to_le_bytes().as_slice(),
+            self.leaves.as_flattened(),
+        ]
+        .concat()
+    }
+
+    /// Reads the file; none of it if it makes no sense.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (first, rest) = bytes.split_first_chunk()?;
+        let (leaves, []) = rest.as_chunks() else {
+            return None;
+        };
+        Some(Self {
+            first: u64::from_le_bytes(*first),
+            leaves: leaves.to_vec(),
+        })
+    }
+
+    /// Those before an index.
+    pub fn up_to(mut self, index: u64) -> Self {
+        let count = index.saturating_sub(self.first);
+        self.leaves
+            .truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        self
+    }
+
+    /// The root of the tree that tiles and these leaves make.
+    pub fn root_after(&self, tiles: &Frontier) -> Hash {
+        tiles.root_with(&Frontier::of(&self.leaves))
+    }
+
+    /// The leaf of an index, if it is one of these.
+    pub fn get(&self, index: u64) -> Option<Hash> {
+        let place = index.checked_sub(self.first)?;
+        self.leaves.get(usize::try_from(place).ok()?).copied()
+    }
+}

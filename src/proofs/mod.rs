@@ -1,0 +1,53 @@
+//! Proofs over the log of events: a Merkle tree, signed checkpoints of it, and the
+//! proof of one event.
+//!
+//! The events are the leaves of a tree as in RFC 6962, in the order of their `seq`
+//! ([`crate::log::leaf_input`]). The folder `proofs/` holds what cannot be made from
+//! the log at any time:
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `tiles` | 32 bytes for each complete 256 leaves: the root of their subtree |
+//! | `checkpoint` | the last signed note: origin, number of events, root ([`Checkpoint`]) |
+//! | `partial` | the leaves after the last complete tile, as they were signed |
+//! | `key` | the Ed25519 key of the signer; in no backup |
+//!
+//! **Following.** A thread of a server reads what was synced and appends tiles
+//! ([`start_prover`]). Nothing is added to the way of a call: no event waits for it.
+//!
+//! **Signing** ([`Prover::sign`]) happens at most once a minute, and when a command
+//! asks. The events are synced before they are seen here; then the tiles are synced,
+//! the tree is checked against the last checkpoint, the leaves after the last tile and
+//! the new note are written aside, synced and renamed, and only then is the note given
+//! to anybody. So all checkpoints that were ever given are consistent, whenever the
+//! process dies. A tree that is smaller than the last checkpoint, or does not begin
+//! with it, is never signed: a signature cannot be taken back.
+//!
+//! **Pruned and lost events.** A pruned record keeps its leaf as a tombstone, except
+//! where all of a tile is pruned: its root in `tiles` is then the only trace of it,
+//! which the last checkpoint pins. The leaf of an event that a repair has lost comes
+//! from `partial`, or is not needed, as its tile has a root. A record that never had a
+//! leaf when it was signed has a stand-in ([`crate::log::stand_in`]).
+//!
+//! **Forks.** A restored folder has no key and may give numbers again. It gets a new
+//! key, and an origin of its own.
+
+mod bundle;
+mod edge;
+mod examine;
+mod load;
+mod note;
+mod prover;
+mod source;
+mod thread;
+mod tree;
+
+pub use bundle::{BundleFile, Checked, check_bundle, pruned};
+pub use examine::{Comparison, Examined, Old, examine};
+pub use note::{Checkpoint, Vkey, base64, hash_of};
+pub use prover::{Kept, ProofError, Prover};
+pub use thread::start_prover;
+pub use tree::{Hash, is_consistent, is_included};
+
+#[cfg(test)]
+mod tests;

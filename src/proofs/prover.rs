@@ -1,0 +1,442 @@
+//! Keeps the tiles, and signs checkpoints.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::edge::Edge;
+use super::note::{Checkpoint, Signer, Vkey};
+use super::source::{Leaves, Source, each_tile};
+use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
+use crate::log::salt::{SaltRoot, Salts};
+use crate::log::{Log, LogError, TILE};
+use crate::storage::{Access, Storage, StorageFile, atomic_replace};
+
+/// How many bytes of tiles are written at once.
+const WRITE_LEN: usize = 8 << 10;
+
+/// The longest small file that is read.
+const MAX_LEN: usize = 1 << 20;
+
+/// Why there is no proof, or no checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// The tree is not what was signed before: nothing more is signed.
+    #[error("no checkpoint is signed: {0}")]
+    Refused(String),
+    /// The log does not have the events of a tile that the tree has.
+    #[error("events {0} to {1} are not those that the tree has: run `profiletrail verify`")]
+    Differs(u64, u64),
+    /// What is to be proved is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// The caller stopped it.
+    #[error("it was stopped")]
+    Stopped,
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The file system failed.
+    #[error("{what} proofs/{name}: {cause}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// The file.
+        name: &'static str,
+        /// The cause.
+        cause: io::Error,
+    },
+}
+
+impl ProofError {
+    pub(super) const fn io(
+        what: &'static str,
+        name: &'static str,
+    ) -> impl FnOnce(io::Error) -> Self + Copy {
+        move |cause| Self::Io { what, name, cause }
+    }
+}
+
+/// The tree over a log, its files, and who signs it.
+pub struct Prover {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) log: Log,
+    pub(super) dir: PathBuf,
+    log_id: u64,
+    salts: SaltRoot,
+    /// `None` until it is used.
+    state: Mutex<Option<State>>,
+    /// Why nothing more is signed.
+    refusal: Mutex<Option<String>>,
+}
+
+/// What `proofs/` holds, and how far the tree has grown.
+pub(super) struct State {
+    pub signer: Signer,
+    pub checkpoint: Option<Checkpoint>,
+    /// The leaves after the last tile of the checkpoint.
+    pub edge: Edge,
+    pub tiles: Arc<dyn StorageFile>,
+    /// The tree of the tiles.
+    pub whole: Frontier,
+    /// The leaves after them.
+    pub rest: Vec<Hash>,
+}
+
+impl State {
+    fn size(&self) -> u64 {
+        self.whole.len() * TILE + self.rest.len() as u64
+    }
+
+    pub fn root(&self) -> Hash {
+        self.whole.root_with(&Frontier::of(&self.rest))
+    }
+
+    fn signed(&self) -> u64 {
+        self.checkpoint.as_ref().map_or(0, |signed| signed.size)
+    }
+}
+
+/// Tiles that were made earlier.
+pub(super) struct Old {
+    pub tiles: Arc<dyn StorageFile>,
+    pub whole: u64,
+}
+
+/// What a backup keeps of the proofs; the tiles follow the checkpoint.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The text of `checkpoint`.
+    pub checkpoint: Vec<u8>,
+    /// The bytes of `partial`.
+    pub partial: Vec<u8>,
+    /// The path of `tiles`.
+    pub tiles: PathBuf,
+}
+
+impl Prover {
+    /// The tree over a log, whose files are in `dir`. Nothing is read or written yet.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        log: Log,
+        dir: PathBuf,
+        log_id: u64,
+        salts: SaltRoot,
+    ) -> Self {
+        Self {
+            storage,
+            log,
+            dir,
+            log_id,
+            salts,
+            state: Mutex::default(),
+            refusal: Mutex::default(),
+        }
+    }
+
+    /// The folder of its files.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The log of the events.
+    pub(super) const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Derives the salts of its leaves.
+    pub(super) const fn salts(&self) -> Salts {
+        Salts::new(self.salts)
+    }
+
+    /// From what its leaves are read.
+    pub(super) const fn leaves(&self) -> Leaves<'_> {
+        Leaves::new(&self.log, self.salts)
+    }
+
+    /// Why nothing more is signed, if that is so.
+    pub fn refusal(&self) -> Option<String> {
+        let refusal = self.refusal.lock();
+        refusal.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Appends the tiles of what was synced.
+    pub fn follow(&self, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
+        self.with(stop, |state| self.grow(state, stop))
+    }
+
+    /// Signs the tree of all that was synced, if it has grown since the last
+    /// checkpoint, and returns the last checkpoint.
+    pub fn sign(&self, stop: &dyn Fn() -> bool) -> Result<Checkpoint, ProofError> {
+        self.with(stop, |state| self.sign_state(state, stop))
+    }
+
+    /// The number of tiles whose roots are on stable storage and pinned by a checkpoint.
+    pub fn signed_tiles(&self, stop: &dyn Fn() -> bool) -> Result<u64, ProofError> {
+        Ok(self.sign(stop)?.size / TILE)
+    }
+
+    /// The public key, a checkpoint that covers an event, and the proof that its leaf
+    /// is in there.
+    pub(super) fn inclusion(&self, seq: u64) -> Result<Inclusion, ProofError> {
+        self.with(&|| false, |state| {
+            if state.signed() < seq {
+                self.sign_state(state, &|| false)?;
+            }
+            let Some(checkpoint) = state.checkpoint.clone().filter(|of| of.size >= seq) else {
+                let why = format!(
+                    "event {seq} is not in the tree yet, as events before it cannot be read"
+                );
+                return Err(ProofError::Missing(why));
+            };
+            let mut source = self.source(state);
+            let path = inclusion(&mut source, seq - 1, checkpoint.size)?;
+            // Also where the proof needs no other leaf of the tile.
+            let leaf = source.subtree(0, seq - 1)?;
+            Ok(Inclusion {
+                vkey: state.signer.vkey.clone(),
+                checkpoint,
+                path,
+                leaf,
+            })
+        })
+    }
+
+    /// The proof that an older tree of some size is the beginning of the last signed one,
+    /// its root as it is today, and the last checkpoint.
+    pub fn consistency(&self, old: u64) -> Result<(Vec<Hash>, Hash, Checkpoint), ProofError> {
+        self.with(&|| false, |state| {
+            let now = self.sign_state(state, &|| false)?;
+            let mut source = self.source(state);
+            let old = old.min(now.size);
+            let proof = consistency(&mut source, old, now.size)?;
+            let then = root(&mut source, old)?;
+            Ok((proof, then, now))
+        })
+    }
+
+    /// The public key of who signs.
+    pub fn vkey(&self) -> Result<Vkey, ProofError> {
+        self.with(&|| false, |state| Ok(state.signer.vkey.clone()))
+    }
+
+    /// Whether a checkpoint is of this log, and, if this process has its key, signed by it.
+    pub fn accepts(&self, checkpoint: &Checkpoint) -> Result<(), String> {
+        let origin = self.origin();
+        let rest = checkpoint.origin.strip_prefix(&origin);
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            let theirs = &checkpoint.origin;
+            return Err(format!(
+                "the checkpoint is of {theirs}, and this log is {origin}"
+            ));
+        }
+        match self
+            .read("key")
+            .ok()
+            .and_then(|key| Signer::parse(std::str::from_utf8(&key).ok()?))
+        {
+            Some(signer) if signer.vkey.name == checkpoint.origin => {
+                checkpoint.verify(&signer.vkey)
+            }
+            // It is from before a fork.
+            _ => Ok(()),
+        }
+    }
+
+    /// What a backup keeps; `None` if nothing was signed yet. Call this before the
+    /// backup looks at the log, which then has at least these events.
+    pub fn kept(&self) -> io::Result<Option<Kept>> {
+        // No checkpoint is replaced meanwhile.
+        let _state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = |name| match self.read(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        };
+        Ok(found("checkpoint")?.map(|checkpoint| Kept {
+            checkpoint,
+            partial: found("partial").ok().flatten().unwrap_or_default(),
+            tiles: self.dir.join("tiles"),
+        }))
+    }
+
+    pub(super) fn origin(&self) -> String {
+        format!("profiletrail/{:016x}", self.log_id)
+    }
+
+    pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let file = self.storage.open(&self.dir.join(name), Access::Read)?;
+        let len = usize::try_from(file.len()?).map_or(MAX_LEN, |len| len.min(MAX_LEN));
+        let mut bytes = vec![0; len];
+        let read = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    pub(super) fn open_tiles(&self) -> io::Result<Arc<dyn StorageFile>> {
+        self.storage.open(&self.dir.join("tiles"), Access::Read)
+    }
+
+    /// Works on the state, which is loaded first if necessary. After an error it is
+    /// loaded again; a refusal stays.
+    fn with<T>(
+        &self,
+        stop: &dyn Fn() -> bool,
+        work: impl FnOnce(&mut State) -> Result<T, ProofError>,
+    ) -> Result<T, ProofError> {
+        let mut place = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refusal) = self.refusal() {
+            return Err(ProofError::Refused(refusal));
+        }
+        let done = match place.take().map_or_else(|| self.load(stop), Ok) {
+            Ok(mut state) => match work(&mut state) {
+                done @ (Ok(_) | Err(ProofError::Missing(_) | ProofError::Differs(..))) => {
+                    *place = Some(state);
+                    done
+                }
+                done => done,
+            },
+            Err(error) => Err(error),
+        };
+        if let Err(ProofError::Refused(why)) = &done {
+            tracing::error!("no checkpoint is signed any more: {why}. Run `profiletrail verify`");
+            let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+            *refusal = Some(why.clone());
+        }
+        done
+    }
+
+    fn source<'a>(&'a self, state: &'a State) -> Source<'a> {
+        Source {
+            tiles: state.tiles.as_ref(),
+            whole: state.whole.len(),
+            rest: &state.rest,
+            edge: &state.edge,
+            leaves: self.leaves(),
+            tile: None,
+        }
+    }
+
+    pub(super) fn refuse_shrunk(&self, signed: u64) -> Result<(), ProofError> {
+        let last = self.log.last_seq();
+        if last >= signed {
+            return Ok(());
+        }
+        Err(ProofError::Refused(format!(
+            "the last checkpoint has {signed} events, and the log only {last}"
+        )))
+    }
+
+    fn grow(&self, state: &mut State, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
+        let last = self.log.last_seq();
+        if let Some(damage) = self.grow_to(state, last, None, stop)? {
+            let events = state.size();
+            tracing::debug!("the tree ends after event {events}: {damage}");
+        }
+        Ok(())
+    }
+
+    /// Adds the leaves up to a size, and writes complete tiles. A tile of which leaves
+    /// are lost takes its root from `old`, if it is there. Returns the damage that it
+    /// stopped at.
+    pub(super) fn grow_to(
+        &self,
+        state: &mut State,
+        size: u64,
+        old: Option<&Old>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, ProofError> {
+        let State {
+            edge,
+            tiles,
+            whole,
+            rest,
+            ..
+        } = state;
+        let begin = whole.len() * TILE + rest.len() as u64;
+        let (mut written, mut unwritten, mut has_all) = (whole.len(), Vec::new(), true);
+        let mut write = |unwritten: &mut Vec<u8>| {
+            let done = tiles.write_at(unwritten, written * 32);
+            written += unwritten.len() as u64 / 32;
+            unwritten.clear();
+            done.map_err(ProofError::io("writing", "tiles"))
+        };
+        let mut leaves = self.leaves();
+        let damage = leaves.each((begin, size), edge, |_, leaf, own| {
+            rest.push(leaf);
+            has_all &= own;
+            if rest.len() as u64 == TILE {
+                let mut root = Frontier::of(rest).root();
+                if let Some(old) = old.filter(|old| !has_all && whole.len() < old.whole) {
+                    each_tile(old.tiles.as_ref(), whole.len(), whole.len() + 1, |hash| {
+                        root = hash
+                    })
+                    .map_err(ProofError::io("reading", "tiles"))?;
+                }
+                whole.push(root);
+                rest.clear();
+                has_all = true;
+                unwritten.extend(root);
+                if unwritten.len() >= WRITE_LEN {
+                    write(&mut unwritten)?;
+                }
+                if stop() {
+                    return Err(ProofError::Stopped);
+                }
+            }
+            Ok(true)
+        })?;
+        write(&mut unwritten)?;
+        Ok(damage)
+    }
+
+    fn sign_state(
+        &self,
+        state: &mut State,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Checkpoint, ProofError> {
+        self.grow(state, stop)?;
+        let (size, root) = (state.size(), state.root());
+        let last = state.checkpoint.clone();
+        if let Some(last) = last.as_ref().filter(|last| last.size >= size) {
+            if last.size > size {
+                self.refuse_shrunk(last.size)?;
+                let why =
+                    format!("the events after {size} cannot be read: run `profiletrail verify`");
+                return Err(ProofError::Missing(why));
+            }
+            return Ok(last.clone());
+        }
+        let synced = state.tiles.sync();
+        synced.map_err(ProofError::io("syncing", "tiles"))?;
+        if let Some(last) = &last {
+            let proof = consistency(&mut self.source(state), last.size, size)?;
+            if !is_consistent((last.size, last.root), (size, root), &proof) {
+                return Err(ProofError::Refused(format!(
+                    "the tree of {size} events does not begin with that of the last checkpoint, {last}"
+                )));
+            }
+        }
+        let edge = Edge {
+            first: state.whole.len() * TILE,
+            leaves: state.rest.clone(),
+        };
+        let checkpoint = state.signer.sign(size, root);
+        let put = |name: &'static str, bytes: &[u8]| {
+            let written = atomic_replace(self.storage.as_ref(), &self.dir.join(name), bytes);
+            written.map_err(ProofError::io("writing", name))
+        };
+        put("partial", &edge.encode())?;
+        put("checkpoint", checkpoint.note.as_bytes())?;
+        state.edge = edge;
+        state.checkpoint = Some(checkpoint.clone());
+        Ok(checkpoint)
+    }
+}
+
+/// The proof of a leaf.
+pub(super) struct Inclusion {
+    pub vkey: Vkey,
+    pub checkpoint: Checkpoint,
+    pub path: Vec<Hash>,
+    pub leaf: Hash,
+}

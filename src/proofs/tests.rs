@@ -1,0 +1,350 @@
+//! The prover on a simulated disk, which is killed and loses power.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::tree::Frontier;
+use super::*;
+use crate::dice::Dice;
+use crate::log::record::tests::example;
+use crate::log::record::{event_time, is_pruned, tombstone_leaf};
+use crate::log::salt::{SaltRoot, Salts};
+use crate::log::{Log, NotSealed, OpenMode, Scanned, TILE, Writer, leaf_of};
+use crate::storage::{Access, Fault, SimulatedDisk, Storage};
+use crate::store::retention::{Leaves, Removal};
+
+const ID: u64 = 0x0123_4567_89ab_cdef;
+const SALTS: SaltRoot = SaltRoot([3; 32]);
+
+fn record(seq: u64) -> Vec<u8> {
+    let body = format!("fields[a]={seq}");
+    let mut record = example(body.as_bytes());
+    record.head.time = seq as i64;
+    record.encode().unwrap()
+}
+
+fn leaf(seq: u64) -> Hash {
+    leaf_of(seq, &record(seq), &mut Salts::new(SALTS)).unwrap()
+}
+
+/// The root of the first events.
+fn root_of(size: u64) -> Hash {
+    let leaves: Vec<Hash> = (1..=size).map(leaf).collect();
+    Frontier::of(&leaves).root()
+}
+
+fn open(disk: &SimulatedDisk) -> (Log, Option<Writer>, Prover) {
+    let mode = OpenMode::Append {
+        segment_size: 6_000,
+    };
+    let opened = Log::open(Arc::new(disk.clone()), Path::new("/data/log"), ID, mode).unwrap();
+    let prover = Prover::new(
+        Arc::new(disk.clone()),
+        opened.log.clone(),
+        PathBuf::from("/data/proofs"),
+        ID,
+        SALTS,
+    );
+    (opened.log, opened.writer, prover)
+}
+
+fn append(writer: &mut Writer, first: u64, count: u64) -> bool {
+    let records: Vec<_> = (first..first + count).map(record).collect();
+    writer.append(&records).is_ok()
+}
+
+fn filled(events: u64) -> SimulatedDisk {
+    let disk = SimulatedDisk::new();
+    let (_, writer, _) = open(&disk);
+    let mut writer = writer.unwrap();
+    for first in (1..=events).step_by(50) {
+        assert!(append(&mut writer, first, 50.min(events + 1 - first)));
+    }
+    disk
+}
+
+fn write(disk: &SimulatedDisk, name: &str, at: u64, bytes: &[u8]) {
+    let path = Path::new("/data/proofs").join(name);
+    let file = disk.open(&path, Access::Write).unwrap();
+    file.write_at(bytes, at).unwrap();
+}
+
+fn refusal(prover: &Prover) -> String {
+    let refused = prover.sign(&|| false);
+    assert!(
+        matches!(refused, Err(ProofError::Refused(_))),
+        "{refused:?}"
+    );
+    prover.refusal().unwrap()
+}
+
+/// Prunes the events up to one, and returns the number of empty records and of
+/// tombstones in the log.
+fn prune(log: &Log, prover: &Prover, last: u64) -> Result<(u64, u64), NotSealed> {
+    let salts = std::cell::RefCell::new(Salts::new(SALTS));
+    let removal = Removal {
+        before: i64::MAX,
+        last_seq: last,
+        covers: &|seq, _| seq <= last,
+        time_of: &event_time,
+        leaves: Some(Leaves {
+            tiles: prover.signed_tiles(&|| false).unwrap_or(0),
+            leaf_of: &|seq, record| leaf_of(seq, record, &mut salts.borrow_mut()),
+        }),
+    };
+    removal.run(log, &|| false, &mut |_, _| ())?;
+    let (mut empty, mut graves) = (0, 0);
+    let mut scan = log.scan(1);
+    while let Some(found) = scan.step()? {
+        let Scanned::Records(records) = found else {
+            panic!("damage")
+        };
+        for (seq, bytes) in records {
+            assert!(seq > last || is_pruned(bytes) || bytes == record(seq));
+            empty += u64::from(bytes.is_empty());
+            if let Some(found) = tombstone_leaf(bytes) {
+                assert_eq!(found, leaf(seq));
+                graves += 1;
+            }
+        }
+    }
+    Ok((empty, graves))
+}
+
+fn agrees(prover: &Prover, signed: &[Checkpoint]) {
+    for old in signed {
+        let (proof, root, now) = prover.consistency(old.size).unwrap();
+        assert_eq!(root, old.root);
+        let (old, new) = ((old.size, old.root), (now.size, now.root));
+        assert!(is_consistent(old, new, &proof));
+    }
+}
+
+fn results(prover: &Prover, old: Option<&Checkpoint>) -> Vec<(u64, u64, Comparison)> {
+    let old = old.map(|old| (old, None));
+    let found = examine(prover, old, &mut |_, _| ()).unwrap();
+    let found = found.into_iter();
+    found
+        .map(|found| (found.first_seq, found.last_seq, found.result))
+        .collect()
+}
+
+#[test]
+fn checkpoints_ever_given_are_consistent_over_kills_and_power_cuts() {
+    let roots: Vec<Hash> = {
+        let mut tree = Frontier::default();
+        let mut roots = vec![tree.root()];
+        for seq in 1..=2_500 {
+            tree.push(leaf(seq));
+            roots.push(tree.root());
+        }
+        roots
+    };
+    for seed in 0..6 {
+        let mut dice = Dice(seed);
+        let mut disk = SimulatedDisk::new();
+        let (mut given, mut largest): (Vec<Checkpoint>, u64) = (Vec::new(), 0);
+        for _ in 0..12 {
+            let (log, writer, prover) = open(&disk);
+            let Some(mut writer) = writer else {
+                panic!("the log cannot be appended to")
+            };
+            assert!(log.last_seq() >= largest);
+            let faults = [Fault::Error, Fault::Full, Fault::PowerCut];
+            let fault = faults[dice.below(3) as usize];
+            disk.plan(disk.operations() + 1 + dice.below(60), fault);
+            for _ in 0..dice.below(8) {
+                let (next, count) = (log.last_seq() + 1, 1 + dice.below(60));
+                if next + count > 2_500 || !append(&mut writer, next, count) {
+                    break;
+                }
+                let signed = match dice.below(2) {
+                    0 => prover.follow(&|| false).map(|()| None),
+                    _ => prover.sign(&|| false).map(Some),
+                };
+                match signed {
+                    Ok(signed) => given.extend(signed),
+                    Err(ProofError::Io { .. } | ProofError::Log(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(prover.refusal(), None);
+            largest = given.last().map_or(0, |given| given.size);
+            disk = match dice.below(2) {
+                0 => disk.process_killed(),
+                _ => disk.power_cut(dice.below(u64::MAX)),
+            };
+            disk.make_room();
+        }
+        assert!(given.is_sorted_by_key(|given| given.size));
+        for checkpoint in &given {
+            assert_eq!(checkpoint.root, roots[checkpoint.size as usize]);
+        }
+        let (_, _, prover) = open(&disk);
+        if disk.list(Path::new("/data/proofs")).is_ok() {
+            agrees(&prover, &given);
+        }
+    }
+}
+
+#[test]
+fn a_pruned_log_proves_what_is_left_and_all_that_was_signed() {
+    let disk = filled(700);
+    let (log, _, prover) = open(&disk);
+    let mut signed = vec![prover.sign(&|| false).unwrap()];
+    assert_eq!(signed[0].root, root_of(700));
+    let before = prover.prove(300).unwrap();
+    // The first tile goes as a whole; of the second, some events stay.
+    let (empty, graves) = prune(&log, &prover, 300).unwrap();
+    assert_eq!((empty, graves), (256, 44));
+    drop(prover);
+    let (log, writer, prover) = open(&disk.process_killed());
+    agrees(&prover, &signed);
+    assert!(append(&mut writer.unwrap(), 701, 60));
+    signed.push(prover.sign(&|| false).unwrap());
+    assert_eq!(signed[1].root, root_of(760));
+    agrees(&prover, &signed);
+    for seq in [301, 512, 513, 760] {
+        let files = prover.prove(seq).unwrap();
+        let read = |name: &str| {
+            let file = files.iter().find(|file| file.file == name).unwrap();
+            file.bytes()
+        };
+        let checked = check_bundle(&read, &prover.vkey().unwrap()).unwrap();
+        assert_eq!((checked.seq, checked.size), (seq, 760));
+    }
+    for (seq, why) in [
+        (1, "pruned"),
+        (300, "pruned"),
+        (761, "no event"),
+        (0, "no event"),
+    ] {
+        let error = prover.prove(seq).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    // An old proof needs nothing of the log.
+    let read = |name: &str| {
+        before
+            .iter()
+            .find(|file| file.file == name)
+            .unwrap()
+            .bytes()
+    };
+    assert!(check_bundle(&read, &prover.vkey().unwrap()).is_ok());
+    assert_eq!(results(&prover, None), []);
+    assert_eq!(
+        results(&prover, Some(&signed[0]))[0],
+        (1, 700, Comparison::Same)
+    );
+    // Now the second tile, too: its tombstones are not needed any more, but stay in a
+    // segment that loses nothing else.
+    let (empty, graves) = prune(&log, &prover, 520).unwrap();
+    assert_eq!((empty, graves), (468, 52));
+    agrees(&prover, &signed);
+    assert_eq!(results(&prover, None), []);
+}
+
+#[test]
+fn a_fault_at_any_operation_of_a_prune_leaves_what_proofs_need() {
+    let before = filled(560);
+    let signed = open(&before).2.sign(&|| false).unwrap();
+    let clean = before.process_killed();
+    let (log, _, prover) = open(&clean);
+    let begin = clean.operations();
+    assert_eq!(prune(&log, &prover, 300).unwrap(), (256, 44));
+    for operation in 1..=clean.operations() - begin {
+        for fault in [Fault::Error, Fault::PowerCut] {
+            let disk = before.process_killed();
+            let (log, _, prover) = open(&disk);
+            disk.plan(disk.operations() + operation, fault);
+            let _ = prune(&log, &prover, 300);
+            for found in [disk.power_cut(operation), disk.process_killed()] {
+                let (log, _, prover) = open(&found);
+                agrees(&prover, std::slice::from_ref(&signed));
+                // Where signing failed, more hashes are kept than necessary.
+                let (empty, graves) = prune(&log, &prover, 300).unwrap();
+                assert!(empty + graves == 300 && graves >= 44, "{empty} {graves}");
+                agrees(&prover, std::slice::from_ref(&signed));
+            }
+        }
+    }
+}
+
+#[test]
+fn without_signed_tiles_every_pruned_event_keeps_its_leaf() {
+    let disk = filled(700);
+    let (log, _, prover) = open(&disk);
+    prover.sign(&|| false).unwrap();
+    write(&disk, "checkpoint", 20, b"?");
+    drop(prover);
+    let (_, _, prover) = open(&disk);
+    assert!(refusal(&prover).contains("proofs/checkpoint"));
+    assert_eq!(prune(&log, &prover, 300).unwrap(), (0, 300));
+}
+
+#[test]
+fn damaged_files_are_made_again_or_nothing_is_signed() {
+    let disk = filled(700);
+    let signed = open(&disk).2.sign(&|| false).unwrap();
+    // All leaves are there: tiles and partial leaves are made again.
+    for name in ["tiles", "partial"] {
+        let other = disk.process_killed();
+        write(&other, name, 9, b"?");
+        assert_eq!(open(&other).2.sign(&|| false).unwrap(), signed, "{name}");
+        other.remove(&Path::new("/data/proofs").join(name)).unwrap();
+        let (log, _, prover) = open(&other);
+        assert_eq!(prover.sign(&|| false).unwrap(), signed, "{name}");
+        prune(&log, &prover, 400).unwrap();
+        if name == "tiles" {
+            write(&other, name, 9, b"?");
+        }
+        let (_, writer, prover) = open(&other);
+        if name == "tiles" {
+            assert!(refusal(&prover).contains("root that was signed"));
+            assert_eq!(results(&prover, None)[0].2, Comparison::Differs);
+        } else {
+            assert!(append(&mut writer.unwrap(), 701, 5));
+            assert_eq!(prover.sign(&|| false).unwrap().root, root_of(705));
+        }
+    }
+    // A log that has become shorter, as after an older backup without `proofs/`.
+    let short = filled(600);
+    for name in ["tiles", "partial", "checkpoint", "key"] {
+        let from = disk
+            .open(&Path::new("/data/proofs").join(name), Access::Read)
+            .unwrap();
+        let mut bytes = vec![0; from.len().unwrap() as usize];
+        from.read_at(&mut bytes, 0).unwrap();
+        let to = Path::new("/data/proofs").join(name);
+        crate::storage::write_new(&short, &to, &bytes).unwrap();
+    }
+    let (_, writer, prover) = open(&short);
+    assert!(refusal(&prover).contains("the log only 600"));
+    // It grows beyond what was signed, by other events.
+    let mut writer = writer.unwrap();
+    let others: Vec<_> = (9_601..=9_720).map(record).collect();
+    writer.append(&others).unwrap();
+    let (_, _, prover) = open(&short);
+    assert!(refusal(&prover).contains("is not the one that was signed"));
+    let found = results(&prover, Some(&signed));
+    assert_eq!(found[0], (513, 700, Comparison::Differs));
+}
+
+#[test]
+fn a_folder_without_its_key_is_a_fork() {
+    let disk = filled(300);
+    let (_, _, prover) = open(&disk);
+    let old = prover.sign(&|| false).unwrap();
+    assert_eq!(old.origin, "profiletrail/0123456789abcdef");
+    disk.remove(Path::new("/data/proofs/key")).unwrap();
+    let (_, writer, prover) = open(&disk);
+    // Nothing new, so the old one stays.
+    assert_eq!(prover.sign(&|| false).unwrap(), old);
+    assert!(append(&mut writer.unwrap(), 301, 1));
+    let new = prover.sign(&|| false).unwrap();
+    assert_eq!(new.origin, prover.vkey().unwrap().name);
+    assert!(new.origin.starts_with("profiletrail/0123456789abcdef/"));
+    agrees(&prover, &[old, new.clone()]);
+    assert_eq!(open(&disk).2.sign(&|| false).unwrap(), new);
+    assert_eq!(TILE, 256);
+}

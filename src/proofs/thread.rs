@@ -1,0 +1,43 @@
+//! The thread of a server that follows the log and signs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::prover::{ProofError, Prover};
+use crate::background::Background;
+
+/// The pause between two looks at the log. It is not woken by events, as those who
+/// append would pay for it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a checkpoint is signed at most, unless a command asks.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Starts it.
+pub fn start_prover(prover: Arc<Prover>) -> std::io::Result<Background> {
+    Background::start_idle("prover", move |stop| {
+        let stopped = || stop.is_set();
+        let mut signed = Instant::now();
+        let mut failure = String::new();
+        while !stop.wait(PAUSE) {
+            let done = match signed.elapsed() >= INTERVAL && prover.log().last_seq() > 0 {
+                true => {
+                    signed = Instant::now();
+                    prover.sign(&stopped).map(drop)
+                }
+                false => prover.follow(&stopped),
+            };
+            match done {
+                // A refusal was logged when it came.
+                Ok(()) | Err(ProofError::Stopped | ProofError::Refused(_)) => failure.clear(),
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != failure {
+                        tracing::warn!("no checkpoint can be signed now: {text}");
+                    }
+                    failure = text;
+                }
+            }
+        }
+    })
+}
