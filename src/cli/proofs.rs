@@ -14,7 +14,7 @@ use super::maintenance::{order, parse_lines};
 use super::{CommandContext, ExitStatus, Format, formats};
 use crate::format::{counted, grouped, plain};
 use crate::ops::{CheckpointLine, Maintenance};
-use crate::proofs::{BundleFile, Checked, Vkey, check_bundle};
+use crate::proofs::{BundleFile, Checked, Checkpoint, Vkey, check_bundle};
 use crate::query::Answered;
 
 /// The longest checkpoint that is read, in bytes.
@@ -85,10 +85,14 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
         bail!("{} is too long for a checkpoint", path.display());
     }
     let text = fs::read_to_string(path).with_context(reading)?;
-    Ok(match text.split_once("\n\n") {
+    let note = match text.split_once("\n\n") {
         Some((proof, note)) if proof.starts_with("old ") => note.to_owned(),
         _ => text,
-    })
+    };
+    if let Err(why) = Checkpoint::parse(&note) {
+        bail!("{}: {why}", path.display());
+    }
+    Ok(note)
 }
 
 /// Prints why something was not found.
