@@ -15,8 +15,8 @@ use super::segment::{Inner, Log, Segment, segment_name};
 use crate::storage::{Access, StorageFile};
 
 /// The least and the most bytes of filler that are written ahead; as many as the
-/// segment has, between them. The call that waits for it waits longer, so it must be rare.
-const AHEAD: (u64, u64) = (64 << 10, 8 << 20);
+/// segment has, between them. The calls of that group wait for it.
+const AHEAD: (u64, u64) = (64 << 10, 256 << 10);
 
 /// How many of them are written at once.
 const FILLED: usize = 64 << 10;
