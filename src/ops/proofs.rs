@@ -98,9 +98,8 @@ pub(super) fn checkpoint(
 }
 
 fn read(trail: &Trail, note: &str) -> Result<Checkpoint, ProofError> {
-    let read = Checkpoint::parse(note);
-    let checked = read.and_then(|read| trail.prover().accepts(&read).map(|()| read));
-    checked.map_err(ProofError::Missing)
+    let read = trail.prover().read_checkpoint(note);
+    read.map_err(ProofError::Missing)
 }
 
 /// Writes the files that prove an event.

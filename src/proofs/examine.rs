@@ -35,7 +35,7 @@ pub enum Comparison {
     Same,
     /// They are not the same.
     Differs,
-    /// It cannot be told.
+    /// It is not known.
     Unknown,
 }
 
@@ -95,7 +95,7 @@ impl Target<'_> {
         match (self.root, place) {
             (None, None) => {
                 let what = format!(
-                    "whether the first {size} events are those of {name} cannot be told: of its last {}, some are \
+                    "whether the first {size} events are those of {name} is not known: of its last {}, some are \
                      pruned, lost or cannot be read",
                     size % TILE
                 );
@@ -133,9 +133,8 @@ pub fn examine(
         .map_err(ProofError::io("reading", "checkpoint"))?;
     let own = kept.as_ref().map(|kept| {
         let note = String::from_utf8_lossy(&kept.checkpoint);
-        let read = Checkpoint::parse(&note);
-        read.and_then(|read| prover.accepts(&read).map(|()| read))
-            .map_err(|why| format!("proofs/checkpoint: {why}"))
+        let read = prover.read_checkpoint(&note);
+        read.map_err(|why| format!("proofs/checkpoint: {why}"))
     });
     let own = match own.transpose() {
         Ok(own) => own,

@@ -24,9 +24,8 @@ impl Prover {
         };
         let checkpoint = optional("checkpoint")?.map(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_owned());
-            let read = text.and_then(|text| Checkpoint::parse(&text));
-            let checked = read.and_then(|read| self.accepts(&read).map(|()| read));
-            checked.map_err(|why| ProofError::Refused(format!("proofs/checkpoint: {why}")))
+            let read = text.and_then(|text| self.read_checkpoint(&text));
+            read.map_err(|why| ProofError::Refused(format!("proofs/checkpoint: {why}")))
         });
         let checkpoint = checkpoint.transpose()?;
         let path = self.dir.join("tiles");

@@ -220,8 +220,10 @@ impl Prover {
         self.with(&|| false, |state| Ok(state.signer.vkey.clone()))
     }
 
-    /// Whether a checkpoint is of this log, and, if this process has its key, signed by it.
-    pub fn accepts(&self, checkpoint: &Checkpoint) -> Result<(), String> {
+    /// Reads a checkpoint, which must be of this log, and, if this process has its key, signed by
+    /// that.
+    pub fn read_checkpoint(&self, note: &str) -> Result<Checkpoint, String> {
+        let checkpoint = Checkpoint::parse(note)?;
         let origin = self.origin();
         let rest = checkpoint.origin.strip_prefix(&origin);
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
@@ -236,11 +238,12 @@ impl Prover {
             .and_then(|key| Signer::parse(std::str::from_utf8(&key).ok()?))
         {
             Some(signer) if signer.vkey.name == checkpoint.origin => {
-                checkpoint.verify(&signer.vkey)
+                checkpoint.verify(&signer.vkey)?;
             }
             // It is from before a fork.
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(checkpoint)
     }
 
     /// What a backup keeps; `None` if nothing was signed yet. Call this before the

@@ -229,10 +229,10 @@ fn a_forger_with_the_real_key_is_exposed_by_the_checkpoint_of_yesterday() {
     let today = cli(&data, &["checkpoint"]).ok();
     assert_eq!(self::key(&data), key);
     cli(&data, &["verify"]).ok();
-    let told = verify(&old);
-    assert_eq!(told.status, Some(3));
-    let differs = |told: &str| -> Vec<(u64, u64)> {
-        let lines = json_lines(told).into_iter();
+    let output = verify(&old);
+    assert_eq!(output.status, Some(3));
+    let differs = |output: &str| -> Vec<(u64, u64)> {
+        let lines = json_lines(output).into_iter();
         lines
             .filter(|line| line["kind"] == "proof" && line["result"] == "differs")
             .map(|line| {
@@ -243,10 +243,10 @@ fn a_forger_with_the_real_key_is_exposed_by_the_checkpoint_of_yesterday() {
             })
             .collect()
     };
-    assert_eq!(differs(&told.stdout), [(257, 512)]);
-    let told = verify(&alone);
+    assert_eq!(differs(&output.stdout), [(257, 512)]);
+    let output = verify(&alone);
     assert_eq!(
-        (differs(&told.stdout), told.status),
+        (differs(&output.stdout), output.status),
         (vec![(1, 600)], Some(3))
     );
     let why = cli(&data, &["checkpoint", "--since", alone.to_str().unwrap()]).failed(1);
@@ -275,13 +275,13 @@ fn a_forged_event_under_an_untouched_tree_is_named() {
     copy_folder(&data.join("proofs"), &kept);
     forge(&data, 20);
     copy_folder(&kept, &data.join("proofs"));
-    let told = cli(&data, &["verify"]);
+    let output = cli(&data, &["verify"]);
     assert!(
-        told.stdout.contains("\"first_seq\":1,\"last_seq\":256"),
+        output.stdout.contains("\"first_seq\":1,\"last_seq\":256"),
         "{}",
-        told.stdout
+        output.stdout
     );
-    assert_eq!(told.status, Some(3));
+    assert_eq!(output.status, Some(3));
     let out = dir.path().join("out");
     let why = cli(&data, &["prove", "20", "--out", out.to_str().unwrap()]).failed(3);
     assert!(why.contains("not those that the tree has"), "{why}");
@@ -342,9 +342,9 @@ fn proofs_outlive_seal_prune_restore_and_repair() {
     cli(&data, &["backup", backup.to_str().unwrap()]).ok();
     assert!(!backup.join("proofs/key").exists());
     let restored = dir.path().join("restored");
-    let told = cli(&restored, &["restore", backup.to_str().unwrap()]);
-    assert!(told.stderr.contains("a new key"), "{}", told.stderr);
-    told.ok();
+    let output = cli(&restored, &["restore", backup.to_str().unwrap()]);
+    assert!(output.stderr.contains("a new key"), "{}", output.stderr);
+    output.ok();
     valid(&restored);
     assert_eq!(cli(&restored, &["history", "3"]).ok(), history);
     assert_eq!(cli(&restored, &["stats"]).ok(), stats);

@@ -188,7 +188,7 @@ pub(super) fn undo_file(
     }
 }
 
-/// The whole file, or the reason why there is none.
+/// The whole file, or why it cannot be made.
 fn made(
     asker: &Asker<'_>,
     id: &IncidentId,
