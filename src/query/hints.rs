@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use unicode_normalization::UnicodeNormalization;
 
 use super::answer::{Lines, Query, QueryError};
 use super::dossier::DossierQuery;
@@ -126,14 +126,14 @@ fn of_forms(
         return Ok(());
     };
     for form in [
-        ComposingNormalizerBorrowed::new_nfc().normalize(&query.value),
-        DecomposingNormalizerBorrowed::new_nfd().normalize(&query.value),
+        query.value.nfc().collect::<String>(),
+        query.value.nfd().collect(),
     ] {
         if form == query.value {
             continue;
         }
         let other = FindQuery {
-            value: form.clone().into_owned(),
+            value: form.clone(),
             ..query.clone()
         };
         let (mut sink, mut report) = (std::io::sink(), |_| ());
