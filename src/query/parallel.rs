@@ -9,6 +9,7 @@ use std::io;
 use std::thread::{Builder, available_parallelism, scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
 
 use super::answer::{Lines, QueryError};
 use super::progress::{Progress, Stage};
@@ -17,8 +18,13 @@ use crate::store::{Damages, Walk, WalkBatch};
 /// The maximum number of worker threads: each holds its share of memory.
 const THREADS: usize = 4;
 
-/// A job, and the channel for its result.
-type Job<J, T, E> = (J, Sender<Result<T, E>>);
+/// A job that no thread has taken, and the result of one that is done. The channels
+/// carry only the places of slots, because a channel's code is compiled anew, and is
+/// large, for each type of message.
+type Slot<J, T, E> = (Mutex<Option<J>>, Mutex<Option<Result<T, E>>>);
+
+/// What a thread runs, boxed so that the start of a thread is compiled once.
+type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
 
 /// Makes jobs with `next` until there are no more, processes them with `work`, with
 /// a separate state per thread, and passes the results in order to `take` until it
@@ -35,9 +41,12 @@ where
     E: From<io::Error> + Send,
 {
     let threads = available_parallelism().map_or(1, |count| count.get().min(THREADS));
-    let (jobs, to_do) = bounded::<Job<J, T, E>>(threads);
+    let (jobs, to_do) = bounded::<(usize, Sender<()>)>(threads);
     // The order of the results; its length bounds the jobs in progress.
-    let (order, results) = bounded::<Result<Receiver<Result<T, E>>, E>>(2 * threads);
+    let (order, results) = bounded::<(usize, Receiver<()>)>(2 * threads);
+    // One for each job that `order` holds, and one for the job whose result is taken.
+    let slots: Vec<Slot<J, T, E>> = (0..=2 * threads).map(|_| Slot::default()).collect();
+    let slots = slots.as_slice();
     let thread = |name: &str| Builder::new().name(name.to_owned());
     scope(|scope| {
         // Owned here, so that it is dropped before the threads are joined.
@@ -45,35 +54,54 @@ where
         for _ in 0..threads {
             let to_do = to_do.clone();
             let (state, work) = (&state, &work);
-            thread("query").spawn_scoped(scope, move || {
+            let run: Body<'_> = Box::new(move || {
                 let mut state = state();
-                for (job, result) in to_do {
+                for (place, done) in to_do {
+                    if let Some((job, result)) = slots.get(place)
+                        && let Some(job) = job.lock().take()
+                    {
+                        *result.lock() = Some(work(&mut state, job));
+                    }
                     // The receiver may be gone.
-                    let _ = result.send(work(&mut state, job));
+                    let _ = done.send(());
                 }
-            })?;
+            });
+            thread("query").spawn_scoped(scope, run)?;
         }
         drop(to_do);
-        thread("query-reader").spawn_scoped(scope, move || {
-            loop {
-                let job = match next() {
-                    Ok(Some(job)) => job,
+        let read: Body<'_> = Box::new(move || {
+            for (place, (job, result)) in slots.iter().enumerate().cycle() {
+                let next = match next() {
                     Ok(None) => return,
+                    next => next,
+                };
+                let (done, wait) = bounded(1);
+                // Only then is the slot free.
+                if order.send((place, wait)).is_err() {
+                    return;
+                }
+                match next {
+                    Ok(next) => *job.lock() = next,
                     Err(error) => {
-                        let _ = order.send(Err(error));
+                        *result.lock() = Some(Err(error));
+                        let _ = done.send(());
                         return;
                     }
-                };
-                let (result, place) = bounded(1);
-                if order.send(Ok(place)).is_err() || jobs.send((job, result)).is_err() {
+                }
+                if jobs.send((place, done)).is_err() {
                     return;
                 }
             }
-        })?;
-        for result in &results {
-            let done = result?.recv();
-            let done = done.map_err(|_| io::Error::other("a thread of the query has ended"))?;
-            if !take(done?)? {
+        });
+        thread("query-reader").spawn_scoped(scope, read)?;
+        for (place, done) in &results {
+            // A thread that has panicked sends nothing.
+            let _ = done.recv();
+            let result = slots
+                .get(place)
+                .and_then(|(_, result)| result.lock().take());
+            let ended = || Err(io::Error::other("a thread of the query has ended").into());
+            if !take(result.unwrap_or_else(ended)?)? {
                 break;
             }
         }
