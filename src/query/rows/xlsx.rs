@@ -106,7 +106,9 @@ impl<W: io::Write + Send> Printer for Xlsx<'_, W> {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let saved = self.workbook.save_to_writer(&mut *self.out);
+        // Of one type, so that the compression is compiled once.
+        let out: &mut (dyn io::Write + Send) = self.out;
+        let saved = self.workbook.save_to_writer(out);
         saved.map_err(io::Error::other)
     }
 }
