@@ -12,6 +12,7 @@ pub use super::common_args::Common;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
+use super::erase::EraseArgs;
 use super::evidence::EvidenceArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
@@ -158,6 +159,8 @@ pub enum Command {
     Repair(RepairArgs),
     /// Remove old events, keeping the state they led to
     Prune(PruneArgs),
+    /// Erase a person from every file and backup, and keep a receipt
+    Erase(EraseArgs),
     /// Check for common problems around a server, and say how to fix them
     Doctor(DoctorArgs),
     /// Create, list and revoke tokens of the query API
@@ -212,6 +215,7 @@ impl Command {
             Self::Stats(args) => super::maintenance::stats(&args, context),
             Self::Repair(args) => super::maintenance::repair(&args, context),
             Self::Prune(args) => super::prune::run(&args, context),
+            Self::Erase(args) => super::erase::run(&args, context),
             Self::Doctor(args) => super::doctor::run(&args, context),
             Self::Token(args) => super::token::run(&args, context),
             Self::Validation(args) => super::validation::run(&args, context),

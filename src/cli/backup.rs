@@ -1,14 +1,20 @@
 //! `backup` and `restore`.
 
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use serde::Deserialize;
 
-use super::maintenance::run;
-use super::{Bar, CommandContext, ExitStatus, ResultOutput};
+use super::maintenance::{order, run};
+use super::{Bar, CommandContext, ExitStatus, ResultOutput, UsageError};
+use crate::event::parse_rfc3339_micros;
 use crate::format::{counted, plain, size};
+use crate::log::Erasure;
 use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
+use crate::storage::{RealDisk, rename_durably};
+use crate::store::EraseOrder;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,6 +42,8 @@ pub struct BackupArgs {
     after_help = "The whole backup is checked against its checksums before anything is put in place. The data folder \
     must be missing or empty: nothing is ever overwritten. The index is rebuilt when the folder is first used. Events \
     received after the backup are not in it, and new events will get their numbers.\n\n\
+    Persons who were erased since the backup was made are in it again: repeat the erasures with --erasures, of the \
+    lines that `erase` wrote or of an export.\n\n\
     Example: profiletrail restore /mnt/backup/profiletrail --data ./profiletrail-data"
 )]
 pub struct RestoreArgs {
@@ -45,6 +53,18 @@ pub struct RestoreArgs {
     /// Only check the backup against its checksums
     #[arg(long)]
     pub verify_only: bool,
+    /// Erase again, before the folder is in place, what the lines of this file say; can be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "verify_only")]
+    pub erasures: Vec<PathBuf>,
+}
+
+/// A line that says who was erased: of `erase`, or of `export`.
+#[derive(Deserialize)]
+struct ErasedLine {
+    profile: u64,
+    until: Option<String>,
+    reason: Option<String>,
+    erased: Option<Erasure>,
 }
 
 pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -78,13 +98,32 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     let target = std::path::absolute(&context.data).context("finding the data folder")?;
     // A link to an empty folder is not replaced.
     let target = std::fs::canonicalize(&target).unwrap_or(target);
+    let orders = args.erasures.iter().map(|file| read_erasures(file));
+    let orders: Vec<EraseOrder> = orders.collect::<anyhow::Result<Vec<_>>>()?.concat();
+    // The folder is not in its place before everything is erased.
+    let aside = (!orders.is_empty()).then(|| aside_of(&target));
+    if let Some(left) = aside.as_deref().filter(|aside| aside.exists()) {
+        let left = plain(&left.display().to_string());
+        bail!("{left} was left by an interrupted restore: remove it");
+    }
     let mut bar = Bar::new("restoring", context.progress);
     let restored = restore_folder(
         &args.dir,
-        Some(target.as_path()).filter(|_| !args.verify_only),
+        Some(aside.as_deref().unwrap_or(&target)).filter(|_| !args.verify_only),
         |step, done, all| bar.set_of(step, done, all),
     )?;
     drop(bar);
+    if let Some(aside) = aside {
+        let place = CommandContext {
+            data: aside.clone(),
+            ..context.clone()
+        };
+        for erase in orders {
+            order(&Maintenance::Erase(erase), &place)?;
+        }
+        rename_durably(&RealDisk, &aside, &target)
+            .with_context(|| format!("renaming {}", aside.display()))?;
+    }
     let what = if args.verify_only {
         format!("the backup {} is complete", args.dir.display())
     } else {
@@ -109,6 +148,44 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         ));
     }
     Ok(ExitStatus::Success)
+}
+
+/// Where a folder is until everything is erased that is to be.
+fn aside_of(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".erasing");
+    target.with_file_name(name)
+}
+
+/// The erasures that the lines of a file name. Other lines of an export are skipped.
+fn read_erasures(path: &Path) -> anyhow::Result<Vec<EraseOrder>> {
+    let (file, _) = super::import::open(path)?;
+    let mut orders: Vec<EraseOrder> = Vec::new();
+    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+        let line = line.with_context(|| format!("reading {}", path.display()))?;
+        let wrong = || {
+            let path = plain(&path.display().to_string());
+            UsageError::new(format!(
+                "--erasures: line {number} of {path} is no line of `erase` or of an export"
+            ))
+        };
+        if line.trim().is_empty() {
+            continue;
+        }
+        let read: ErasedLine = serde_json::from_str(&line).map_err(|_| wrong())?;
+        let until = read
+            .until
+            .map(|until| parse_rfc3339_micros(&until).ok_or_else(wrong));
+        let order = match (read.erased, until.transpose()?) {
+            (Some(erasure), _) => EraseOrder::again(erasure.profile, erasure.until, erasure.reason),
+            (None, Some(until)) => {
+                EraseOrder::again(read.profile, until, read.reason.unwrap_or_default())
+            }
+            (None, None) => continue,
+        };
+        EraseOrder::add(&mut orders, order);
+    }
+    Ok(orders)
 }
 
 /// How far a backup goes.

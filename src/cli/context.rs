@@ -75,6 +75,7 @@ fn pager(common: &Common) -> Option<String> {
 }
 
 /// The surroundings of a command.
+#[derive(Clone)]
 pub struct CommandContext {
     /// The data folder.
     pub data: PathBuf,

@@ -42,6 +42,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "restore",
             "import",
             "prune",
+            "erase",
         ],
     ),
     ("Give access", &["token", "validation", "schema"]),

@@ -84,9 +84,13 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         super::say(&format!("profiletrail: and {more} more lines"));
     }
     super::say(&format!(
-        "added {}; {} already there; {} refused",
+        "added {}; {} already there{}; {} refused",
         counted(all.added, "event"),
         grouped(all.present),
+        match all.erased {
+            0 => String::new(),
+            erased => format!("; {} of erased profiles left out", grouped(erased)),
+        },
         counted(refused as u64, "line")
     ));
     Ok(if refused == 0 {

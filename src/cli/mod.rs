@@ -18,6 +18,7 @@ mod demo;
 mod doctor;
 mod dossier;
 mod env_file;
+mod erase;
 mod escaped;
 mod evidence;
 #[cfg(feature = "fuzzing")]

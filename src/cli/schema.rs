@@ -15,7 +15,7 @@ use crate::ops::{CheckpointLine, RepairLine, VerifyLine};
 use crate::proofs::Checked;
 use crate::query::{ReconcileLine, RetryLine};
 use crate::server::{line_schemas, openapi, schema_generator};
-use crate::store::PruneReport;
+use crate::store::{EraseLine, PruneReport};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Neither a server nor a token is needed.\n\n\
@@ -52,6 +52,7 @@ fn lines(command: Option<&str>) -> Result<Value, UsageError> {
             json_schema!({ "anyOf": either })
         }),
         ("checkpoint", line::<CheckpointLine>(of)),
+        ("erase", line::<EraseLine>(of)),
         ("prove", line::<ProofFileLine>(of)),
         ("prove --check", line::<Checked>(of)),
         ("prune", line::<PruneReport>(of)),

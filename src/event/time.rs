@@ -207,6 +207,23 @@ pub(crate) mod rfc3339 {
         Ok(micros.div_euclid(1_000_000))
     }
 
+    /// The same of Unix microseconds.
+    pub mod micros {
+        use serde::de::Error;
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        use super::super::{micros_to_rfc3339, parse_rfc3339_micros};
+
+        pub fn serialize<S: Serializer>(micros: &i64, output: S) -> Result<S::Ok, S::Error> {
+            output.serialize_str(&micros_to_rfc3339(*micros))
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
+            let micros = parse_rfc3339_micros(&String::deserialize(input)?);
+            micros.ok_or_else(|| D::Error::custom("not an RFC 3339 time"))
+        }
+    }
+
     /// The same where there may be none.
     pub mod option {
         use serde::{Deserializer, Serializer};

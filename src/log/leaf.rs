@@ -10,11 +10,11 @@
 //!
 //! The salt makes the leaf reveal nothing of an erased event, even to somebody
 //! who can guess its head and its body. A tombstone therefore needs the kind and
-//! the leaf hash alone. The form of the leaf can never change.
+//! the leaf hash alone. The input of a control record is the record. The form of the leaf can never change.
 
 use sha2::{Digest, Sha256};
 
-use super::record::{EventHead, EventRecord, RecordError, tombstone_leaf};
+use super::record::{EventHead, EventRecord, RecordError, control_json, tombstone_leaf};
 use super::salt::{SALT_LEN, Salts};
 
 /// How many leaves belong to a tile, whose root is kept.
@@ -36,16 +36,22 @@ pub fn hash_leaf(input: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The input of the leaf of an event's record.
+/// The input of the leaf of an event's record or a control record.
 pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
+    if control_json(record).is_some() {
+        return Ok(record.to_vec());
+    }
     let (_, head_len) = EventHead::decode(record)?;
     let body = EventRecord::decode(record)?.body;
+    let erased = || RecordError::Malformed("its salt was erased".to_owned());
+    let salt = salts.salt(seq).ok_or_else(erased)?;
     let mut input = record.get(..head_len).unwrap_or_default().to_vec();
-    input.extend(body_commitment(salts.salt(seq), body));
+    input.extend(body_commitment(salt, body));
     Ok(input)
 }
 
-/// The leaf hash of an event or a tombstone; `None` if the record has lost it.
+/// The leaf hash of an event, a control record or a tombstone; `None` if the record has
+/// lost it.
 pub fn leaf_of(seq: u64, record: &[u8], salts: &mut Salts) -> Option<[u8; 32]> {
     tombstone_leaf(record).or_else(|| {
         let input = leaf_input(seq, record, salts).ok()?;
@@ -63,13 +69,13 @@ pub fn stand_in(record: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::example;
-    use super::super::record::tombstone;
-    use super::super::salt::SaltRoot;
+    use super::super::record::{control, tombstone};
+    use super::super::salt::SaltTree;
     use super::*;
 
     #[test]
     fn the_leaf_depends_on_head_salt_and_body() {
-        let mut salts = Salts::new(SaltRoot([5; 32]));
+        let mut salts = Salts::new(SaltTree::new([5; 32]));
         let mut of = |record: &EventRecord<'_>, seq| {
             leaf_of(seq, &record.encode().unwrap(), &mut salts).unwrap()
         };
@@ -85,6 +91,8 @@ mod tests {
         let kind = [&[9], &record.encode().unwrap()[1..]].concat();
         assert_eq!(leaf_of(1, &kind, &mut salts), None);
         assert_eq!(leaf_of(9, &tombstone(leaf), &mut salts), Some(leaf));
+        let control = control(b"{}");
+        assert_eq!(leaf_of(9, &control, &mut salts), Some(hash_leaf(&control)));
         // Tombstones and proofs depend on it for ever.
         assert_eq!(leaf[..4], [82, 8, 216, 176]);
     }

@@ -45,6 +45,7 @@ mod aside;
 mod block_range;
 mod blocks;
 mod check;
+mod control;
 mod error;
 mod fixed;
 pub mod frame;
@@ -72,6 +73,7 @@ mod writer;
 
 pub use block_range::BlockRange;
 pub use check::{CheckedSegment, Form, Visit, Visited};
+pub use control::{Control, Erasure};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{TILE, body_commitment, hash_leaf, leaf_input, leaf_of, stand_in};
 pub use names::{is_segment_name, segment_of, segment_of_set_aside};

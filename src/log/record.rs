@@ -9,8 +9,8 @@
 //! | none | *pruned*: the content was removed on purpose ([`is_pruned`]) | none |
 //! | 1 | an event, or, in the log of rejected calls, such a call | head, then body |
 //! | 2 | *lost*: an event that a repair could not save ([`Lost`]) | 24 |
-//! | 3 | a *tombstone*: the leaf hash of an event that was pruned ([`tombstone`]) | 32 |
-//! | 4 | reserved for a *control record*: what was done to the log | |
+//! | 3 | a *tombstone*: the leaf hash of an event that was pruned or erased ([`tombstone`]) | 32 |
+//! | 4 | a *control record*: what was done to the log ([`control`]) | JSON |
 //!
 //! Reading a record of any other kind fails with [`RecordError::Kind`], which
 //! names the byte; a new kind therefore needs no new format of the log.
@@ -37,6 +37,9 @@ const CONTENT: u8 = 1;
 
 /// The first byte of a tombstone.
 const TOMBSTONE: u8 = 3;
+
+/// The first byte of a control record.
+const CONTROL: u8 = 4;
 
 const CONFIG: Configuration = standard();
 
@@ -132,12 +135,12 @@ impl From<DecodeError> for RecordError {
     }
 }
 
-/// Whether a record was pruned: only its number is left, or also its leaf hash.
+/// Whether a record was removed: only its number is left, or also its leaf hash.
 pub fn is_pruned(record: &[u8]) -> bool {
     record.is_empty() || tombstone_leaf(record).is_some()
 }
 
-/// What replaces a pruned event whose leaf hash is still needed.
+/// What replaces a removed event whose leaf hash is still needed.
 pub fn tombstone(leaf: [u8; 32]) -> Vec<u8> {
     let mut record = vec![TOMBSTONE];
     record.extend(leaf);
@@ -152,6 +155,25 @@ pub fn tombstone_leaf(record: &[u8]) -> Option<[u8; 32]> {
     }
 }
 
+/// A record that says what was done to the log, as JSON. It has a number and a leaf as an
+/// event has, and is in no answer.
+pub fn control(json: &[u8]) -> Vec<u8> {
+    [&[CONTROL], json].concat()
+}
+
+/// The JSON of a control record; `None` if the record is of another kind.
+pub fn control_json(record: &[u8]) -> Option<&[u8]> {
+    match record.split_first() {
+        Some((&CONTROL, json)) => Some(json),
+        _ => None,
+    }
+}
+
+/// Whether a record can never be an event again: it was removed, or is a control record.
+pub fn is_no_event(record: &[u8]) -> bool {
+    is_pruned(record) || control_json(record).is_some()
+}
+
 /// Decodes the head; also returns how many bytes it and the first byte take.
 fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize), RecordError> {
     let malformed = |reason: &str| RecordError::Malformed(reason.to_owned());
@@ -163,8 +185,8 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
                 None => malformed("it says that events are lost, but not which"),
             });
         }
-        Some((kind, _)) if !is_pruned(bytes) => return Err(RecordError::Kind(*kind)),
-        _ => return Err(malformed("it is pruned")),
+        Some((kind, _)) if !is_no_event(bytes) => return Err(RecordError::Kind(*kind)),
+        _ => return Err(malformed("it is no event")),
     };
     let (head, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| RecordError::Malformed(error.to_string()))?;
@@ -330,7 +352,7 @@ pub(crate) mod tests {
     #[test]
     fn a_record_of_an_unknown_kind_is_named_and_never_a_panic() {
         let mut bytes = example(b"fields[a]=1").encode().unwrap();
-        for kind in (0..=u8::MAX).filter(|kind| ![CONTENT, lost::KIND].contains(kind)) {
+        for kind in (0..=u8::MAX).filter(|kind| ![CONTENT, lost::KIND, CONTROL].contains(kind)) {
             bytes[0] = kind;
             let error = EventRecord::decode(&bytes).unwrap_err();
             assert!(error.to_string().contains(&format!("unknown kind {kind}")));
@@ -353,8 +375,12 @@ pub(crate) mod tests {
         assert!(is_pruned(&grave) && is_pruned(&[]) && !is_pruned(&grave[..32]));
         assert!(!is_pruned(&[grave.as_slice(), &[0]].concat()));
         let error = EventRecord::decode(&grave).unwrap_err();
-        assert!(error.to_string().contains("it is pruned"), "{error}");
+        assert!(error.to_string().contains("it is no event"), "{error}");
         assert!(EventHead::decode(&grave).is_err() && event_time(&grave).is_none());
+        let control = control(b"{}");
+        assert_eq!(control_json(&control), Some(b"{}".as_slice()));
+        assert!(is_no_event(&control) && is_no_event(&grave) && !is_pruned(&control));
+        assert!(EventRecord::decode(&control).is_err());
     }
 
     #[test]

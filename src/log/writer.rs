@@ -152,15 +152,39 @@ impl Writer {
         Ok(first_seq)
     }
 
-    fn write(&mut self, bytes: &[u8], first_seq: u64) -> Result<(), LogError> {
-        let full = self
+    /// Closes the present segment, so that its records can be rewritten. After an error
+    /// nothing more is accepted.
+    pub fn close_segment(&mut self) -> Result<(), AppendError> {
+        if let Some(reason) = &self.poison {
+            return Err(AppendError::Poisoned(reason.clone()));
+        }
+        let closed = self.close_at(1).and_then(|()| {
+            if self.active.is_none() && self.next_seq > 1 {
+                self.active = Some(new_segment(&self.log.inner, self.next_seq)?);
+            }
+            Ok(())
+        });
+        closed.map_err(|error| {
+            let reason = error.to_string();
+            self.poison = Some(reason.clone());
+            AppendError::Poisoned(reason)
+        })
+    }
+
+    /// Closes the active segment if it has at least this many bytes.
+    fn close_at(&mut self, bytes: u64) -> Result<(), LogError> {
+        if let Some(mut active) = self
             .active
-            .as_ref()
-            .is_some_and(|active| active.end > 0 && active.end >= self.segment_size);
-        if full && let Some(mut active) = self.active.take() {
+            .take_if(|active| active.end > 0 && active.end >= bytes)
+        {
             let trimmed = active.trim();
             trimmed.map_err(LogError::io("cutting", &active.segment.path))?;
         }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8], first_seq: u64) -> Result<(), LogError> {
+        self.close_at(self.segment_size)?;
         let active = match &mut self.active {
             Some(active) => active,
             none => none.insert(new_segment(&self.log.inner, first_seq)?),

@@ -25,7 +25,7 @@ use crate::log::LogError;
 use crate::log::repair::RepairError;
 use crate::proofs::{Old, ProofError};
 use crate::query::Answered;
-use crate::store::{PruneError, PruneOrder, Trail, TrailError};
+use crate::store::{Append, EraseError, EraseOrder, PruneError, PruneOrder, Trail, TrailError};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum Maintenance {
         /// Its number.
         seq: u64,
     },
+    /// Erase persons.
+    Erase(EraseOrder),
     /// Prune.
     Prune {
         /// Remove events before this time, in Unix seconds.
@@ -80,6 +82,9 @@ pub enum MaintenanceError {
     /// Pruning failed.
     #[error(transparent)]
     Prune(#[from] PruneError),
+    /// Erasing failed.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// There is no proof.
     #[error(transparent)]
     Proof(#[from] ProofError),
@@ -106,6 +111,7 @@ impl Output<'_> {
 pub fn run(
     trail: &Trail,
     request: &Maintenance,
+    append: Append<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answered, MaintenanceError> {
     match request {
@@ -114,6 +120,7 @@ pub fn run(
         Maintenance::Verify { old } => verify::run(trail, old.as_ref(), output),
         Maintenance::Checkpoint { since } => proofs::checkpoint(trail, since.as_deref(), output),
         Maintenance::Prove { seq } => proofs::prove(trail, *seq, output),
+        Maintenance::Erase(order) => erase(trail, order, append, output),
         Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }
 }
@@ -135,6 +142,23 @@ fn seal(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceE
     });
     written?;
     Ok(answered)
+}
+
+/// Erases persons.
+fn erase(
+    trail: &Trail,
+    order: &EraseOrder,
+    append: Append<'_>,
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
+    let lines = trail.erase(order, append, &|| false, output.progress)?;
+    for line in &lines {
+        output.line(line)?;
+    }
+    Ok(Answered {
+        found: !lines.is_empty(),
+        ..Answered::default()
+    })
 }
 
 /// Removes old events and keeps their baselines.

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MaintenanceError, Output};
-use crate::log::record::EventHead;
+use crate::event::micros_to_rfc3339;
+use crate::log::Erasure;
+use crate::log::record::{EventHead, is_pruned, tombstone_leaf};
 use crate::proofs::{
     Checkpoint, Comparison, Examined, Hash, Old, ProofError, base64, examine, hash_of,
     is_consistent, pruned,
@@ -112,6 +114,12 @@ pub(super) fn prove(
     let is_hidden = trail.events().cursor().get(seq).is_ok_and(|record| {
         EventHead::decode(record).is_ok() && retention.hides_record(seq, record)
     });
+    let is_removed = trail.events().cursor().get(seq).is_ok_and(is_pruned);
+    if (is_removed || retention.is_erasing(seq))
+        && let Some(erasure) = trail.erasure_of(seq)?
+    {
+        return Ok(nothing(erased(&erasure, seq, trail)));
+    }
     let files = match is_hidden {
         true => Err(pruned(seq)),
         false => trail.prover().prove(seq),
@@ -127,6 +135,24 @@ pub(super) fn prove(
         found: true,
         ..Answered::default()
     })
+}
+
+/// What is left of an erased event.
+fn erased(erasure: &Erasure, seq: u64, trail: &Trail) -> String {
+    let leaf = trail
+        .events()
+        .cursor()
+        .get(seq)
+        .ok()
+        .and_then(tombstone_leaf);
+    let leaf = leaf.map_or_else(String::new, |leaf| {
+        format!("; its leaf hash is {}", base64(&leaf))
+    });
+    let when = micros_to_rfc3339(erasure.until);
+    let receipt = erasure.receipt.map_or_else(String::new, |receipt| {
+        format!("; the receipt is made by: prove {receipt} --out DIR")
+    });
+    format!("event {seq} was erased on {when}{leaf}{receipt}")
 }
 
 /// Compares the log with its last checkpoint, and with an old one.

@@ -12,8 +12,8 @@ use super::note::{Checkpoint, Vkey, base64, hash_of};
 use super::prover::{ProofError, Prover};
 use super::tree::is_included;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
-use crate::log::record::{EventHead, EventRecord, Lost, is_pruned};
-use crate::log::{LogError, body_commitment, hash_leaf, leaf_input};
+use crate::log::record::{EventHead, EventRecord, Lost, control_json, is_pruned};
+use crate::log::{Control, Erasure, LogError, body_commitment, hash_leaf, leaf_input};
 
 /// The first line of a proof.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -45,7 +45,7 @@ impl BundleFile {
 }
 
 /// What a proof proves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// The event's number.
     pub seq: u64,
@@ -68,6 +68,9 @@ pub struct Checked {
     pub subprofile: Option<u64>,
     /// The length of the body in bytes.
     pub body_bytes: u64,
+    /// Only for the receipt of an erasure: what was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erasure>,
 }
 
 fn proof_text(index: u64, path: &[String], note: &str) -> String {
@@ -76,7 +79,7 @@ fn proof_text(index: u64, path: &[String], note: &str) -> String {
 }
 
 impl Prover {
-    /// The files that prove an event.
+    /// The files that prove an event, or a control record: its JSON is in the leaf.
     pub fn prove(&self, seq: u64) -> Result<Vec<BundleFile>, ProofError> {
         let missing = |why: String| ProofError::Missing(why);
         let mut cursor = self.log().cursor();
@@ -96,23 +99,26 @@ impl Prover {
         let unreadable = |error| missing(format!("event {seq}: {error}"));
         let mut salts = self.salts();
         let leaf = leaf_input(seq, record, &mut salts).map_err(unreadable)?;
-        let body = EventRecord::decode(record).map_err(unreadable)?.body;
+        let mut files = vec![BundleFile::new("leaf", &leaf)];
+        if control_json(record).is_none() {
+            let body = EventRecord::decode(record).map_err(unreadable)?.body;
+            files.push(BundleFile::new("body", body));
+            files.extend(salts.salt(seq).map(|salt| BundleFile::new("salt", salt)));
+        }
         let found = self.inclusion(seq)?;
         if hash_leaf(&leaf) != found.leaf {
             return Err(ProofError::Differs(seq, seq));
         }
         let path: Vec<String> = found.path.iter().map(|hash| base64(hash)).collect();
         let note = &found.checkpoint.note;
-        Ok(vec![
+        files.extend([
             BundleFile::new("event.tlog-proof", proof_text(seq - 1, &path, note)),
             BundleFile::new("checkpoint", note),
-            BundleFile::new("leaf", &leaf),
-            BundleFile::new("salt", salts.salt(seq)),
-            BundleFile::new("body", body),
             BundleFile::new("vkey", format!("{}\n", found.vkey)),
             BundleFile::new("key.pem", found.vkey.pem()),
             BundleFile::new("check.sh", CHECK),
-        ])
+        ]);
+        Ok(files)
     }
 }
 
@@ -136,11 +142,19 @@ pub fn check_bundle(
         true => Ok(()),
         false => Err(format!("{name} is not the file that belongs to this proof")),
     };
-    let (leaf, body) = (bytes("leaf")?, bytes("body")?);
-    let salt = bytes("salt")?.try_into();
-    let salt = salt.map_err(|_| "the salt does not have 16 bytes".to_owned())?;
-    if !leaf.ends_with(&body_commitment(salt, &body)) {
-        return Err("the body is not the one of the leaf".to_owned());
+    let leaf = bytes("leaf")?;
+    let is_control = control_json(&leaf).is_some();
+    let body = if is_control {
+        Vec::new()
+    } else {
+        bytes("body")?
+    };
+    if !is_control {
+        let salt = bytes("salt")?.try_into();
+        let salt = salt.map_err(|_| "the salt does not have 16 bytes".to_owned())?;
+        if !leaf.ends_with(&body_commitment(salt, &body)) {
+            return Err("the body is not the one of the leaf".to_owned());
+        }
     }
     let note = text("checkpoint")?;
     let checkpoint = Checkpoint::parse(&note)?;
@@ -164,18 +178,35 @@ pub fn check_bundle(
     same("vkey", &format!("{key}\n"))?;
     same("key.pem", &key.pem())?;
     same("check.sh", CHECK)?;
-    let head = EventHead::decode(&leaf);
-    let (head, _) = head.map_err(|error| format!("the leaf is not that of an event: {error}"))?;
-    Ok(Checked {
+    let of_tree = Checked {
         seq: index + 1,
         size,
         root: base64(&root),
+        origin: checkpoint.origin,
+        ..Checked::default()
+    };
+    if is_control {
+        let Some(Control::Erased(erasure)) = Control::decode(&leaf) else {
+            return Err("the leaf is a control record of an unknown kind".to_owned());
+        };
+        return Ok(Checked {
+            received: micros_to_rfc3339(erasure.until),
+            time: seconds_to_rfc3339(erasure.until.div_euclid(1_000_000)),
+            event_type: "erased".to_owned(),
+            profile: erasure.profile,
+            erased: Some(erasure),
+            ..of_tree
+        });
+    }
+    let head = EventHead::decode(&leaf);
+    let (head, _) = head.map_err(|error| format!("the leaf is not that of an event: {error}"))?;
+    Ok(Checked {
         received: micros_to_rfc3339(head.received),
         time: seconds_to_rfc3339(head.time),
         event_type: head.what().name().to_owned(),
         profile: head.profile,
         subprofile: head.subprofile,
         body_bytes: body.len() as u64,
-        origin: checkpoint.origin,
+        ..of_tree
     })
 }

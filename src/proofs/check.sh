@@ -29,8 +29,13 @@ tail -c +5 "$tmp/note" >"$tmp/signature"
 openssl pkeyutl -verify -rawin -pubin -inkey key.pem -sigfile "$tmp/signature" -in "$tmp/signed" >/dev/null 2>&1 ||
   fail "the signature of the checkpoint is wrong"
 # From the body to the leaf, and from the leaf to the root.
-[ "$(wc -c <salt)" -eq 16 ] || fail "the salt has not 16 bytes"
-cat salt body | sha >"$tmp/body"; tail -c 32 leaf | cmp -s - "$tmp/body" || fail "the body is not the one of the leaf"
+what="the body is that of event"
+if [ "$(head -c 1 leaf | od -An -tx1 | tr -d ' ')" = 04 ]; then
+  what="the leaf is control record"
+else
+  [ "$(wc -c <salt)" -eq 16 ] || fail "the salt has not 16 bytes"
+  cat salt body | sha >"$tmp/body"; tail -c 32 leaf | cmp -s - "$tmp/body" || fail "the body is not the one of the leaf"
+fi
 { printf '\000'; cat leaf; } | sha >"$tmp/hash"
 index=$(sed -n '2s/^index //p' event.tlog-proof)
 case $index in '' | *[!0-9]* | 0?*) fail "the proof has no index" ;; esac
@@ -50,4 +55,4 @@ while read -r line; do
   at=$((at >> 1)); last=$((last >> 1))
 done <"$tmp/path"
 [ "$last" -eq 0 ] && [ "$(text <"$tmp/hash")" = "$root" ] || fail "the event is not in the tree that was signed"
-echo "proved: the body is that of event $((index + 1)) of $origin, in its checkpoint of $size events"
+echo "proved: $what $((index + 1)) of $origin, in its checkpoint of $size events"

@@ -8,7 +8,7 @@ use super::edge::Edge;
 use super::note::{Checkpoint, Signer, Vkey};
 use super::source::{Leaves, Source, each_tile};
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
-use crate::log::salt::{SaltRoot, Salts};
+use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
 use crate::storage::{Access, Storage, StorageFile, atomic_replace};
 
@@ -63,7 +63,7 @@ pub struct Prover {
     pub(super) log: Log,
     pub(super) dir: PathBuf,
     log_id: u64,
-    salts: SaltRoot,
+    salts: Mutex<SaltTree>,
     /// `None` until it is used.
     state: Mutex<Option<State>>,
     /// Why nothing more is signed.
@@ -121,14 +121,14 @@ impl Prover {
         log: Log,
         dir: PathBuf,
         log_id: u64,
-        salts: SaltRoot,
+        salts: SaltTree,
     ) -> Self {
         Self {
             storage,
             log,
             dir,
             log_id,
-            salts,
+            salts: Mutex::new(salts),
             state: Mutex::default(),
             refusal: Mutex::default(),
         }
@@ -144,14 +144,26 @@ impl Prover {
         &self.log
     }
 
+    /// The secrets of the salts of its leaves.
+    pub fn salt_tree(&self) -> SaltTree {
+        let salts = self.salts.lock();
+        salts.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces them by those that are left after an erasure.
+    pub fn set_salt_tree(&self, tree: SaltTree) {
+        let mut salts = self.salts.lock().unwrap_or_else(PoisonError::into_inner);
+        *salts = tree;
+    }
+
     /// Derives the salts of its leaves.
-    pub(super) const fn salts(&self) -> Salts {
-        Salts::new(self.salts)
+    pub fn salts(&self) -> Salts {
+        Salts::new(self.salt_tree())
     }
 
     /// From what its leaves are read.
-    pub(super) const fn leaves(&self) -> Leaves<'_> {
-        Leaves::new(&self.log, self.salts)
+    pub(super) fn leaves(&self) -> Leaves<'_> {
+        Leaves::new(&self.log, self.salts())
     }
 
     /// Why nothing more is signed, if that is so.

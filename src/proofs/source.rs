@@ -5,7 +5,7 @@ use std::io;
 use super::edge::Edge;
 use super::prover::ProofError;
 use super::tree::{Frontier, Hash, Subtrees};
-use crate::log::salt::{SaltRoot, Salts};
+use crate::log::salt::Salts;
 use crate::log::{Log, Scanned, TILE, leaf_of, stand_in};
 use crate::storage::StorageFile;
 
@@ -43,11 +43,8 @@ pub(super) struct Leaves<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    pub const fn new(log: &'a Log, root: SaltRoot) -> Self {
-        Self {
-            log,
-            salts: Salts::new(root),
-        }
+    pub const fn new(log: &'a Log, salts: Salts) -> Self {
+        Self { log, salts }
     }
 
     /// Hands over the leaves of the records from the index `begin` to `end`, each with

@@ -8,13 +8,13 @@ use super::*;
 use crate::dice::Dice;
 use crate::log::record::tests::example;
 use crate::log::record::{event_time, is_pruned, tombstone_leaf};
-use crate::log::salt::{SaltRoot, Salts};
+use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, NotSealed, OpenMode, Scanned, TILE, Writer, leaf_of};
 use crate::storage::{Access, Fault, SimulatedDisk, Storage};
 use crate::store::retention::{Leaves, Removal};
 
 const ID: u64 = 0x0123_4567_89ab_cdef;
-const SALTS: SaltRoot = SaltRoot([3; 32]);
+const SALTS: [u8; 32] = [3; 32];
 
 fn record(seq: u64) -> Vec<u8> {
     let body = format!("fields[a]={seq}");
@@ -24,7 +24,7 @@ fn record(seq: u64) -> Vec<u8> {
 }
 
 fn leaf(seq: u64) -> Hash {
-    leaf_of(seq, &record(seq), &mut Salts::new(SALTS)).unwrap()
+    leaf_of(seq, &record(seq), &mut Salts::new(SaltTree::new(SALTS))).unwrap()
 }
 
 /// The root of the first events.
@@ -43,7 +43,7 @@ fn open(disk: &SimulatedDisk) -> (Log, Option<Writer>, Prover) {
         opened.log.clone(),
         PathBuf::from("/data/proofs"),
         ID,
-        SALTS,
+        SaltTree::new(SALTS),
     );
     (opened.log, opened.writer, prover)
 }
@@ -81,7 +81,7 @@ fn refusal(prover: &Prover) -> String {
 /// Prunes the events up to one, and returns the number of empty records and of
 /// tombstones in the log.
 fn prune(log: &Log, prover: &Prover, last: u64) -> Result<(u64, u64), NotSealed> {
-    let salts = std::cell::RefCell::new(Salts::new(SALTS));
+    let salts = std::cell::RefCell::new(Salts::new(SaltTree::new(SALTS)));
     let removal = Removal {
         before: i64::MAX,
         last_seq: last,

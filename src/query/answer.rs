@@ -312,6 +312,7 @@ pub fn answer(
     if query.needs_owners() {
         note_without_owner(snapshot, &mut lines.damage)?;
     }
+    super::erasures::note(snapshot, query, &mut lines);
     let found = match query {
         Query::History(query) => super::history::answer(snapshot, query, &mut lines)?,
         Query::Show(query) => super::show::answer(snapshot, query, &mut lines)?,

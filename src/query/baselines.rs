@@ -117,6 +117,7 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
         extra: Fields::new(),
         body: None,
         body_base64: None,
+        erased: None,
         baseline: Some(BaselinePart {
             state: state.to_owned(),
             rank: baseline.place.rank,

@@ -84,6 +84,7 @@ impl<'a> ExportLine<'a> {
             body_base64: None,
             evidence: None,
             baseline: None,
+            erased: None,
         }
     }
 }

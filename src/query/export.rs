@@ -23,6 +23,10 @@ pub(super) fn answer(
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    if matches!(lines.after, Some(Mark::Erasure(_))) {
+        super::erasures::export(snapshot, query, lines)?;
+        return Ok(lines.written > 0);
+    }
     let bodies = super::baselines::export(snapshot, query, lines)?;
     if lines.is_full() {
         return Ok(lines.written > 0);
@@ -79,6 +83,9 @@ pub(super) fn answer(
         |(), load, damage| Ok(encode(query, load, damage)),
         |lines, (encoded, marks)| Ok(lines.put_all(&encoded, &marks)?),
     )?;
+    if !lines.is_full() {
+        super::erasures::export(snapshot, query, lines)?;
+    }
     Ok(lines.written > 0)
 }
 

@@ -6,9 +6,9 @@
     reason = "a broken promise must end the run of a target"
 )]
 
-use super::baselines;
 use super::import::{Read, is_same, read_line};
 use super::lines::{ExportLine, body_fields};
+use super::{baselines, erasures};
 use crate::event::seconds_in_range;
 
 /// Parses lines of an import. Invariants: nothing panics; a refusal has a reason;
@@ -29,7 +29,7 @@ pub fn import(bytes: &[u8]) {
                         assert!(is_same(&read.event, &again.event), "another event");
                         assert_eq!(read.body, again.body);
                     }
-                    Ok(Read::Baseline(_)) => panic!("an event is read as a baseline"),
+                    Ok(_) => panic!("an event is read as something else"),
                     Err(reason) => panic!("an exported event is refused: {reason}"),
                 }
             }
@@ -37,8 +37,16 @@ pub fn import(bytes: &[u8]) {
                 let line = serde_json::to_vec(&baselines::line_of(*read.clone()));
                 match read_line(1, &line.expect("a line is JSON")) {
                     Ok(Read::Baseline(again)) => assert_eq!(read, again),
-                    Ok(Read::Event(_)) => panic!("a baseline is read as an event"),
+                    Ok(_) => panic!("a baseline is read as something else"),
                     Err(reason) => panic!("an exported baseline is refused: {reason}"),
+                }
+            }
+            Ok(Read::Erased(read)) => {
+                let line = serde_json::to_vec(&erasures::line_of(&read));
+                match read_line(1, &line.expect("a line is JSON")) {
+                    Ok(Read::Erased(again)) => assert_eq!(read, again),
+                    Ok(_) => panic!("an erasure is read as something else"),
+                    Err(reason) => panic!("an exported erasure is refused: {reason}"),
                 }
             }
             Err(reason) => assert!(!reason.is_empty()),

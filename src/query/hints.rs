@@ -162,6 +162,9 @@ fn of_key(snapshot: &Snapshot<'_>, key: ProfileKey) -> Result<Vec<String>, Query
     if !snapshot.events_of(key)?.is_empty() {
         return Ok(Vec::new());
     }
+    if let Some(erased) = super::erasures::of_profile(snapshot, key.profile) {
+        return Ok(vec![erased]);
+    }
     let number = key.subprofile.unwrap_or(key.profile);
     if let Some(profile) = snapshot.profile_of(number)?
         && key != ProfileKey::subprofile(profile, number)
@@ -237,8 +240,9 @@ impl Names {
         for seqs in seqs.chunks(OF_ONE) {
             reader.read_ahead(seqs.to_vec());
             for seq in seqs {
-                if let Ok(event) = reader.event(*seq)
-                    && !retention.hides(event.time, event.received.div_euclid(1_000_000), *seq)
+                if let Ok(bytes) = reader.bytes(*seq)
+                    && !retention.hides_record(*seq, bytes)
+                    && let Ok(event) = reader.event(*seq)
                 {
                     known.add(&event);
                 }

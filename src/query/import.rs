@@ -21,8 +21,9 @@ use crate::event::{
     BodyKind, Content, Event, EventType, Interests, MAX_BODY, ProfileKey, Seen, is_label,
     parse_rfc3339_micros,
 };
+use crate::log::Erasure;
 use crate::store::retention::KeptBaseline;
-use crate::store::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
+use crate::store::{Arrival, EraseOrder, EventReader, Outcome, PruneError, Restore, Trail};
 
 /// The result of some lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub struct ImportReport {
     pub added: u64,
     /// Events that existed already.
     pub present: u64,
+    /// Events that were left out, as their profile was erased.
+    pub erased: u64,
     /// Lines that were refused.
     pub refused: Vec<RefusedLine>,
     /// Why the import cannot continue, if it cannot.
@@ -55,6 +58,7 @@ impl ImportReport {
     pub fn add(&mut self, other: Self) {
         self.added += other.added;
         self.present += other.present;
+        self.erased += other.erased;
         self.refused.extend(other.refused);
         self.failure = self.failure.take().or(other.failure);
     }
@@ -66,12 +70,15 @@ pub struct Importer<'a> {
     reader: EventReader,
     /// Accepted baselines, until the first event.
     restore: Option<Restore<'a>>,
+    /// The erasures that the lines name.
+    erasures: Vec<Erasure>,
 }
 
 /// The content of a line.
 pub(super) enum Read {
     Event(Box<Candidate>),
     Baseline(Box<KeptBaseline>),
+    Erased(Box<Erasure>),
 }
 
 /// The event of a line, and its body if the line has it.
@@ -90,7 +97,22 @@ impl<'a> Importer<'a> {
             trail,
             reader: trail.snapshot().reader(),
             restore: None,
+            erasures: Vec::new(),
         }
+    }
+
+    /// The erasures that the lines have named and this folder does not have: they are to be
+    /// repeated.
+    pub fn new_erasures(&self) -> Vec<EraseOrder> {
+        let retention = self.trail.retention();
+        let is_new = |of: &&Erasure| !retention.erases(of.profile, of.until);
+        let mut orders: Vec<EraseOrder> = Vec::new();
+        for erasure in self.erasures.iter().filter(is_new) {
+            let reason = erasure.reason.clone();
+            let order = EraseOrder::again(erasure.profile, erasure.until, reason);
+            EraseOrder::add(&mut orders, order);
+        }
+        orders
     }
 
     /// Must be called after the last line.
@@ -137,6 +159,7 @@ impl<'a> Importer<'a> {
         let mut report = ImportReport::default();
         let mut fresh: Vec<Candidate> = Vec::new();
         let snapshot = self.trail.snapshot();
+        let retention = self.trail.retention();
         snapshot.wait_for_index(|_| ())?;
         let mut timelines: HashMap<ProfileKey, Vec<(i64, u64)>> = HashMap::new();
         let mut taken: HashMap<(ProfileKey, i64), Vec<usize>> = HashMap::new();
@@ -155,6 +178,10 @@ impl<'a> Importer<'a> {
                     }
                     continue;
                 }
+                Ok(Read::Erased(erasure)) => {
+                    self.erasures.push(*erasure);
+                    continue;
+                }
                 Err(reason) => {
                     report.refuse(number, reason);
                     continue;
@@ -163,6 +190,10 @@ impl<'a> Importer<'a> {
             // Events follow all baselines.
             self.finish()?;
             let event = &candidate.event;
+            if retention.erases(event.key.profile, event.received) {
+                report.erased += 1;
+                continue;
+            }
             let times = match timelines.entry(event.key) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => place.insert(snapshot.times_of(event.key)?),
@@ -275,6 +306,9 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
             )
         })?
         / 1_000_000;
+    if let Some(erasure) = line.erased.take() {
+        return Ok(Read::Erased(Box::new(erasure)));
+    }
     if let Some(part) = line.baseline.take() {
         let kept = baselines::read(line, part, time)?;
         return Ok(Read::Baseline(Box::new(kept)));

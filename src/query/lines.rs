@@ -15,6 +15,7 @@ use crate::auth::signature::Proof;
 use crate::event::{Fields, Interests, ProfileKey, TimeSource};
 pub use crate::history::{Change as ChangeLine, Difference as DiffLine};
 use crate::history::{Subject, Value, known};
+use crate::log::Erasure;
 
 /// An event of `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -229,6 +230,10 @@ pub struct ExportLine<'a> {
     /// The state after pruned events; such a line is not an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselinePart>,
+    /// The erasure of the profile; such a line is not an event, and its `seq` is that of the
+    /// receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erasure>,
 }
 
 /// The answer of `evidence`: the key's signature of the text `signed`, which contains the

@@ -15,6 +15,7 @@ mod convert;
 mod counter;
 mod diff;
 pub mod dossier;
+mod erasures;
 mod evidence;
 mod explain;
 mod export;

@@ -45,6 +45,8 @@ pub enum Mark {
     Baseline(ProfileKey),
     /// For `export` and `rejected`: the number of an event or of a rejected call.
     Number(u64),
+    /// For `export`: an erasure, by its place; erasures follow all events.
+    Erasure(u64),
 }
 
 /// The requested part of an answer.
@@ -80,7 +82,7 @@ impl Mark {
     pub(super) const fn time(self) -> Option<i64> {
         match self {
             Self::Event(Place { time, .. }, _) | Self::Change { time, .. } => Some(time),
-            Self::Baseline(_) | Self::Number(_) => None,
+            Self::Baseline(_) | Self::Number(_) | Self::Erasure(_) => None,
         }
     }
 

@@ -201,6 +201,14 @@ impl Commands {
             .ok_or_else(|| "the server is stopping".into())
     }
 
+    /// Appends, unless the server stops.
+    fn try_append(&self, group: Vec<Arrival>) -> Vec<Outcome> {
+        match self.append() {
+            Ok(append) => append(group),
+            Err(why) => vec![Outcome::Unavailable(why.to_string()); group.len()],
+        }
+    }
+
     fn wait_for_index(&self, out: &AnswerWriter<'_>) -> Result<(), Failure> {
         let report = |index: crate::index::Progress| out.progress(index.into());
         Ok(self.trail.wait_for_index(report)?)
@@ -230,7 +238,12 @@ impl Commands {
                 out.progress(Progress { stage, done, all });
             },
         };
-        Ok(ops::run(&self.trail, order, &mut output)?)
+        Ok(ops::run(
+            &self.trail,
+            order,
+            &|group| self.try_append(group),
+            &mut output,
+        )?)
     }
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
@@ -262,6 +275,14 @@ impl Commands {
             }
         }
         importer.finish()?;
+        for order in importer.new_erasures() {
+            let report = &mut |done, all| {
+                let stage = Stage::Working;
+                out.progress(Progress { stage, done, all });
+            };
+            self.trail
+                .erase(&order, &|group| self.try_append(group), &|| false, report)?;
+        }
         Ok(Answered::default())
     }
 

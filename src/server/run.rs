@@ -303,6 +303,7 @@ impl Server {
         let api = api.transpose().map_err(system("starting the query API"))?;
         let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
         let append = move |group| queue.import(group);
+        let appending = append.clone();
         let about = Some(About {
             settings,
             refusals,
@@ -313,7 +314,7 @@ impl Server {
             ControlSocket::start(commands).map_err(system("making the control socket"))?;
         let sealer = start_sealer(Arc::clone(&trail), config.max_rejected)
             .map_err(system("starting the sealer"))?;
-        let retention = start_retention(Arc::clone(&trail), config.keep)
+        let retention = start_retention(Arc::clone(&trail), config.keep, appending)
             .map_err(system("starting the scheduled pruning"))?;
         let prover = start_prover(Arc::clone(trail.prover()))
             .map_err(system("starting the signing of checkpoints"))?;

@@ -61,6 +61,10 @@ pub enum Arrival {
         /// What is known of who sent it, encoded.
         evidence: Option<Vec<u8>>,
     },
+    /// A control record.
+    Control(Vec<u8>),
+    /// Closes the present segments of both logs. The outcome names the last event in them.
+    CloseSegments,
 }
 
 /// The result of an arrival.
@@ -133,6 +137,7 @@ impl Appender {
         let mut events = Vec::new();
         let mut rejected = Vec::new();
         let mut owners = HashMap::new();
+        let mut closing = Vec::new();
         // Subprofile and profile, by the place of the event in the group.
         let mut named = Vec::new();
         for ((place, arrival), outcome) in group.into_iter().enumerate().zip(&mut outcomes) {
@@ -169,6 +174,11 @@ impl Appender {
                     let record = encode_imported(&event, body, evidence.as_deref());
                     record.map(Some).map_err(|error| error.to_string())
                 }
+                Arrival::Control(record) => Ok(Some(record)),
+                Arrival::CloseSegments => {
+                    closing.push(place);
+                    Ok(None)
+                }
             };
             match encoded {
                 Ok(record) => events.extend(record.map(|record| (place, record))),
@@ -179,6 +189,16 @@ impl Appender {
             *outcome = Outcome::Kept(seq)
         });
         append_all(&mut self.rejected, &rejected, &mut outcomes, |_, _| ());
+        for place in closing {
+            let closed = [&mut self.events, &mut self.rejected].map(Writer::close_segment);
+            if let Some(outcome) = outcomes.get_mut(place) {
+                *outcome = match closed.into_iter().collect::<Result<(), _>>() {
+                    Ok(()) => Outcome::Kept(self.trail.last_seq()),
+                    Err(error) => Outcome::Unavailable(error.to_string()),
+                };
+            }
+            self.owners = RecentOwners::after(self.trail.last_seq());
+        }
         for (place, subprofile, profile) in named {
             if let Some(Outcome::Kept(seq)) = outcomes.get(place) {
                 self.owners.note(subprofile, profile, *seq);

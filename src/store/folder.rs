@@ -2,7 +2,7 @@
 //!
 //! | name | content |
 //! | --- | --- |
-//! | `format` | the format's number, the log id and the salts' secret, as JSON; what is pruned, if anything is |
+//! | `format` | the format's number, the log id and the salts' secrets, as JSON; what is pruned and who was erased, if anything is |
 //! | `lock` | locked by the process that uses the folder; names that process |
 //! | `socket` | the running server's Unix socket |
 //! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
@@ -19,8 +19,10 @@
 //! Only the owner has access to the folder (mode 0700). The data folder itself may be a
 //! symbolic link; what is in it may not.
 
+mod files;
 mod format;
 
+pub use files::{DataFile, FILES};
 pub use format::FORMAT;
 
 use std::fmt;
@@ -35,7 +37,8 @@ use serde::{Deserialize, Serialize};
 
 use self::format::Format;
 use super::error::TrailError;
-use crate::log::salt::SaltRoot;
+use crate::log::Erasure;
+use crate::log::salt::SaltTree;
 use crate::storage::{Links, open_regular};
 use crate::store::retention::Pruned;
 
@@ -55,10 +58,12 @@ pub struct Folder {
     path: PathBuf,
     /// Random; is in every frame of the folder's logs.
     pub log_id: u64,
-    /// The secret from which salts are derived.
-    pub salt_root: SaltRoot,
+    /// The secrets from which salts were derived when the folder was locked.
+    pub salts: SaltTree,
     /// What was pruned when the folder was locked, if anything.
     pub pruned: Option<Pruned>,
+    /// The erasures until then.
+    pub erasures: Vec<Erasure>,
     /// The lock is the open file.
     _lock: File,
 }
@@ -206,24 +211,32 @@ impl Folder {
         let _ = write_holder(&mut lock, &holder);
         let Format {
             log_id,
-            salt_root,
+            salts,
             pruned,
+            erasures,
         } = Format::read(path)?;
         Ok(Self {
             path: path.to_owned(),
             log_id,
-            salt_root,
+            salts,
             pruned,
+            erasures,
             _lock: lock,
         })
     }
 
-    /// The text of the `format` file with these bounds of pruning.
-    pub fn format_text(&self, pruned: Option<Pruned>) -> String {
+    /// The text of the `format` file with these bounds of pruning, erasures and salts.
+    pub fn format_text(
+        &self,
+        pruned: Option<Pruned>,
+        erasures: &[Erasure],
+        salts: SaltTree,
+    ) -> String {
         let format = Format {
             log_id: self.log_id,
-            salt_root: self.salt_root,
+            salts,
             pruned,
+            erasures: erasures.to_vec(),
         };
         format.text()
     }

@@ -8,6 +8,7 @@
 mod appender;
 mod batch;
 mod damages;
+mod erasing;
 mod error;
 mod folder;
 mod open;
@@ -26,8 +27,9 @@ mod walk;
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
 pub use batch::Batch;
 pub use damages::{Damages, Missing, Unreadable};
+pub use erasing::{Append, EraseError, EraseLine, EraseOrder};
 pub use error::TrailError;
-pub use folder::{FORMAT, Folder, Holder};
+pub use folder::{DataFile, FILES, FORMAT, Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
 pub use order::order_second;
 pub use pruning::{

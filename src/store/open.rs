@@ -12,10 +12,10 @@ use super::error::TrailError;
 use super::folder::Folder;
 use super::pruning::Pruning;
 use crate::index::{Indexer, PresentRetention, Progress};
-use crate::log::{Log, OpenMode, Report, remove_segments_outside};
+use crate::log::{Erasure, Log, OpenMode, Report, remove_segments_outside};
 use crate::proofs::Prover;
 use crate::storage::{RealDisk, Storage};
-use crate::store::retention::{Retention, SeqSet};
+use crate::store::retention::{Pruned, Retention, SeqSet};
 
 /// Why a folder is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Trail {
             events.log.clone(),
             folder.proofs(),
             folder.log_id,
-            folder.salt_root,
+            folder.salts.clone(),
         ));
         let trail = Arc::new(Self {
             indexer,
@@ -153,7 +153,13 @@ impl Trail {
                 .map_err(TrailError::io("listing", dir))?,
             None => Vec::new(),
         };
-        Ok((self.folder.format_text(held.pruned), files))
+        Ok((self.format_text(held.pruned, held.erasures()), files))
+    }
+
+    /// The text of the `format` file with these bounds of pruning and erasures.
+    pub(super) fn format_text(&self, pruned: Option<Pruned>, erasures: &[Erasure]) -> String {
+        let salts = self.prover.salt_tree();
+        self.folder.format_text(pruned, erasures, salts)
     }
 
     /// The proofs over the events.
@@ -188,7 +194,7 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
         Arc::new(RealDisk),
         &dir,
         folder.log_id,
-        pruned,
+        (pruned, folder.erasures.clone()),
         SeqSet::default(),
     )?)
 }

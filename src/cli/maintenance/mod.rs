@@ -67,6 +67,7 @@ pub(super) fn order(
         Maintenance::Verify { .. } => ("verifying", false),
         Maintenance::Checkpoint { .. } => ("signing", false),
         Maintenance::Prove { .. } => ("proving", false),
+        Maintenance::Erase(_) => ("erasing", true),
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),
     };

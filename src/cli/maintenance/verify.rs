@@ -91,7 +91,7 @@ fn summary_of(summary: &VerifySummary) -> String {
     ];
     for (count, what) in [
         (summary.lost, "known to be lost"),
-        (summary.pruned, "pruned"),
+        (summary.pruned, "removed"),
     ] {
         if count > 0 {
             parts.push(format!("{} {what}", grouped(count)));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::frame::Frame;
 use super::record::{EventRecord, Lost, RejectedRecord, event_time, received_time, rejected_time};
 use super::repair::{RepairError, repair_segment, survey};
-use super::salt::{SaltRoot, Salts};
+use super::salt::{SaltTree, Salts};
 use super::{Log, LogError, OpenMode, Recovered, Scanned, Visited, leaf_of};
 use crate::storage::{SimulatedDisk, Storage};
 use crate::store::retention::KeptBaseline;
@@ -33,7 +33,7 @@ pub fn records(bytes: &[u8]) {
         assert_eq!(event_time(bytes), Some(record.head.time));
         assert!(received_time(bytes).is_some());
         let _ = record.to_event(1);
-        let _ = leaf_of(1, bytes, &mut Salts::new(SaltRoot([7; 32])));
+        let _ = leaf_of(1, bytes, &mut Salts::new(SaltTree::new([7; 32])));
     }
     if let Ok(record) = RejectedRecord::decode(bytes) {
         let written = record.encode().expect("it was a record");

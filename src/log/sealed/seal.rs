@@ -10,7 +10,7 @@ use super::footer::{Footer, NO_TIMES, SealedBlock};
 use super::{BLOCK_LEN, LEVEL, Rewriting};
 use crate::log::error::LogError;
 use crate::log::frame;
-use crate::log::record::is_pruned;
+use crate::log::record::is_no_event;
 use crate::log::segment_file::SegmentFile;
 use crate::log::segment_reader::{Found, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
@@ -172,7 +172,7 @@ impl SealedWriter {
         })
     }
 
-    /// Writes a record with its time; a pruned record has none, and one whose
+    /// Writes a record with its time; one that is no event has none, and one whose
     /// time cannot be read may have any.
     pub fn add_record(
         &mut self,
@@ -180,7 +180,7 @@ impl SealedWriter {
         time_of: &dyn Fn(&[u8]) -> Option<i64>,
     ) -> Result<(), NotSealed> {
         let time = time_of(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
-        self.add(record, Some(time).filter(|_| !is_pruned(record)))
+        self.add(record, Some(time).filter(|_| !is_no_event(record)))
     }
 
     /// Writes a record. `times` are its least and its greatest time.

@@ -3,26 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::store::Trail;
+use crate::store::{FILES, Trail};
 
-/// The names in a data folder.
-const KNOWN: &[&str] = &[
-    "format",
-    "lock",
-    "socket",
-    "private",
-    "log",
-    "rejected",
-    "index",
-    "tls",
-    "tokens",
-    "tokens.lock",
-    "tokens.new",
-    "private-api",
-    "keys",
-    "baselines",
-    "proofs",
-];
+/// What a file is whose name says nothing.
+const FOREIGN: &str = "it does not belong here";
 
 /// The paths of unexpected files, each with what it is. Files come and go while a
 /// server runs; a file that has gone meanwhile is left out.
@@ -40,7 +24,9 @@ pub(super) fn unexpected_files(trail: &Trail) -> Vec<(String, &'static str)> {
             found.push((dir.join(name).display().to_string(), what_is(name)));
         }
     };
-    look(folder.path(), &|name| KNOWN.contains(&name));
+    look(folder.path(), &|name| {
+        what_is(name) == FOREIGN && FILES.iter().any(|file| file.matches_name(name))
+    });
     let logs = [
         (folder.log(), trail.events()),
         (folder.rejected(), trail.rejected()),
@@ -66,6 +52,6 @@ fn what_is(name: &str) -> &'static str {
     } else if name.ends_with(".log") || name.ends_with(".log.zst") {
         "left by interrupted sealing; the next start removes it"
     } else {
-        "it does not belong here"
+        FOREIGN
     }
 }

@@ -8,11 +8,16 @@ use super::lines::{DamageLine, LostLine, VerifyLine, VerifySummary};
 use super::ranges::Ranges;
 use crate::event::{ProfileKey, micros_to_rfc3339};
 use crate::log::frame::Frame;
-use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord, is_pruned};
-use crate::log::{CheckedSegment, Log, Visited};
+use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord, is_no_event, is_pruned};
+use crate::log::{CheckedSegment, Log, LogError, Visited};
 use crate::ops::{MaintenanceError, Output};
 use crate::query::parallel::in_order;
 use crate::store::Snapshot;
+use crate::store::retention::SeqSet;
+
+/// What is wrong with an event that was removed in secret.
+const UNEXPLAINED: &str =
+    "it was removed, and neither a prune nor the receipt of an erasure says so";
 
 /// One of the two logs.
 pub(super) struct Part<'a> {
@@ -20,6 +25,9 @@ pub(super) struct Part<'a> {
     log: &'a Log,
     /// The last `seq` that was synced when the check began.
     pub last: u64,
+    /// The removed records that a receipt explains, and the last `seq` up to which a prune
+    /// does.
+    explained: (SeqSet, u64),
     read: Box<Reader<'a>>,
 }
 
@@ -47,9 +55,18 @@ impl Read {
 
 impl<'a> Part<'a> {
     /// The log of events, which are added to a digest.
-    pub fn events(snapshot: &'a Snapshot<'a>, digest: &'a Digest) -> Self {
-        Self::each_event(snapshot, |key, time, seq| {
+    pub fn events(snapshot: &'a Snapshot<'a>, digest: &'a Digest) -> Result<Self, LogError> {
+        let erased = snapshot.trail().erased_events()?;
+        let pruned = snapshot
+            .retention()
+            .pruned
+            .map_or(0, |pruned| pruned.events);
+        let part = Self::each_event(snapshot, |key, time, seq| {
             digest.add(key, time, seq);
+        });
+        Ok(Self {
+            explained: (erased, pruned),
+            ..part
         })
     }
 
@@ -62,6 +79,7 @@ impl<'a> Part<'a> {
             name: "events",
             log: snapshot.trail().events(),
             last: snapshot.last_seq(),
+            explained: (SeqSet::default(), u64::MAX),
             read: Box::new(move |seq, bytes| match EventRecord::decode(bytes) {
                 Ok(record) => {
                     let (key, time) = (record.head.key(), record.head.time);
@@ -88,6 +106,7 @@ impl<'a> Part<'a> {
             name: "rejected",
             log: trail.rejected(),
             last: trail.rejected().last_seq(),
+            explained: (SeqSet::default(), u64::MAX),
             read: Box::new(|number, bytes| match RejectedRecord::decode(bytes) {
                 Ok(record) => {
                     let received = record.head.received.div_euclid(1_000_000);
@@ -145,8 +164,14 @@ impl<'a> Part<'a> {
                     continue;
                 }
                 count += 1;
-                if is_pruned(record) {
-                    pruned += 1;
+                if is_no_event(record) {
+                    let (erased, last_pruned) = &self.explained;
+                    if is_pruned(record) {
+                        pruned += 1;
+                        if seq > *last_pruned && !erased.contains(seq) {
+                            visited.wrong.push((seq, UNEXPLAINED.to_owned()));
+                        }
+                    }
                     visited.untimed = true;
                     continue;
                 }

@@ -36,7 +36,7 @@ pub(super) fn run(
     let snapshot = trail.snapshot();
     let all = snapshot.last_seq() + trail.rejected().last_seq();
     let mut summary = VerifySummary::default();
-    let events = Part::events(&snapshot, &digest);
+    let events = Part::events(&snapshot, &digest)?;
     let mut absent = check_log(&events, output, (0, all), &mut summary)?;
     let rejected = Part::rejected(&snapshot);
     check_log(&rejected, output, (events.last, all), &mut summary)?;

@@ -20,7 +20,7 @@ use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError};
 use crate::storage::bytes_of;
-use crate::store::retention::Retention;
+use crate::store::retention::{Retention, SeqSet};
 use crate::store::{Damages, Missing, Snapshot, TrailError};
 use tally::Tally;
 
@@ -54,8 +54,9 @@ pub(super) fn answer(
     let mut jobs = jobs(trail.events(), true, query.span)?;
     jobs.extend(self::jobs(trail.rejected(), false, query.span)?);
     let all = jobs.iter().map(|job| job.last - job.first + 1).sum();
+    let not_pruned = not_pruned(snapshot)?;
     let mut tally = Tally {
-        pruned: pruned_blocks(trail.events())?,
+        pruned: pruned_blocks(trail.events(), &not_pruned)?,
         ..Tally::default()
     };
     let (mut jobs, mut done) = (jobs.into_iter(), 0);
@@ -68,7 +69,10 @@ pub(super) fn answer(
     lines.in_order(
         next,
         || (),
-        |(), job, damage| Ok(count(&job, snapshot.retention(), query, damage)?),
+        |(), job, damage| {
+            let retention = snapshot.retention();
+            Ok(count(&job, retention, &not_pruned, query, damage)?)
+        },
         |_, counted| {
             tally.join(counted);
             Ok(true)
@@ -78,14 +82,21 @@ pub(super) fn answer(
     Ok(true)
 }
 
-/// The number of records in blocks that have pruned records only; such blocks
-/// are in no time range.
-fn pruned_blocks(log: &Log) -> Result<u64, LogError> {
+/// The numbers of hidden records that are not those of pruned events.
+fn not_pruned(snapshot: &Snapshot<'_>) -> Result<SeqSet, LogError> {
+    let mut seqs = snapshot.trail().erased_events()?;
+    let erasures = snapshot.retention().erasures().iter();
+    let receipts = erasures.filter_map(|erasure| erasure.receipt);
+    receipts.for_each(|seq| seqs.insert(seq));
+    Ok(seqs)
+}
+
+/// The number of pruned records in blocks without events, which are in no time range.
+fn pruned_blocks(log: &Log, not_pruned: &SeqSet) -> Result<u64, LogError> {
     let blocks = log.block_ranges()?.into_iter();
     let pruned = blocks.filter(|block| block.times.is_some_and(|times| times.0 > times.1));
-    Ok(pruned
-        .map(|block| block.last_seq - block.first_seq + 1)
-        .sum())
+    let seqs = pruned.flat_map(|block| block.first_seq..=block.last_seq);
+    Ok(seqs.filter(|seq| !not_pruned.contains(*seq)).count() as u64)
 }
 
 /// The parts of a log that may be in a time range, as jobs.
@@ -119,6 +130,7 @@ fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
 fn count(
     job: &Job<'_>,
     retention: &Retention,
+    not_pruned: &SeqSet,
     query: &StatsQuery,
     damage: &mut Damages,
 ) -> Result<Tally, LogError> {
@@ -127,7 +139,7 @@ fn count(
     while let Some(records) = scan.next_records(|lost| damage.add(lost.to_string()))? {
         for (seq, bytes) in records {
             if job.events && retention.hides_record(seq, bytes) {
-                tally.pruned += 1;
+                tally.pruned += u64::from(!not_pruned.contains(seq));
             } else if !job.events {
                 let time = rejected_time(bytes);
                 let time = time.filter(|time| !retention.hides_rejected(*time, seq));

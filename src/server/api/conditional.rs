@@ -52,10 +52,13 @@ impl Tags {
             Depends::Rejected => trail.rejected().last_seq(),
             Depends::More => return None,
         };
-        let pruned = trail.retention().pruned;
+        let retention = trail.retention();
         let state = format!(
-            "{last}\n{pruned:?}\n{:?}\n{}",
-            parsed.page, parsed.canonical
+            "{last}\n{:?} {}\n{:?}\n{}",
+            retention.pruned,
+            retention.generation(),
+            parsed.page,
+            parsed.canonical
         );
         Some(self.tag(&state))
     }

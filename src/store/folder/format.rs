@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use crate::log::salt::SaltRoot;
+use crate::log::Erasure;
+use crate::log::salt::SaltTree;
 use crate::storage::{Links, RealDisk, atomic_replace, read_small};
 use crate::store::TrailError;
 use crate::store::retention::Pruned;
@@ -15,26 +16,35 @@ use crate::store::retention::Pruned;
 /// The number of the only format.
 pub const FORMAT: u32 = 1;
 
-/// The longest file in bytes.
-const MAX_LEN: u64 = 1 << 16;
+/// The longest file in bytes. Each erased event adds up to 3 KB of salts to it.
+const MAX_LEN: u64 = 1 << 30;
 
 /// The content of a `format` file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Format {
     pub log_id: u64,
-    /// The secret from which salts are derived.
-    pub salt_root: SaltRoot,
+    /// The secrets from which salts are derived.
+    pub salts: SaltTree,
     /// What is pruned, if anything is.
     pub pruned: Option<Pruned>,
+    /// The erasures, in the order in which they began.
+    pub erasures: Vec<Erasure>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct FormatJson {
     profiletrail: u32,
     log_id: String,
-    salt_root: String,
+    /// The secret of all salts, or, once events were erased, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt_root: Option<String>,
+    /// … the secrets of those that are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salts: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pruned: Option<Pruned>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    erasures: Vec<Erasure>,
 }
 
 impl Format {
@@ -45,26 +55,37 @@ impl Format {
         getrandom::fill(&mut root).map_err(io::Error::other)?;
         Ok(Self {
             log_id: u64::from_le_bytes(id),
-            salt_root: SaltRoot(root),
+            salts: SaltTree::new(root),
             pruned: None,
+            erasures: Vec::new(),
         })
     }
 
-    fn parse(json: &FormatJson) -> Option<Self> {
+    fn parse(json: FormatJson) -> Option<Self> {
+        let decode = |text: String| BASE64.decode(text).ok();
+        let salts = match (json.salt_root, json.salts) {
+            (Some(root), None) => SaltTree::new(decode(root)?.try_into().ok()?),
+            (None, Some(salts)) => SaltTree::decode(&decode(salts)?)?,
+            _ => return None,
+        };
         Some(Self {
             log_id: u64::from_str_radix(&json.log_id, 16).ok()?,
-            salt_root: SaltRoot(BASE64.decode(&json.salt_root).ok()?.try_into().ok()?),
+            salts,
             pruned: json.pruned,
+            erasures: json.erasures,
         })
     }
 
     /// The file's text.
     pub fn text(&self) -> String {
+        let root = self.salts.root();
         let json = FormatJson {
             profiletrail: FORMAT,
             log_id: format!("{:016x}", self.log_id),
-            salt_root: BASE64.encode(self.salt_root.0),
+            salts: (root.is_none()).then(|| BASE64.encode(self.salts.encode())),
+            salt_root: root.map(|root| BASE64.encode(root)),
             pruned: self.pruned,
+            erasures: self.erasures.clone(),
         };
         // A struct of numbers and strings always makes JSON.
         serde_json::to_string(&json).unwrap_or_default() + "\n"
@@ -93,6 +114,6 @@ impl Format {
             });
         }
         let json: FormatJson = serde_json::from_value(json).map_err(|_| damaged())?;
-        Self::parse(&json).ok_or_else(damaged)
+        Self::parse(json).ok_or_else(damaged)
     }
 }

@@ -34,9 +34,8 @@ use self::gather::BaselineBuilder;
 use super::damages::Damages;
 use super::error::TrailError;
 use super::open::Trail;
-use crate::log::record::{EventHead, event_time, is_pruned, rejected_time};
-use crate::log::salt::Salts;
-use crate::log::{Log, leaf_of, segment_of_set_aside};
+use crate::log::record::{control_json, event_time, is_pruned, rejected_time};
+use crate::log::{Erasure, Log, leaf_of, segment_of_set_aside};
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{
     CommitError, Leaves, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
@@ -55,7 +54,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Default)]
 pub(super) struct Pruning {
     /// Whether it is unknown if the last commit is durable.
-    uncertain: bool,
+    pub(super) uncertain: bool,
     /// The retentions that commits have replaced. While an answer holds one, nothing
     /// that it can read is removed.
     earlier: Vec<Weak<Retention>>,
@@ -66,6 +65,18 @@ impl Pruning {
     fn is_settled(&mut self) -> bool {
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.is_empty()
+    }
+
+    /// Waits a while for that: they may still read what was hidden since.
+    pub(super) fn settle(&mut self, stop: &dyn Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        while !self.is_settled() {
+            if stop() || begun.elapsed() > PATIENCE {
+                return false;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        true
     }
 }
 
@@ -142,35 +153,32 @@ impl Trail {
             }
             let next = written?;
             if report.events + report.rejected > 0 {
+                let next = (Some(next), present.erasures().to_vec());
                 self.put_in_place(&mut pruning, &present, next, going.seqs)?;
             }
         } else if dry_run {
             return Ok(report);
         }
         drop(present);
-        // Answers that began before the commit may still read the pruned events.
-        let begun = Instant::now();
-        while !pruning.is_settled() {
-            if stop() || begun.elapsed() > PATIENCE {
-                report.waiting = true;
-                return Ok(report);
-            }
-            std::thread::sleep(PAUSE);
+        if !pruning.settle(stop) {
+            report.waiting = true;
+            return Ok(report);
         }
-        report.removed(self.remove_pruned(stop, progress)?);
+        report.removed(self.remove_hidden(stop, progress)?);
         Ok(report)
     }
 
-    /// Commits the new bounds, and installs them for answers that begin from now on.
-    fn put_in_place(
+    /// Commits the new bounds and erasures, and installs them for answers that begin from
+    /// now on.
+    pub(super) fn put_in_place(
         &self,
         pruning: &mut Pruning,
         present: &Arc<Retention>,
-        next: Pruned,
+        (next, erasures): (Option<Pruned>, Vec<Erasure>),
         in_index: SeqSet,
     ) -> Result<(), PruneError> {
         let folder = self.folder();
-        let text = folder.format_text(Some(next));
+        let text = self.format_text(next, &erasures);
         match commit(&RealDisk, folder.path(), &text) {
             Ok(()) => {}
             Err(error @ CommitError::NotDone(_)) => return Err(error.into()),
@@ -181,7 +189,8 @@ impl Trail {
         }
         let dir = folder.baselines();
         let storage = Arc::new(RealDisk);
-        let opened = Retention::open(storage, &dir, folder.log_id, Some(next), in_index);
+        let state = (next, erasures);
+        let opened = Retention::open(storage, &dir, folder.log_id, state, in_index);
         // On failure the disk is right, but the state of this process is not.
         pruning.uncertain = opened.is_err();
         let opened = Arc::new(opened?);
@@ -193,15 +202,24 @@ impl Trail {
         Ok(())
     }
 
-    /// Removes pruned records that are still on disk.
-    fn remove_pruned(
+    /// Removes pruned and erased records that are still on disk. Those of an erasure are
+    /// in closed segments.
+    pub(super) fn remove_hidden(
         &self,
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Removed, PruneError> {
         let mut removed = Removed::default();
-        let Some(pruned) = self.retention().pruned else {
+        let retention = self.retention();
+        let erasing = retention.unfinished().next().is_some();
+        if retention.pruned.is_none() && !erasing {
             return Ok(removed);
+        }
+        let pruned = retention.pruned.unwrap_or_default();
+        // An erasure judges no event by its time.
+        let (before, [events, calls]) = match erasing {
+            true => (i64::MAX, [u64::MAX; 2]),
+            false => (pruned.before, [pruned.events, pruned.rejected]),
         };
         let generation = pruned.baselines..pruned.end;
         crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
@@ -210,12 +228,12 @@ impl Trail {
             tracing::warn!("pruned events keep their hashes: {error}");
             0
         });
-        let salts = RefCell::new(Salts::new(self.folder().salt_root));
+        let salts = RefCell::new(self.prover.salts());
         let events = Removal {
-            before: pruned.before,
-            last_seq: pruned.events,
+            before,
+            last_seq: events,
             covers: &|seq, record| {
-                EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
+                control_json(record).is_none() && retention.hides_record(seq, record)
             },
             time_of: &event_time,
             leaves: Some(Leaves {
@@ -225,17 +243,17 @@ impl Trail {
         };
         removed.add(events.run(&self.events, stop, progress)?);
         let rejected = Removal {
-            before: pruned.before,
-            last_seq: pruned.rejected,
+            before,
+            last_seq: calls,
             covers: &|number, record| {
-                rejected_time(record).is_some_and(|time| pruned.covers_rejected(time, number))
+                rejected_time(record).is_some_and(|time| retention.hides_rejected(time, number))
             },
             time_of: &rejected_time,
             leaves: None,
         };
         removed.add(rejected.run(&self.rejected, stop, &mut |_, _| ())?);
-        remove_set_aside(&self.events, &self.folder().log())?;
-        remove_set_aside(&self.rejected, &self.folder().rejected())?;
+        remove_set_aside(&self.events, &self.folder().log(), erasing)?;
+        remove_set_aside(&self.rejected, &self.folder().rejected(), erasing)?;
         self.indexer.remove_pruned().map_err(TrailError::from)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
@@ -244,7 +262,7 @@ impl Trail {
     /// Fails if events up to a `seq` cannot be read: their (sub)profiles are unknown,
     /// so any baseline might lack them. Events that a repair has declared lost are
     /// ignored.
-    fn check_readable(&self, last: u64) -> Result<(), PruneError> {
+    pub(super) fn check_readable(&self, last: u64) -> Result<(), PruneError> {
         let unknown = self.snapshot().without_owner(&mut Damages::default())?;
         let missing = unknown.iter().filter(|(first, _)| *first <= last);
         let ranges: Vec<_> = missing
@@ -259,12 +277,12 @@ impl Trail {
 
     /// Locks out other prunes. Waits a while, since a server's scheduled prune may
     /// only be checking whether it has work.
-    fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
+    pub(super) fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
         self.pruning.try_lock_for(PATIENCE).ok_or(PruneError::Busy)
     }
 
-    /// Continues an interrupted removal, if any.
-    pub fn finish_removal(&self, stop: &dyn Fn() -> bool) -> Result<Removed, PruneError> {
+    /// Continues an interrupted removal of pruned records, if any.
+    pub(super) fn finish_removal(&self, stop: &dyn Fn() -> bool) -> Result<Removed, PruneError> {
         if !self.removal_due.load(Ordering::Acquire) {
             return Ok(Removed::default());
         }
@@ -274,14 +292,14 @@ impl Trail {
         if pruning.uncertain || !pruning.is_settled() {
             return Ok(Removed::default());
         }
-        self.remove_pruned(stop, &mut |_, _| ())
+        self.remove_hidden(stop, &mut |_, _| ())
     }
 }
 
 /// Deletes the files that recovery and repair have set aside for segments with pruned
-/// records: they may hold the same records. They are named after the segment, with
-/// `.torn-` or `.damaged-` in the name.
-fn remove_set_aside(log: &Log, dir: &Path) -> Result<(), PruneError> {
+/// records, or for `all`: they may hold the same records. They are named after the segment,
+/// with `.torn-` or `.damaged-` in the name.
+fn remove_set_aside(log: &Log, dir: &Path, all: bool) -> Result<(), PruneError> {
     let closed = log.closed(u64::MAX);
     let names = RealDisk.list(dir).map_err(TrailError::io("listing", dir))?;
     for name in names {
@@ -289,14 +307,17 @@ fn remove_set_aside(log: &Log, dir: &Path) -> Result<(), PruneError> {
             continue;
         };
         let within = |(first, last): &&(u64, u64)| (*first..=*last).contains(&seq);
-        if let Some((first, last)) = closed.iter().find(within)
-            && holds(log, *first, *last, &|_, record| is_pruned(record))?
-        {
+        let goes = all
+            || match closed.iter().find(within) {
+                Some((first, last)) => holds(log, *first, *last, &|_, record| is_pruned(record))?,
+                None => false,
+            };
+        if goes {
             let path = dir.join(&name);
             RealDisk
                 .remove(&path)
                 .map_err(TrailError::io("removing", &path))?;
-            tracing::info!("removed {}, which may hold pruned records", path.display());
+            tracing::info!("removed {}, which may hold removed records", path.display());
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::bounds::not_younger;
 use super::{PruneError, PruneOrder, PruneReport};
 use crate::background::{Background, Stop};
 use crate::event::now_micros;
-use crate::store::Trail;
+use crate::store::{Arrival, Outcome, Trail};
 
 /// How often a server prunes.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -66,21 +66,24 @@ impl Trail {
     }
 }
 
-/// Starts the thread that prunes once a day and finishes interrupted removals; without
-/// `keep` it only finishes removals.
+/// Starts the thread that prunes once a day and finishes interrupted removals and erasures;
+/// without `keep` it only finishes these. An erasure ends with what it appends.
 pub fn start_retention(
     trail: Arc<Trail>,
     keep: Option<RetentionPeriod>,
+    append: impl Fn(Vec<Arrival>) -> Vec<Outcome> + Send + 'static,
 ) -> std::io::Result<Background> {
     Background::start_idle("retention", move |stop| {
         let mut pruned: Option<Instant> = None;
         loop {
-            match trail.finish_removal(&|| stop.is_set()) {
+            match trail.finish_erasure(&append, &|| stop.is_set()) {
                 Ok(removed) if removed.segments > 0 => {
-                    tracing::info!("removed what was pruned: {} bytes", removed.bytes);
+                    tracing::info!("removed what was pruned or erased: {} bytes", removed.bytes);
                 }
                 Ok(_) => {}
-                Err(error) => tracing::warn!("what was pruned is still on the disk: {error}"),
+                Err(error) => {
+                    tracing::warn!("what was pruned or erased is still on the disk: {error}");
+                }
             }
             if let Some(keep) = keep
                 && pruned.is_none_or(|when| when.elapsed() >= DAY)

@@ -10,8 +10,8 @@ use super::baselines::Baselines;
 use super::seq_set::SeqSet;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
-use crate::log::LogError;
-use crate::log::record::{EventHead, is_pruned};
+use crate::log::record::{EventHead, is_no_event};
+use crate::log::{Erasure, LogError};
 use crate::storage::{Storage, name_of_new, rename_durably, write_new};
 
 /// What is pruned, as the `format` file states it.
@@ -51,43 +51,72 @@ impl Pruned {
     }
 }
 
-/// What answers need to know of pruning. An answer holds one from its beginning to
+/// What answers need to know of pruned and erased events. An answer holds one from its beginning to
 /// its end: nothing that it does not hide is removed before it is dropped.
 #[derive(Default)]
 pub struct Retention {
     /// What is pruned, if anything is.
     pub pruned: Option<Pruned>,
-    /// The events that were pruned since the index was built: it still has them.
-    /// Empty after a restart, when an index of before the prune is built again.
+    /// The erasures, in the order in which they began.
+    erasures: Vec<Erasure>,
+    /// The events of those that are under way, which may still be there.
+    erasing: SeqSet,
+    /// The events that were pruned or erased since the index was built: it still has
+    /// them. Empty after a restart, when an index of before is built again.
     in_index: SeqSet,
     baselines: Option<Baselines>,
 }
 
 impl Retention {
     /// Opens the baselines of a data folder, if anything is pruned. `dir` is the
-    /// folder of their log; `in_index` are the pruned events that the index may
+    /// folder of their log; `in_index` are the pruned and erased events that the index may
     /// still have.
     pub fn open(
         storage: Arc<dyn Storage>,
         dir: &Path,
         log_id: u64,
-        pruned: Option<Pruned>,
+        (pruned, erasures): (Option<Pruned>, Vec<Erasure>),
         in_index: SeqSet,
     ) -> Result<Self, LogError> {
         let baselines = match &pruned {
             Some(pruned) => Some(Baselines::open(storage, dir, log_id, pruned)?),
             None => None,
         };
+        let mut erasing = SeqSet::default();
+        for erasure in erasures.iter().filter(|erasure| erasure.receipt.is_none()) {
+            erasure.each_seq().for_each(|seq| erasing.insert(seq));
+        }
         Ok(Self {
             pruned,
+            erasing,
+            erasures,
             in_index,
             baselines,
         })
     }
 
-    /// A number that grows with every prune of events; 0 before the first.
+    /// A number that grows with every prune of events and every erasure; 0 before the
+    /// first.
     pub fn generation(&self) -> u64 {
-        self.pruned.map_or(0, |pruned| pruned.end)
+        self.pruned.map_or(0, |pruned| pruned.end) + self.erasures.len() as u64
+    }
+
+    /// The erasures, in the order in which they began.
+    pub fn erasures(&self) -> &[Erasure] {
+        &self.erasures
+    }
+
+    /// The erasures that are under way: what they erase is hidden, and may still be there.
+    pub fn unfinished(&self) -> impl Iterator<Item = &Erasure> {
+        let erasures = self.erasures.iter();
+        erasures.filter(|erasure| erasure.receipt.is_none())
+    }
+
+    /// Whether an event of a profile that arrived at a moment, in Unix microseconds, is
+    /// erased wherever it comes from.
+    pub fn erases(&self, profile: u64, received: i64) -> bool {
+        let mut erasures = self.erasures.iter();
+        erasures.any(|erasure| erasure.profile == profile && received <= erasure.until)
     }
 
     /// Before which time events are pruned, in Unix seconds.
@@ -95,37 +124,40 @@ impl Retention {
         self.pruned.map(|pruned| pruned.before)
     }
 
-    /// Whether an event that the index has is pruned.
+    /// Whether an event that the index has is pruned or erased.
     pub fn hides_entry(&self, seq: u64) -> bool {
         self.in_index.contains(seq)
     }
 
-    /// The pruned events that the index may still have.
+    /// The pruned and erased events that the index may still have.
     pub const fn in_index(&self) -> &SeqSet {
         &self.in_index
     }
 
-    /// Whether an event is pruned, by its time and its moment of receipt in Unix
-    /// seconds.
-    pub fn hides(&self, time: i64, received: i64, seq: u64) -> bool {
-        let pruned = self.pruned.as_ref();
-        pruned.is_some_and(|pruned| pruned.covers(time, received, seq))
-    }
-
-    /// Whether a record of the log is pruned, removed already or not.
+    /// Whether a record of the log is in no answer: its event is pruned or erased, removed
+    /// already or not, or it is no event.
     pub fn hides_record(&self, seq: u64, record: &[u8]) -> bool {
         let near = |pruned: &&Pruned| seq <= pruned.events;
-        is_pruned(record)
+        is_no_event(record)
+            || self.erasing.contains(seq)
             || self.pruned.as_ref().filter(near).is_some_and(|pruned| {
                 EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
             })
     }
 
-    /// Whether a rejected call is pruned, by its moment of receipt in Unix seconds
-    /// and its number.
+    /// Whether an erasure that is under way removes an event.
+    pub fn is_erasing(&self, seq: u64) -> bool {
+        self.erasing.contains(seq)
+    }
+
+    /// Whether a rejected call is pruned or erased, by its moment of receipt in Unix
+    /// seconds and its number.
     pub fn hides_rejected(&self, received: i64, number: u64) -> bool {
-        self.pruned
-            .is_some_and(|pruned| pruned.covers_rejected(received, number))
+        let pruned = self.pruned;
+        pruned.is_some_and(|pruned| pruned.covers_rejected(received, number))
+            || self
+                .unfinished()
+                .any(|erasure| erasure.rejected.contains(&number))
     }
 
     /// The baselines, if anything is pruned.

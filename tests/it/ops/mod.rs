@@ -5,6 +5,7 @@ mod demo;
 mod demo_server;
 mod demo_undo;
 mod doctor;
+mod erase;
 mod prune;
 mod repair;
 mod seal;

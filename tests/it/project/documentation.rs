@@ -361,6 +361,7 @@ pages! {
     benchmarks: "docs/benchmarks.md" after &[],
     calls: "docs/calls.md" after &[],
     dossier: "docs/dossier.md" after CALLS,
+    erasure: "docs/erasure.md" after &["README.md"],
     findings: "docs/findings.md" after CALLS,
     glossary: "docs/glossary.md" after &[],
     http_api: "docs/http-api.md" after CALLS,

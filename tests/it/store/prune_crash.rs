@@ -203,8 +203,14 @@ fn check_events(log: &Log, pruned: Option<Pruned>, removed: bool) {
 
 fn check_baselines(disk: &SimulatedDisk, pruned: Option<Pruned>, round: usize) {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let retention =
-        Retention::open(storage, Path::new(BASELINES), ID, pruned, SeqSet::default()).unwrap();
+    let retention = Retention::open(
+        storage,
+        Path::new(BASELINES),
+        ID,
+        (pruned, Vec::new()),
+        SeqSet::default(),
+    )
+    .unwrap();
     let Some(baselines) = retention.baselines() else {
         return;
     };

@@ -1,0 +1,223 @@
+//! `erase`: showing what there is of persons, asking, and erasing it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::maintenance::{exit_status, order, parse_lines, write};
+use super::prompt::{confirm, declined, require_terminal};
+use super::{CommandContext, ExitStatus, ResultOutput, UsageError};
+use crate::format::{View, counted, plain, wrapped};
+use crate::ops::Maintenance;
+use crate::ops::backup::BackupOrder;
+use crate::store::{EraseLine, EraseOrder};
+
+/// The longest list of profiles that is read, in bytes.
+const MAX_LIST: u64 = 64 << 20;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Everything that arrived of the profile and its subprofiles until now is erased: it is hidden at once, \
+    and then removed from every file of the data folder and of the named backups. What arrives later is kept. A \
+    receipt stays: its number, the profile's, how many events there were, and the reason, which should name no person. \
+    Proofs of other events stay valid.\n\n\
+    Erase the profile in Copernica first. Exit status 1: nothing is known of the profile.\n\n\
+    Examples: profiletrail erase 123 --reason 'request of 2026-11-29' --dry-run\n          \
+    profiletrail erase --file leavers.txt --reason 'retention' --yes --backup /mnt/backup"
+)]
+pub struct EraseArgs {
+    /// The profile
+    #[arg(value_name = "PROFILE", required_unless_present = "file")]
+    pub profile: Option<u64>,
+    /// Erase the profiles that this file lists, one number a line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub file: Option<PathBuf>,
+    /// Why, for the receipt, which is kept
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Also erase profiles whose last event is not a delete
+    #[arg(long)]
+    pub still_present: bool,
+    /// Bring this backup up to date, too; can be repeated
+    #[arg(long = "backup", value_name = "DIR")]
+    pub backups: Vec<PathBuf>,
+    /// Only show what would be erased
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Erase without asking
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
+
+pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let mut erase = EraseOrder {
+        profiles: profiles(args)?,
+        until: None,
+        reason: args.reason.clone(),
+        still_present: args.still_present,
+        unknown: false,
+        dry_run: args.dry_run,
+    };
+    if args.reason.trim().is_empty() {
+        return Err(UsageError::new("--reason: say why; the receipt keeps it").into());
+    }
+    // Wrong names are found before anything is erased.
+    let backups: Vec<PathBuf> = args
+        .backups
+        .iter()
+        .map(|dir| backup_of(dir))
+        .collect::<anyhow::Result<_>>()?;
+    if !args.dry_run && !args.yes {
+        require_terminal(
+            "erase removes a person for good: see what it would erase with --dry-run, then add --yes",
+        )?;
+        erase.dry_run = true;
+        let (lines, _) = order(&Maintenance::Erase(erase.clone()), context)?;
+        let would: Vec<EraseLine> = parse_lines(&lines)?;
+        erase.dry_run = false;
+        if !would.is_empty() {
+            for line in &would {
+                super::say(&text_of(line));
+            }
+            if !confirm("Erase this for good?")? {
+                return Ok(declined());
+            }
+        }
+    }
+    let (lines, end) = order(&Maintenance::Erase(erase), context)?;
+    write(&lines, args.output, context, |lines: &[EraseLine], view| {
+        text(lines, view)
+    })?;
+    if !end.found {
+        let what = match args.profile {
+            Some(profile) => format!("profiletrail: nothing is known of profile {profile}"),
+            None => "profiletrail: nothing is known of any of these profiles".to_owned(),
+        };
+        super::say(&what);
+        return Ok(ExitStatus::Nothing);
+    }
+    let mut status = exit_status(&end);
+    for dir in backups.into_iter().filter(|_| !args.dry_run) {
+        let what = dir.display().to_string();
+        let updated = order(
+            &Maintenance::Backup(BackupOrder { dir, copy: false }),
+            context,
+        );
+        match updated {
+            Ok((_, end)) if end.damage.is_empty() => {
+                super::say(&format!(
+                    "profiletrail: the backup {} is up to date",
+                    plain(&what)
+                ));
+            }
+            Ok((_, end)) => status = exit_status(&end),
+            Err(error) => {
+                let next = context.command(&format!("backup {what}"));
+                super::say(&format!(
+                    "profiletrail: the backup {} still has what was erased: {error:#}. Then run {next}",
+                    plain(&what)
+                ));
+                status = ExitStatus::Failed;
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// The profiles of the command line or of the file.
+fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
+    let Some(path) = &args.file else {
+        return Ok(args.profile.into_iter().collect());
+    };
+    let (lines, size) = super::import::open(path)?;
+    if size.is_some_and(|size| size > MAX_LIST) {
+        let what = format!(
+            "--file: {} is too long for a list of profiles",
+            path.display()
+        );
+        return Err(UsageError::new(what).into());
+    }
+    let mut text = String::new();
+    let read = std::io::Read::take(lines, MAX_LIST);
+    std::io::Read::read_to_string(&mut { read }, &mut text)
+        .with_context(|| format!("reading {}", path.display()))?;
+    let mut profiles = BTreeSet::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let profile = line.parse().map_err(|_| {
+            UsageError::new(plain(&format!(
+                "--file: line {number} of {}: {line:?} is not the number of a profile",
+                path.display()
+            )))
+        })?;
+        profiles.insert(profile);
+    }
+    if profiles.is_empty() {
+        let what = format!("--file: {} lists no profile", path.display());
+        return Err(UsageError::new(what).into());
+    }
+    Ok(profiles)
+}
+
+/// The absolute path of a backup, which must be there.
+fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
+    if fs::symlink_metadata(dir.join("manifest.json")).is_err() {
+        let what = format!(
+            "--backup: {} is no backup",
+            plain(&dir.display().to_string())
+        );
+        return Err(UsageError::new(what).into());
+    }
+    // The server has another working directory.
+    std::path::absolute(dir).context("finding the backup's folder")
+}
+
+fn text(lines: &[EraseLine], view: &View) -> String {
+    let texts = lines.iter().map(text_of);
+    let lines = texts.flat_map(|text| match view.width {
+        Some(width) => wrapped(&text, width),
+        None => vec![text],
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+/// What was erased of a profile, for people.
+fn text_of(line: &EraseLine) -> String {
+    let EraseLine {
+        profile,
+        dry_run,
+        events,
+        subprofiles,
+        baselines,
+        rejected,
+        files,
+        receipt,
+        ..
+    } = line;
+    let verb = if *dry_run { "would erase" } else { "erased" };
+    let mut parts = vec![counted(*events, "event")];
+    parts.extend((!subprofiles.is_empty()).then(|| {
+        format!(
+            "of it and {}",
+            counted(subprofiles.len() as u64, "subprofile")
+        )
+    }));
+    parts.extend((*baselines > 0).then(|| format!("and {}", counted(*baselines, "baseline"))));
+    parts.extend((*rejected > 0).then(|| format!("and {}", counted(*rejected, "rejected call"))));
+    let mut text = format!("profile {profile}: {verb} {}", parts.join(" "));
+    match (dry_run, receipt) {
+        (true, _) => text += &format!("; in {}", files.join(", ")),
+        (false, Some(receipt)) => text += &format!("; the receipt is number {receipt}"),
+        (false, None) => {
+            text += "; hidden, and removed from the disk once the answers that began earlier have ended";
+        }
+    }
+    text
+}

@@ -1,0 +1,387 @@
+//! Erasing persons: a profile with all its subprofiles.
+//!
+//! [`Trail::erase`] finds everything of the persons ([`plan`]), and commits: the data
+//! folder's `format` file then lists their events, and the baselines are without them. From
+//! here on every answer hides them, and a restart goes on. What follows can stop anywhere
+//! and be repeated ([`Trail::finish_erasure`]):
+//!
+//! 1. The present segments are closed, so that all can be rewritten.
+//! 2. Once no answer is given that began before the commit, the records become tombstones,
+//!    as those of a prune do; rejected calls become empty, and files that recovery and
+//!    repair have set aside go.
+//! 3. Another index replaces the present one, as after a prune.
+//! 4. A control record in the log says what was erased: it is the receipt.
+//! 5. The second commit makes the salts of the erased events underivable: without its salt
+//!    nobody can tell from a leaf what event it was of, even if they guess it.
+//!
+//! Events that arrive later are kept, and begin anew.
+
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::plan::Plan;
+use super::error::TrailError;
+use super::open::Trail;
+use super::pruning::{PruneError, Pruning};
+use crate::event::{ProfileKey, now_micros, rfc3339};
+use crate::log::{Control, Erasure, Log, LogError, Scanned};
+use crate::storage::RealDisk;
+use crate::store::retention::{BaselineWriter, Pruned, Removed, Retention, SeqSet};
+use crate::store::{Arrival, Outcome};
+
+/// Appends a group and returns the outcome of each.
+pub type Append<'a> = &'a dyn Fn(Vec<Arrival>) -> Vec<Outcome>;
+
+/// Who is erased, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EraseOrder {
+    /// The profiles.
+    pub profiles: BTreeSet<u64>,
+    /// Events that arrived up to this moment are erased, in Unix microseconds; `None` is
+    /// now.
+    pub until: Option<i64>,
+    /// Why: a text for the receipt.
+    pub reason: String,
+    /// Also profiles whose last event is not a `delete`.
+    pub still_present: bool,
+    /// Also profiles of which nothing is there: nothing of them can be imported then.
+    pub unknown: bool,
+    /// Only report what would be erased.
+    pub dry_run: bool,
+}
+
+/// What happened to a profile; a line of `erase`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EraseLine {
+    /// The profile.
+    pub profile: u64,
+    /// Events that arrived up to this moment are erased.
+    #[serde(with = "rfc3339::micros")]
+    #[schemars(with = "String")]
+    pub until: i64,
+    /// Why.
+    pub reason: String,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// How many events were erased.
+    pub events: u64,
+    /// The subprofiles of the profile in these events.
+    pub subprofiles: Vec<u64>,
+    /// How many baselines of pruned events were erased.
+    pub baselines: u64,
+    /// How many rejected calls were erased.
+    pub rejected: u64,
+    /// The files of the data folder that held them.
+    pub files: Vec<String>,
+    /// The number of the control record: `prove` makes the receipt of it. `null` in a dry
+    /// run, and while answers that began earlier are still running.
+    pub receipt: Option<u64>,
+}
+
+/// Why nothing was erased, or not everything.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// Copernica still has the profile.
+    #[error(
+        "the last event of {} is not a delete, so Copernica may send it again: delete it there \
+         first, or add --still-present", .0.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    StillPresent(Vec<u64>),
+    /// Some segments could not be rewritten.
+    #[error(
+        "the events are hidden, but not all are removed from the disk: {}. Run `profiletrail repair`; \
+         the server then goes on", .0.join("; ")
+    )]
+    Damaged(Vec<String>),
+    /// Nothing can be appended.
+    #[error("the log takes no control record: {0}")]
+    Append(String),
+    /// As for a prune.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+}
+
+impl From<TrailError> for EraseError {
+    fn from(error: TrailError) -> Self {
+        Self::Prune(error.into())
+    }
+}
+
+impl From<LogError> for EraseError {
+    fn from(error: LogError) -> Self {
+        Self::Prune(error.into())
+    }
+}
+
+impl Trail {
+    /// Erases profiles, or reports what that would do. Profiles of which nothing is there
+    /// are in no line.
+    pub fn erase(
+        &self,
+        order: &EraseOrder,
+        append: Append<'_>,
+        stop: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<EraseLine>, EraseError> {
+        let mut pruning = self.begin_pruning()?;
+        if pruning.uncertain {
+            return Err(PruneError::Uncertain.into());
+        }
+        if !order.dry_run && self.retention().unfinished().next().is_some() {
+            self.finish_locked(&mut pruning, append, stop, progress)?;
+        }
+        let snapshot = self.snapshot();
+        snapshot.wait_for_index(|_| ())?;
+        self.check_readable(snapshot.last_seq())?;
+        let mut plan = Plan::find(&snapshot, order, stop, progress)?;
+        if !order.still_present {
+            let present = plan.still_present(&snapshot)?;
+            if !present.is_empty() {
+                return Err(EraseError::StillPresent(present));
+            }
+        }
+        let mut lines = plan.lines(self, order.dry_run)?;
+        if !order.unknown {
+            plan.forget_unknown(&lines);
+            lines.retain(|line| line.is_known());
+        }
+        if order.dry_run || lines.is_empty() {
+            return Ok(lines);
+        }
+        let present = self.retention();
+        let next = self.baselines_without(&present, &order.profiles)?;
+        let mut in_index = present.in_index().clone();
+        plan.each_seq(|seq| in_index.insert(seq));
+        let mut erasures = present.erasures().to_vec();
+        erasures.extend(plan.into_erasures());
+        self.put_in_place(&mut pruning, &present, (next, erasures), in_index)?;
+        drop((snapshot, present));
+        self.finish_locked(&mut pruning, append, stop, progress)?;
+        let retention = self.retention();
+        for line in &mut lines {
+            let done = retention.erasures().iter().rev();
+            let mut done = done.filter(|erasure| erasure.profile == line.profile);
+            line.receipt = done.next().and_then(|erasure| erasure.receipt);
+        }
+        Ok(lines)
+    }
+
+    /// Continues an interrupted erasure or removal, if any.
+    pub fn finish_erasure(
+        &self,
+        append: Append<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Removed, EraseError> {
+        if self.retention().unfinished().next().is_none() {
+            return Ok(self.finish_removal(stop)?);
+        }
+        match self.pruning.try_lock() {
+            Some(mut pruning) if !pruning.uncertain => {
+                self.finish_locked(&mut pruning, append, stop, &mut |_, _| ())
+            }
+            _ => Ok(Removed::default()),
+        }
+    }
+
+    /// Does what follows the commit of an erasure. Ends without having done all of it if
+    /// answers that began before are still given.
+    fn finish_locked(
+        &self,
+        pruning: &mut MutexGuard<'_, Pruning>,
+        append: Append<'_>,
+        stop: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Removed, EraseError> {
+        append_all(append, vec![Arrival::CloseSegments])?;
+        if !pruning.settle(stop) {
+            return Ok(Removed::default());
+        }
+        let mut removed = self.remove_hidden(stop, progress)?;
+        if !removed.damage.is_empty() {
+            self.removal_due.store(true, Ordering::Release);
+            return Err(EraseError::Damaged(std::mem::take(&mut removed.damage)));
+        }
+        let present = self.retention();
+        let receipts = self.receipts(&present, append)?;
+        let mut erasures = present.erasures().to_vec();
+        let mut salts = self.prover.salt_tree();
+        for erasure in erasures
+            .iter_mut()
+            .filter(|erasure| erasure.receipt.is_none())
+        {
+            erasure.receipt = receipts.get(&(erasure.profile, erasure.until)).copied();
+            salts = salts.without(erasure.each_seq());
+            (erasure.seqs, erasure.rejected) = (Vec::new(), Vec::new());
+            erasure.subprofiles = Vec::new();
+        }
+        // Nothing that is left needs these salts: the leaves are in the tombstones.
+        self.prover.set_salt_tree(salts);
+        let in_index = present.in_index().clone();
+        self.put_in_place(pruning, &present, (present.pruned, erasures), in_index)?;
+        self.removal_due.store(false, Ordering::Release);
+        Ok(removed)
+    }
+
+    /// The control records of the erasures under way, by profile and moment; those that
+    /// the log lacks are appended.
+    fn receipts(
+        &self,
+        retention: &Retention,
+        append: Append<'_>,
+    ) -> Result<BTreeMap<(u64, i64), u64>, EraseError> {
+        let last = |erasure: &Erasure| erasure.seqs.last().map_or(0, |(_, last)| *last);
+        let from = retention.unfinished().map(last).min().unwrap_or(0);
+        let mut found = BTreeMap::new();
+        // One was appended if the process died after that.
+        each_control(&self.events, from + 1, |seq, Control::Erased(erasure)| {
+            found.insert((erasure.profile, erasure.until), seq);
+        })?;
+        for erasure in retention.unfinished() {
+            let id = (erasure.profile, erasure.until);
+            if found.contains_key(&id) {
+                continue;
+            }
+            let record = Control::Erased(erasure.clone()).encode();
+            let record = record.map_err(|error| EraseError::Append(error.to_string()))?;
+            found.insert(id, append_all(append, vec![Arrival::Control(record)])?);
+        }
+        Ok(found)
+    }
+
+    /// Writes the baselines again without those of some profiles, if these have any.
+    fn baselines_without(
+        &self,
+        present: &Retention,
+        profiles: &BTreeSet<u64>,
+    ) -> Result<Option<Pruned>, EraseError> {
+        let (Some(baselines), Some(pruned)) = (present.baselines(), present.pruned) else {
+            return Ok(present.pruned);
+        };
+        let mut has_any = false;
+        for profile in profiles {
+            has_any |= baselines.find(ProfileKey::profile(*profile))?.is_some();
+            baselines.each_subprofile(*profile, |_| has_any = true)?;
+        }
+        if !has_any {
+            return Ok(Some(pruned));
+        }
+        let folder = self.folder();
+        let dir = folder.baselines();
+        let storage = Arc::new(RealDisk);
+        let mut writer = BaselineWriter::new(storage, &dir, folder.log_id, Some(&pruned))?;
+        let mut walk = baselines.walk();
+        while let Some(kept) = walk.step()? {
+            if !profiles.contains(&kept.key.profile) {
+                writer.add(&kept).map_err(PruneError::from)?;
+            }
+        }
+        Ok(Some(writer.finish(pruned).map_err(PruneError::from)?))
+    }
+
+    /// The erasures with what they erased: those under way, and the receipts of the others,
+    /// as far as these can be read.
+    fn erasures(&self) -> Result<Vec<Erasure>, LogError> {
+        let retention = self.retention();
+        let mut erasures: Vec<Erasure> = retention.unfinished().cloned().collect();
+        let mut cursor = self.events.cursor();
+        for receipt in retention.erasures().iter().filter_map(|of| of.receipt) {
+            match cursor.get(receipt).map(Control::decode) {
+                Ok(Some(Control::Erased(mut erasure))) => {
+                    erasure.receipt = Some(receipt);
+                    erasures.push(erasure);
+                }
+                Ok(None) | Err(LogError::Damaged { .. } | LogError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(erasures)
+    }
+
+    /// The erasure that removed an event, if one did.
+    pub fn erasure_of(&self, seq: u64) -> Result<Option<Erasure>, LogError> {
+        let mut erasures = self.erasures()?.into_iter();
+        Ok(erasures.find(|erasure| erasure.each_seq().any(|own| own == seq)))
+    }
+
+    /// The events that were erased.
+    pub fn erased_events(&self) -> Result<SeqSet, LogError> {
+        let mut erased = SeqSet::default();
+        for erasure in self.erasures()? {
+            erasure.each_seq().for_each(|seq| erased.insert(seq));
+        }
+        Ok(erased)
+    }
+}
+
+impl EraseOrder {
+    /// The order to repeat an erasure up to a moment in Unix microseconds, of which nothing
+    /// may be there.
+    pub fn again(profile: u64, until: i64, reason: String) -> Self {
+        Self {
+            profiles: BTreeSet::from([profile]),
+            until: Some(until),
+            reason,
+            still_present: true,
+            unknown: true,
+            dry_run: false,
+        }
+    }
+
+    /// Adds an order; those that differ in their profiles alone become one.
+    pub fn add(orders: &mut Vec<Self>, order: Self) {
+        match orders.last_mut() {
+            Some(last) if (last.until, &last.reason) == (order.until, &order.reason) => {
+                last.profiles.extend(order.profiles);
+            }
+            _ => orders.push(order),
+        }
+    }
+}
+
+impl EraseLine {
+    /// Whether anything of the profile was there.
+    const fn is_known(&self) -> bool {
+        self.events + self.baselines + self.rejected > 0
+    }
+}
+
+/// Appends, and returns the number of the last.
+fn append_all(append: Append<'_>, group: Vec<Arrival>) -> Result<u64, EraseError> {
+    match append(group).pop() {
+        Some(Outcome::Kept(seq)) => Ok(seq),
+        Some(Outcome::Unavailable(why)) => Err(EraseError::Append(why)),
+        Some(Outcome::Rejected(_, error)) => Err(EraseError::Append(error.to_string())),
+        None => Err(EraseError::Append("nothing was appended".to_owned())),
+    }
+}
+
+/// Calls `each` with the control records from a `seq` on.
+pub fn each_control(
+    log: &Log,
+    from: u64,
+    mut each: impl FnMut(u64, Control),
+) -> Result<(), LogError> {
+    let mut scan = log.scan(from);
+    while let Some(step) = scan.step()? {
+        if let Scanned::Records(records) = step {
+            for (seq, record) in records {
+                if let Some(control) = Control::decode(record) {
+                    each(seq, control);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The moment up to which an order erases.
+fn until_of(order: &EraseOrder) -> i64 {
+    order.until.unwrap_or_else(now_micros)
+}

@@ -1,0 +1,324 @@
+//! What there is of the persons who are to be erased.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use percent_encoding::percent_decode;
+
+use super::{EraseError, EraseLine, EraseOrder, until_of};
+use crate::event::{ProfileKey, values_of};
+use crate::history::Known;
+use crate::log::record::{EventHead, EventRecord, RejectedRecord};
+use crate::log::{Erasure, Log, LogError};
+use crate::store::pruning::PruneError;
+use crate::store::{Snapshot, Step, Trail};
+
+/// Shorter values of looked-up fields are not searched for in rejected calls: they would
+/// be found in calls of others.
+const MIN_VALUE: usize = 5;
+
+/// A number with fewer digits is searched for only next to the word `profile`.
+const MIN_DIGITS: usize = 5;
+
+/// How far before such a number the word may end, in bytes.
+const WORD_DISTANCE: usize = 16;
+
+/// The number of records between two progress reports.
+const PROGRESS_INTERVAL: u64 = 1 << 16;
+
+/// What there is of each person.
+pub(super) struct Plan {
+    erasures: BTreeMap<u64, Erasure>,
+    baselines: BTreeMap<u64, u64>,
+    /// The numbers and values by which rejected calls are found.
+    traces: BTreeMap<u64, BTreeSet<String>>,
+}
+
+impl Plan {
+    /// Reads the head of every event, and every rejected call.
+    pub fn find(
+        snapshot: &Snapshot<'_>,
+        order: &EraseOrder,
+        stop: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, EraseError> {
+        let until = until_of(order);
+        let erasure = |profile: &u64| Erasure {
+            profile: *profile,
+            until,
+            reason: order.reason.clone(),
+            events: 0,
+            subprofiles: Vec::new(),
+            seqs: Vec::new(),
+            rejected: Vec::new(),
+            receipt: None,
+        };
+        let profiles = order.profiles.iter();
+        let mut plan = Self {
+            erasures: profiles
+                .map(|profile| (*profile, erasure(profile)))
+                .collect(),
+            baselines: BTreeMap::new(),
+            traces: BTreeMap::new(),
+        };
+        let fields = snapshot.ask(|index| Ok(index.fields()))?;
+        let mut subprofiles: BTreeSet<(u64, u64)> = BTreeSet::new();
+        let mut walk = snapshot.walk_from(1)?;
+        let mut reported = 0;
+        loop {
+            let step = walk.step(|seq, record| {
+                let Ok((head, _)) = EventHead::decode(record) else {
+                    return;
+                };
+                let found = plan.erasures.get_mut(&head.profile);
+                let Some(erasure) = found.filter(|_| head.received <= until) else {
+                    return;
+                };
+                erasure.push(seq);
+                subprofiles.extend(head.subprofile.map(|own| (head.profile, own)));
+                if !fields.is_empty() {
+                    let values = plan.traces.entry(head.profile).or_default();
+                    add_values(record, &fields, values);
+                }
+            })?;
+            if matches!(step, Step::End) {
+                break;
+            }
+            if walk.events_done() >= reported + PROGRESS_INTERVAL {
+                reported = walk.events_done();
+                progress(reported, walk.events());
+                if stop() {
+                    return Err(PruneError::Stopped.into());
+                }
+            }
+        }
+        if let Some(baselines) = snapshot.baselines() {
+            for profile in &order.profiles {
+                let own = baselines.find(ProfileKey::profile(*profile))?;
+                let count = plan.baselines.entry(*profile).or_default();
+                *count = u64::from(own.is_some());
+                baselines.each_subprofile(*profile, |key| {
+                    *count += 1;
+                    subprofiles.extend(key.subprofile.map(|own| (*profile, own)));
+                })?;
+            }
+        }
+        for (profile, subprofile) in subprofiles {
+            if let Some(erasure) = plan.erasures.get_mut(&profile) {
+                erasure.subprofiles.push(subprofile);
+            }
+        }
+        plan.find_rejected(snapshot)?;
+        Ok(plan)
+    }
+
+    /// Finds the rejected calls in which the numbers or the looked-up values occur.
+    fn find_rejected(&mut self, snapshot: &Snapshot<'_>) -> Result<(), EraseError> {
+        let mut scan = snapshot.trail().rejected().scan(1);
+        while let Some(records) = scan.next_records(|_| ())? {
+            for (number, bytes) in records {
+                let Ok(call) = RejectedRecord::decode(bytes) else {
+                    continue;
+                };
+                let received = call.head.received;
+                if snapshot
+                    .retention()
+                    .hides_rejected(received.div_euclid(1_000_000), number)
+                {
+                    continue;
+                }
+                let texts = [
+                    String::from_utf8_lossy(call.body),
+                    percent_decode(call.body).decode_utf8_lossy(),
+                    unescaped(call.body),
+                    call.head.reason.into(),
+                    call.head.label.unwrap_or_default().into(),
+                ]
+                .map(|text| text.to_lowercase());
+                for erasure in self.erasures.values_mut() {
+                    let traces = self.traces.get(&erasure.profile);
+                    let own = std::iter::once(&erasure.profile).chain(&erasure.subprofiles);
+                    let has_number = own
+                        .map(u64::to_string)
+                        .any(|digits| texts.iter().any(|text| names(text, &digits)));
+                    let mut traces = traces.into_iter().flatten();
+                    let mut has_value =
+                        || traces.any(|value| texts.iter().any(|text| text.contains(value)));
+                    if received <= erasure.until && (has_number || has_value()) {
+                        erasure.rejected.push(number);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The profiles whose last event is not a `delete`.
+    pub fn still_present(&self, snapshot: &Snapshot<'_>) -> Result<Vec<u64>, EraseError> {
+        let mut present = Vec::new();
+        for erasure in self.erasures.values() {
+            let events = snapshot.events_of(ProfileKey::profile(erasure.profile))?;
+            let last = events.times.last().map(|(_, seq)| *seq);
+            let ended = match last {
+                Some(seq) => snapshot
+                    .record_of(seq, |record| {
+                        Ok(EventHead::decode(record).is_ok_and(|(head, _)| head.end().is_some()))
+                    })
+                    .is_ok_and(|found| found == Some(true)),
+                None => match events.baseline.map(|baseline| baseline.known) {
+                    Some(known) => matches!(known, Known::Deleted { .. }),
+                    None => erasure.events == 0,
+                },
+            };
+            if !ended {
+                present.push(erasure.profile);
+            }
+        }
+        Ok(present)
+    }
+
+    /// The line of each profile.
+    pub fn lines(&self, trail: &Trail, dry_run: bool) -> Result<Vec<EraseLine>, EraseError> {
+        let line = |erasure: &Erasure| {
+            let baselines = self.baselines.get(&erasure.profile).copied().unwrap_or(0);
+            let mut files = files_of(trail.events(), "log", erasure.each_seq());
+            let rejected = erasure.rejected.iter().copied();
+            files.extend(files_of(trail.rejected(), "rejected", rejected));
+            files.extend((baselines > 0).then(|| "baselines".to_owned()));
+            files.extend((erasure.events > 0).then(|| "index".to_owned()));
+            EraseLine {
+                profile: erasure.profile,
+                until: erasure.until,
+                reason: erasure.reason.clone(),
+                dry_run,
+                events: erasure.events,
+                subprofiles: erasure.subprofiles.clone(),
+                baselines,
+                rejected: erasure.rejected.len() as u64,
+                files,
+                receipt: None,
+            }
+        };
+        Ok(self.erasures.values().map(line).collect())
+    }
+
+    /// Drops the profiles of which nothing is there.
+    pub fn forget_unknown(&mut self, lines: &[EraseLine]) {
+        for line in lines.iter().filter(|line| !line.is_known()) {
+            self.erasures.remove(&line.profile);
+        }
+    }
+
+    /// Calls `each` with the `seq` of every event that is erased.
+    pub fn each_seq(&self, each: impl FnMut(u64)) {
+        let erasures = self.erasures.values();
+        erasures.flat_map(Erasure::each_seq).for_each(each);
+    }
+
+    /// The erasures, to be committed.
+    pub fn into_erasures(self) -> impl Iterator<Item = Erasure> {
+        self.erasures.into_values()
+    }
+}
+
+/// The files of a log that hold some records, in order.
+fn files_of(log: &Log, dir: &str, seqs: impl Iterator<Item = u64>) -> Vec<String> {
+    let (segments, names) = (log.segments(), log.file_names());
+    let mut files: Vec<String> = Vec::new();
+    for seq in seqs {
+        let after = segments.partition_point(|(first, _)| *first <= seq);
+        let name = after.checked_sub(1).and_then(|at| names.get(at));
+        let file = name.map(|name| format!("{dir}/{name}"));
+        if file.as_ref() != files.last() {
+            files.extend(file);
+        }
+    }
+    files
+}
+
+/// Adds the values of some fields that an event sets, in lower case.
+fn add_values(record: &[u8], fields: &[String], values: &mut BTreeSet<String>) {
+    let Ok(record) = EventRecord::decode(record) else {
+        return;
+    };
+    // What cannot be decoded is damage, for which nothing is erased.
+    let _ = values_of(record.head.body_kind, record.body, fields, |_, value| {
+        if value.len() >= MIN_VALUE {
+            values.insert(value.to_lowercase());
+        }
+    });
+}
+
+/// The text of a JSON body without its escapes; empty if it is none.
+fn unescaped(body: &[u8]) -> Cow<'_, str> {
+    fn collect(value: &serde_json::Value, text: &mut String) {
+        match value {
+            serde_json::Value::String(own) => text.push_str(own),
+            serde_json::Value::Array(all) => all.iter().for_each(|own| collect(own, text)),
+            serde_json::Value::Object(all) => all.iter().for_each(|(name, own)| {
+                text.push_str(name);
+                text.push('=');
+                collect(own, text);
+            }),
+            other => text.push_str(&other.to_string()),
+        }
+        text.push('\n');
+    }
+    let mut text = String::new();
+    if let Ok(value) = serde_json::from_slice(body) {
+        collect(&value, &mut text);
+    }
+    text.into()
+}
+
+/// Whether a text in lower case names a profile or subprofile by its number.
+fn names(text: &str, digits: &str) -> bool {
+    text.match_indices(digits).any(|(at, _)| {
+        let (before, rest) = text.split_at(at);
+        let after = rest.get(digits.len()..).unwrap_or_default();
+        let is_whole = !before.ends_with(|c: char| c.is_ascii_digit())
+            && !after.starts_with(|c: char| c.is_ascii_digit());
+        let near = before
+            .char_indices()
+            .rev()
+            .nth(WORD_DISTANCE + "profile".len())
+            .map_or(0, |(place, _)| place);
+        is_whole
+            && (digits.len() >= MIN_DIGITS
+                || before
+                    .get(near..)
+                    .is_some_and(|near| near.contains("profile")))
+    })
+}
+
+impl From<crate::store::Unreadable> for EraseError {
+    fn from(error: crate::store::Unreadable) -> Self {
+        match error.into_damage() {
+            Ok(damage) => PruneError::Unreadable(vec![damage.to_string()]).into(),
+            Err(error) => LogError::into(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_as_a_whole_and_a_short_one_only_by_its_name() {
+        for (text, digits, found) in [
+            ("type=update&profile=12&x=1", "12", true),
+            ("type=update&subprofile=12", "12", true),
+            ("profile=123", "12", false),
+            ("profile=312", "12", false),
+            ("{\"profile\": \"12\"}", "12", true),
+            ("age=12", "12", false),
+            ("id=12345;", "12345", true),
+            ("id=123456;", "12345", false),
+            ("é12", "12", false),
+            ("profile and then a long text with 12", "12", false),
+        ] {
+            assert_eq!(names(text, digits), found, "{text} {digits}");
+        }
+    }
+}
