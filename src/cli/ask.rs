@@ -307,7 +307,11 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
                 query.seq
             );
         }
-        Query::Export(_) | Query::Tail(_) | Query::Stats(_) => {
+        Query::Export(_)
+        | Query::Tail(_)
+        | Query::Stats(_)
+        | Query::Checkpoint(_)
+        | Query::Proof(_) => {
             return "no matching events".to_owned();
         }
     };

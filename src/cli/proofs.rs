@@ -10,12 +10,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::UsageError;
-use super::maintenance::{order, parse_lines};
+use super::maintenance::parse_lines;
 use super::{CommandContext, ExitStatus, Format, formats};
 use crate::format::{counted, grouped, plain};
-use crate::ops::{CheckpointLine, Maintenance};
 use crate::proofs::{BundleFile, Checked, Checkpoint, Vkey, check_bundle};
-use crate::query::Answered;
+use crate::query::{Answered, CheckpointLine, CheckpointQuery, ProofQuery, Query};
 
 /// The longest checkpoint that is read, in bytes.
 const MAX_NOTE: u64 = 1 << 20;
@@ -95,6 +94,14 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
     Ok(note)
 }
 
+/// Asks, and returns the lines of the answer.
+fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answered)> {
+    super::logging::of_command(context);
+    let mut lines = Vec::new();
+    let end = super::client::ask(&query, context, &mut lines)?;
+    Ok((lines, end))
+}
+
 /// Prints why something was not found.
 fn say_why(end: &Answered) {
     for why in &end.hints {
@@ -104,7 +111,7 @@ fn say_why(end: &Answered) {
 
 pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let since = args.since.as_deref().map(read_note).transpose()?;
-    let (lines, end) = order(&Maintenance::Checkpoint { since }, context)?;
+    let (lines, end) = ask(Query::Checkpoint(CheckpointQuery { since }), context)?;
     let read: Vec<CheckpointLine> = parse_lines(&lines)?;
     let mut text = String::new();
     for line in &read {
@@ -143,7 +150,7 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         let what = format!("--out: {} already exists; name a new folder", dir.display());
         return Err(UsageError::new(plain(&what)).into());
     }
-    let (lines, end) = order(&Maintenance::Prove { seq }, context)?;
+    let (lines, end) = ask(Query::Proof(ProofQuery { seq }), context)?;
     if !end.found {
         say_why(&end);
         return Ok(ExitStatus::Nothing);
@@ -207,6 +214,16 @@ fn text_of(checked: &Checked) -> String {
         ..
     } = checked;
     let subprofile = subprofile.map_or_else(String::new, |number| format!("/{number}"));
+    if let Some(erased) = &checked.erased {
+        let text = format!(
+            "proved: event {seq} of {origin} is the receipt of an erasure, in the checkpoint of {}: of profile \
+             {profile}, {} that had arrived by {received}; reason: {}",
+            counted(*size, "event"),
+            counted(erased.events, "event"),
+            erased.reason
+        );
+        return plain(&text) + "\n";
+    }
     let text = format!(
         "proved: event {seq} of {origin}, of type {event_type} for {profile}{subprofile}, received {received}, with \
          the body of {} in this folder, is in the checkpoint of {}",

@@ -11,7 +11,7 @@ use super::validation::ValidationLine;
 use crate::log::SealedSegment;
 use crate::ops::backup::BackupLine;
 use crate::ops::doctor::{Address, Finding};
-use crate::ops::{CheckpointLine, RepairLine, VerifyLine};
+use crate::ops::{RepairLine, VerifyLine};
 use crate::proofs::Checked;
 use crate::query::{ReconcileLine, RetryLine};
 use crate::server::{line_schemas, openapi, schema_generator};
@@ -51,7 +51,6 @@ fn lines(command: Option<&str>) -> Result<Value, UsageError> {
             let either = [line::<Finding>(of), line::<Address>(of)];
             json_schema!({ "anyOf": either })
         }),
-        ("checkpoint", line::<CheckpointLine>(of)),
         ("erase", line::<EraseLine>(of)),
         ("prove", line::<ProofFileLine>(of)),
         ("prove --check", line::<Checked>(of)),

@@ -16,7 +16,6 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
-pub use proofs::{CheckpointLine, SinceLine};
 pub use repair::{Repair, RepairLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
@@ -39,16 +38,6 @@ pub enum Maintenance {
     Verify {
         /// An old checkpoint to compare with, too.
         old: Option<Old>,
-    },
-    /// Sign a checkpoint.
-    Checkpoint {
-        /// The signed note of an older one, to compare with.
-        since: Option<String>,
-    },
-    /// Prove an event.
-    Prove {
-        /// Its number.
-        seq: u64,
     },
     /// Erase persons.
     Erase(EraseOrder),
@@ -118,8 +107,6 @@ pub fn run(
         Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
         Maintenance::Verify { old } => verify::run(trail, old.as_ref(), output),
-        Maintenance::Checkpoint { since } => proofs::checkpoint(trail, since.as_deref(), output),
-        Maintenance::Prove { seq } => proofs::prove(trail, *seq, output),
         Maintenance::Erase(order) => erase(trail, order, append, output),
         Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }

@@ -22,7 +22,7 @@ const HEADER: &str = "c2sp.org/tlog-proof@v1";
 const CHECK: &str = include_str!("check.sh");
 
 /// A file of a proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BundleFile {
     /// Its name.
     pub file: String,

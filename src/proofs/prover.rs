@@ -258,6 +258,12 @@ impl Prover {
         Ok(checkpoint)
     }
 
+    /// The last checkpoint, if one was signed and can be read.
+    pub fn last(&self) -> Option<Checkpoint> {
+        let note = String::from_utf8(self.read("checkpoint").ok()?).ok()?;
+        Checkpoint::parse(&note).ok()
+    }
+
     /// What a backup keeps; `None` if nothing was signed yet. Call this before the
     /// backup looks at the log, which then has at least these events.
     pub fn kept(&self) -> io::Result<Option<Kept>> {

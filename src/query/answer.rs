@@ -12,6 +12,7 @@ use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::page::{Mark, Page};
 use super::progress::{Progress, ProgressReporter};
+use super::proofs::{CheckpointQuery, ProofQuery};
 use super::report::ReportQuery;
 use super::request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
@@ -20,6 +21,7 @@ use super::request::{
 use super::stats::StatsQuery;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
+use crate::proofs::ProofError;
 use crate::store::{Damages, PruneError, Snapshot, Trail, TrailError};
 
 /// A question.
@@ -60,12 +62,19 @@ pub enum Query {
     Loops(LoopsQuery),
     /// Counts of what there is in a span.
     Stats(StatsQuery),
+    /// A signed checkpoint of now.
+    Checkpoint(CheckpointQuery),
+    /// The files that prove that an event was in the log.
+    Proof(ProofQuery),
 }
 
 impl Query {
     /// Whether answering needs the index.
     pub const fn needs_index(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::Evidence(_))
+        !matches!(
+            self,
+            Self::Rejected(_) | Self::Evidence(_) | Self::Checkpoint(_) | Self::Proof(_)
+        )
     }
 
     /// Whether the answer depends on which (sub)profile an event belongs to.
@@ -77,6 +86,8 @@ impl Query {
                 | Self::Evidence(_)
                 | Self::Tail(_)
                 | Self::Stats(_)
+                | Self::Checkpoint(_)
+                | Self::Proof(_)
         )
     }
 }
@@ -110,6 +121,9 @@ pub enum QueryError {
     /// The query is invalid.
     #[error("{0}")]
     Wrong(String),
+    /// There is no proof.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// Baselines could not be imported.
     #[error(transparent)]
     Restore(#[from] PruneError),
@@ -149,6 +163,8 @@ pub(super) struct Lines<'a> {
     pub progress: ProgressReporter<'a>,
     pub damage: Damages,
     notes: Vec<String>,
+    /// Why nothing was found, if the question knows.
+    pub hints: Vec<String>,
 }
 
 impl<'a> Lines<'a> {
@@ -170,6 +186,7 @@ impl<'a> Lines<'a> {
             progress: ProgressReporter::new(report),
             damage: Damages::default(),
             notes: Vec::new(),
+            hints: Vec::new(),
         }
     }
 
@@ -331,6 +348,8 @@ pub fn answer(
         Query::Incidents(query) => super::incidents::answer(snapshot, query, &mut lines)?,
         Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
         Query::Stats(query) => super::stats::answer(snapshot, query, &mut lines)?,
+        Query::Checkpoint(query) => super::proofs::checkpoint(snapshot, query, &mut lines)?,
+        Query::Proof(query) => super::proofs::prove(snapshot, query, &mut lines)?,
     };
     // An empty page has no position.
     let next = lines.last.filter(|_| lines.more);
@@ -339,6 +358,7 @@ pub fn answer(
     let later_page = page.is_some_and(|page| page.after.is_some());
     let hints = match found || later_page || !damage.is_empty() {
         true => Vec::new(),
+        false if !lines.hints.is_empty() => lines.hints,
         false => super::hints::hints(snapshot, query)?,
     };
     let answered = Answered {

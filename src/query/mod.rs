@@ -34,6 +34,7 @@ mod moment;
 mod page;
 pub(crate) mod parallel;
 mod progress;
+mod proofs;
 mod reconcile;
 mod rejected;
 mod replay;
@@ -66,6 +67,7 @@ pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
+pub use proofs::{CheckpointLine, CheckpointQuery, ProofQuery, SinceLine};
 pub use reconcile::{
     ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
 };

@@ -116,6 +116,15 @@ struct Retry<'a> {
 }
 
 impl Retry<'_> {
+    /// Why a call of an erased profile is not entered.
+    fn erased(&self, event: &Event<'_>) -> Option<&'static str> {
+        let erases = self
+            .snapshot
+            .retention()
+            .erases(event.key.profile, event.received);
+        erases.then_some("the profile was erased after this call had arrived")
+    }
+
     /// Adds a call to the group.
     fn take(&mut self, number: u64, record: &RejectedRecord<'_>) -> Result<(), QueryError> {
         let mut line = RetryLine {
@@ -132,6 +141,8 @@ impl Retry<'_> {
                 if let Some(seq) = self.entered_before(&event, record, message.as_deref())? {
                     line.outcome = RetryOutcome::Present;
                     line.seq = Some(seq);
+                } else if let Some(why) = self.erased(&event) {
+                    line.error = Some(DecodeError::new(why, "profile"));
                 } else if message.is_some_and(|text| !self.messages.insert(text)) {
                     let reason = "it is the same signed message as a rejected call before it";
                     line.error = Some(DecodeError::new(reason, "Signature"));

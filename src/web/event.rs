@@ -161,12 +161,16 @@ impl Page {
             section aria-labelledby="proof" {
                 h2 #proof { "Proof" }
                 @if line.verified == Some(true) {
-                    p { "The proof that Copernica sent it is kept with the event:" }
+                    p { "The signature by which Copernica sent it is kept with the event:" }
                     (reader.command(&format!("profiletrail evidence {}", line.seq)))
                 } @else if observed {
-                    p { "No proof: it rests on the export." }
+                    p { "No signature: it rests on the export." }
                 } @else {
-                    p { "No proof is kept with this event. Signatures are checked if the server runs with " code { "--copernica-id" } " and " code { "--public-host" } "." }
+                    p { "No signature is kept with this event. Signatures are checked if the server runs with " code { "--copernica-id" } " and " code { "--public-host" } "." }
+                }
+                p {
+                    "That this log has had it since a signed checkpoint: " a href=(links::proof(line.seq)) download { "its proof" }
+                    ", which contains the event and a script that checks it."
                 }
             }
         };

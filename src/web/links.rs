@@ -52,6 +52,11 @@ pub fn event(seq: u64) -> String {
     format!("/event/{seq}")
 }
 
+/// The proof of an event, as a file.
+pub fn proof(seq: u64) -> String {
+    format!("/event/{seq}/proof.zip")
+}
+
 /// The parameter that limits a page to a field or an interest.
 pub const fn parameter(subject: &Subject<'_>) -> &'static str {
     match subject {

@@ -7,6 +7,7 @@ use super::events::table;
 use super::reader::Reader;
 use super::shell::page;
 use crate::format::{counted, grouped, size};
+use crate::proofs::Checkpoint;
 
 /// The server's health.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Health {
     pub behind: u64,
     /// Free disk space in bytes, if known.
     pub free: Option<u64>,
+    /// The last checkpoint of the log, if one was signed.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl Health {
@@ -42,6 +45,9 @@ impl Health {
                 div { dt { "events" } dd { (grouped(self.events)) } }
                 @if let Some(last) = self.last { div { dt { "last event" } dd { (reader.ago(last)) } } }
                 @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
+                @if let Some(signed) = &self.checkpoint {
+                    div { dt { "last checkpoint" } dd title=(signed.to_string()) { "of " (counted(signed.size, "event")) } }
+                }
                 @if let Some(free) = self.free { div { dt { "free disk space" } dd { (size(free)) } } }
             }
         }

@@ -65,8 +65,6 @@ pub(super) fn order(
         Maintenance::Seal => ("sealing", true),
         Maintenance::Backup(_) => ("backing up", false),
         Maintenance::Verify { .. } => ("verifying", false),
-        Maintenance::Checkpoint { .. } => ("signing", false),
-        Maintenance::Prove { .. } => ("proving", false),
         Maintenance::Erase(_) => ("erasing", true),
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),

@@ -56,6 +56,9 @@ pub struct AboutPart<'a> {
     pub made: String,
     /// The version of the program that made it.
     pub version: Cow<'a, str>,
+    /// The signed checkpoint of the log when it was made, to which `prove` leads from each
+    /// event; `null` if none could be signed.
+    pub checkpoint: Option<Cow<'a, str>>,
 }
 
 /// The counts, of the profile and its subprofiles together.

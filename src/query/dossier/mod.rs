@@ -90,6 +90,7 @@ pub(super) fn answer(
         };
         collector.push(LinePlace::Gap(None), &DossierLine::Gap(gap))?;
     }
+    let signed = snapshot.trail().prover().sign(&|| false).ok();
     let about = AboutPart {
         who: query.key,
         fields: query.fields.iter().map(Cow::from).collect(),
@@ -98,6 +99,7 @@ pub(super) fn answer(
         at: seconds_to_rfc3339(at),
         made: seconds_to_rfc3339(made),
         version: env!("CARGO_PKG_VERSION").into(),
+        checkpoint: signed.map(|signed| signed.note.into()),
     };
     collector.push(LinePlace::About, &DossierLine::About(about))?;
     collector.finish(lines)?;

@@ -31,8 +31,10 @@ pub const fn csv_columns(query: &Query) -> Option<CsvColumns> {
             Wanted::Undo(_) => UNDO,
             Wanted::List => INCIDENTS,
         },
-        // It is one document of many parts.
-        Query::Dossier(_) | Query::Stats(_) => return None,
+        // Each is one document of many parts.
+        Query::Dossier(_) | Query::Stats(_) | Query::Checkpoint(_) | Query::Proof(_) => {
+            return None;
+        }
     })
 }
 
@@ -49,7 +51,7 @@ const FIND: CsvColumns = CsvColumns::new(
 
 const EXPORT: CsvColumns = CsvColumns::new(
     "seq received remote label type time time_source profile subprofile database collection created modified \
-         parameters fields interests extra verified body body_base64 evidence observed baseline",
+         parameters fields interests extra verified body body_base64 evidence observed baseline erased",
 );
 
 const REJECTED: CsvColumns = CsvColumns::new(

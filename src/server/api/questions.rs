@@ -15,17 +15,18 @@ use serde::Serialize;
 
 use super::params::{Pairs, command_of, read};
 use crate::event::{DecodeError, Zone};
+use crate::proofs::BundleFile;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, FindLine, HistoryLine,
     RejectedLine, ShowLine,
 };
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery,
-    ExportQuery, Filter, FindQuery, GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine,
-    IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery, Query, RejectedQuery, ReportLine,
-    ReportQuery, Rounding, ShowQuery, Span, StatsLine, StatsQuery, TailQuery, UndoLine, Wanted,
-    unix_time,
+    BlameQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery, DossierQuery,
+    EvidenceQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery, GapLine, GapsQuery,
+    HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
+    ProofQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding, ShowQuery, Span,
+    StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
 };
 
 /// What is known of a question before it is asked.
@@ -414,6 +415,18 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
                 let zone = Zone::UTC;
                 Ok(Query::Stats(StatsQuery { span, zone }))
             },
+        )
+        .depends(Depends::More),
+        Entry::new::<CheckpointQuery, CheckpointLine>(
+            ("checkpoint", Everything),
+            "A signed checkpoint of now, and whether the log only grew since an older one",
+            |query| Ok(Query::Checkpoint(query)),
+        )
+        .depends(Depends::More),
+        Entry::new::<ProofQuery, BundleFile>(
+            ("proof", Event),
+            "The files that prove that an event was in the log, each as a line; with the event itself",
+            |query| Ok(Query::Proof(query)),
         )
         .depends(Depends::More),
     ]

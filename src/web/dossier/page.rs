@@ -181,7 +181,9 @@ impl<'a> Page<'a> {
                     @if next.id == "now" && let Some(about) = &self.about { (self.words.time(&about.at)) }
                 }
                 @if !next.lead.is_empty() { p.lead { (next.lead) } }
-                @if next.id == "evidence" { (how_to_check()) }
+                @if next.id == "evidence" {
+                        (how_to_check(self.about.as_ref().and_then(|about| about.checkpoint.as_deref())))
+                    }
             })?;
         }
         self.lines += 1;

@@ -148,8 +148,16 @@ impl Words {
 }
 
 /// How a stranger checks an event.
-pub fn how_to_check() -> Markup {
+pub fn how_to_check(checkpoint: Option<&str>) -> Markup {
     html! {
+        @if let Some(checkpoint) = checkpoint {
+            p {
+                "When this was made, all events of the trail were in this signed checkpoint; "
+                code { "profiletrail prove NUMBER --out FOLDER" }
+                " writes the proof that an event is in it, which needs nothing of the trail:"
+            }
+            pre { (text(checkpoint)) }
+        }
         p {
             "On the machine that keeps the trail, " code { "profiletrail evidence NUMBER --out FOLDER" }
             " writes an event's call as it arrived, what was signed, the signature, the key and the DNS record that published it, and how to check them with openssl. "

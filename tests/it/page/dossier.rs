@@ -47,7 +47,7 @@ fn what_an_export_showed_is_no_call() {
         &[
             "What was seen",
             "not a call",
-            "No proof: it rests on the export",
+            "No signature: it rests on the export",
         ],
     );
     has(

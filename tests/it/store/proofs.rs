@@ -2,15 +2,19 @@
 //! and over the life of a data folder.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
 use profiletrail::log::record::EventRecord;
 use profiletrail::log::{Log, OpenMode, Scanned};
 use profiletrail::proofs::{Vkey, check_bundle};
 use profiletrail::storage::RealDisk;
 use profiletrail::store::Folder;
 
+use crate::support::api::{fill, text};
+use crate::support::visitor::{Visitor, visited};
 use crate::support::{Cli, clean, cli, copy_folder, fixture_path, json_lines, new_server};
 
 const FILES: [&str; 8] = [
@@ -174,6 +178,62 @@ fn strangers_check_a_proof_and_refuse_every_changed_byte() {
         (mode(""), mode("key"), mode("tiles")),
         (0o700, 0o600, 0o600)
     );
+}
+
+#[test]
+fn a_proof_is_the_same_over_http_and_on_the_page() {
+    let (dir, server, visitor) = visited();
+    let data = crate::support::data(&dir);
+    fill(&server);
+    let out = dir.path().join("out");
+    prove(&data, 2, &out);
+    let token = cli(
+        &data,
+        &["token", "create", "--name", "x", "--format", "jsonl"],
+    )
+    .ok();
+    let token = format!(
+        "Bearer {}",
+        json_lines(&token)[0]["token"].as_str().unwrap()
+    );
+    let api = Visitor::new(server.api());
+    let ask = |target: &str| {
+        let reply = api.ask("GET", target, &[("Authorization", &token)], "");
+        assert_eq!(reply.status, 200, "{target}");
+        json_lines(text(&reply))
+    };
+    let lines = ask("/v1/proof/2");
+    assert_eq!(lines.len(), FILES.len());
+    let packed = visitor.get("/event/2/proof.zip");
+    assert_eq!(packed.header("content-type"), Some("application/zip"));
+    let mut packed = zip::ZipArchive::new(std::io::Cursor::new(packed.body)).unwrap();
+    for line in &lines {
+        let name = line["file"].as_str().unwrap();
+        let bytes = fs::read(out.join(name)).unwrap();
+        let sent =
+            base64::engine::general_purpose::STANDARD.decode(line["content"].as_str().unwrap());
+        assert_eq!(sent.unwrap(), bytes, "{name}");
+        let mut own = Vec::new();
+        let mut file = packed.by_name(&format!("event-2/{name}")).unwrap();
+        file.read_to_end(&mut own).unwrap();
+        assert_eq!(own, bytes, "{name}");
+    }
+    let checkpoint = ask("/v1/checkpoint").remove(0);
+    let note = cli(&data, &["checkpoint"]).ok();
+    assert_eq!(checkpoint["note"], note);
+    let encoded = crate::support::visitor::encoded(&note);
+    let since = ask(&format!("/v1/checkpoint?since={encoded}")).remove(0);
+    assert_eq!(since["since"]["consistent"], true);
+    let page = visitor.page("/event/2");
+    assert!(page.contains("href=\"/event/2/proof.zip\""), "{page}");
+    let size = checkpoint["size"].as_u64().unwrap();
+    let start = visitor.page("/");
+    assert!(start.contains(&format!("of {size} events")), "{start}");
+    assert!(ask("/v1/proof/9999").is_empty());
+    assert_eq!(visitor.get("/event/9999/proof.zip").status, 404);
+    let dossier = json_lines(&cli(&data, &["dossier", "123", "--format", "jsonl"]).ok());
+    assert_eq!(dossier[0]["checkpoint"], note);
+    server.stop();
 }
 
 /// Rewrites the body of an event, all checksums, the tree and its signature, with the

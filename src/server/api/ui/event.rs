@@ -1,14 +1,21 @@
 //! The content of an event's page.
 
+use std::io::{self, Cursor, Write};
 use std::ops::ControlFlow;
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use super::ask::each;
 use super::latest::history;
 use super::pages::{Asker, Failure};
-use super::reply::html as reply;
+use super::reply::{attachment, html as reply};
 use crate::event::ProfileKey;
+use crate::proofs::BundleFile;
 use crate::query::lines::{ExportLine, HistoryLine};
-use crate::query::{ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, Span};
+use crate::query::{
+    ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, ProofQuery, Query, QueryError, Span,
+};
 use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
@@ -75,6 +82,35 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         beside(trail, key, (time, seq), false)?,
     );
     Ok(reply(200, page.render(reader)))
+}
+
+/// The proof of an event: a ZIP file of the files that `prove` writes.
+pub(super) fn proof(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
+    let query = Query::Proof(ProofQuery { seq });
+    let mut files: Vec<BundleFile> = Vec::new();
+    let answered = each(&asker.parts.trail, &query, |file| {
+        files.push(file);
+        ControlFlow::Continue(())
+    })?;
+    if !answered.found {
+        let why = answered.hints.first().map(String::as_str);
+        let last = asker.parts.trail.last_seq();
+        return Ok(reply(404, missing(seq, last, why, &asker.reader())));
+    }
+    let packed = pack(&format!("event-{seq}"), &files).map_err(QueryError::Output)?;
+    let name = format!("event-{seq}-proof.zip");
+    Ok(attachment(&name, "application/zip").with_body(packed))
+}
+
+/// A ZIP file of the files of a proof, in a folder.
+fn pack(folder: &str, files: &[BundleFile]) -> io::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for file in files {
+        let name = format!("{folder}/{}", file.file);
+        zip.start_file(name, SimpleFileOptions::default())?;
+        zip.write_all(&file.bytes()?)?;
+    }
+    Ok(zip.finish()?.into_inner())
 }
 
 /// The previous (`back`) or next event of the same (sub)profile.

@@ -88,6 +88,7 @@ impl<'a> Asker<'a> {
             Route::Search(text) => find::search(self, text),
             Route::Profile(route) => profile::page(self, route),
             Route::Event(seq) => event::page(self, *seq),
+            Route::Proof(seq) => event::proof(self, *seq),
             Route::Panel(panel, alone) => panels::page(self, *panel, *alone),
         };
         match made {

@@ -26,6 +26,8 @@ pub(in crate::server::api) enum Route {
     Changes(String),
     /// An incident.
     Incident(IncidentId),
+    /// The proof of an event as a file.
+    Proof(u64),
     /// An answer as a file.
     Download(Download, FileFormat),
     /// The file that undoes an incident, with the collection's name.
@@ -141,12 +143,16 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
         "/rejected" => Route::Panel(Panel::Rejected, part.is_some()),
         _ => {
             if let Some(seq) = path.strip_prefix("/event/") {
-                let Some(seq) = number(seq) else {
+                let proof = seq.strip_suffix("/proof.zip");
+                let Some(own) = number(proof.unwrap_or(seq)) else {
                     return Err(format!(
                         "'{seq}' is not an event: write its number, as in /event/7"
                     ));
                 };
-                Route::Event(seq)
+                match proof {
+                    Some(_) => Route::Proof(own),
+                    None => Route::Event(own),
+                }
             } else if let Some(key) = path.strip_prefix("/profile/") {
                 if let Some(key) = key.strip_suffix("/dossier") {
                     return Ok(Some(Route::Dossier(Box::new(DossierQuery {

@@ -22,6 +22,7 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
         events: progress.last,
         behind: progress.last.saturating_sub(progress.applied),
         free: parts.health.free(),
+        checkpoint: parts.trail.prover().last(),
     };
     let cursor = parts.trail.last_seq();
     let page = Page {
