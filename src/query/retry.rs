@@ -69,6 +69,7 @@ pub fn retry(
         lines: Vec::new(),
         arrivals: Vec::new(),
     };
+    let retention = trail.retention();
     let mut damage = Damages::default();
     let mut found = false;
     let Range { start, end } = match (numbers.iter().min(), numbers.iter().max()) {
@@ -81,10 +82,17 @@ pub fn retry(
             if is_pruned(bytes) || !(numbers.is_empty() || numbers.contains(&number)) {
                 continue;
             }
-            found = true;
             match RejectedRecord::decode(bytes) {
-                Ok(record) => retry.take(number, &record)?,
-                Err(error) => damage.add(Missing::of_record(number, error)),
+                Ok(RejectedRecord { head, .. })
+                    if retention.hides_rejected(head.received.div_euclid(1_000_000), number) => {}
+                Ok(record) => {
+                    found = true;
+                    retry.take(number, &record)?;
+                }
+                Err(error) => {
+                    found = true;
+                    damage.add(Missing::of_record(number, error));
+                }
             }
         }
         if retry.lines.len() >= GROUP_LEN {

@@ -14,14 +14,11 @@ use std::time::Duration;
 
 use crate::background::Background;
 use crate::event::{micros_to_rfc3339, now_micros};
-use crate::log::record::EventRecord;
+use crate::ops::doctor::last_received;
 use crate::store::Trail;
 
 /// How often the clock is read at least; it may have been set meanwhile.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
-
-/// How many of the last events are searched for one that can be read.
-const TAIL: u64 = 64;
 
 /// When the last event was received; clones share it.
 #[derive(Clone, Debug)]
@@ -42,7 +39,7 @@ struct Shared {
 impl InactivityAlarm {
     /// An alarm that knows the events in the trail.
     pub fn new(after: Option<Duration>, trail: &Trail) -> Self {
-        Self::at(after, last_received(trail), now_micros())
+        Self::at(after, last_received(trail.events()), now_micros())
     }
 
     fn at(after: Option<Duration>, last: Option<i64>, now: i64) -> Self {
@@ -99,20 +96,6 @@ impl InactivityAlarm {
         let after = Duration::from_micros(self.0.after?.unsigned_abs());
         Some(after.min(CHECK_EVERY))
     }
-}
-
-/// The receipt of the last event that can be read.
-fn last_received(trail: &Trail) -> Option<i64> {
-    let last = trail.last_seq();
-    let mut cursor = trail.events().cursor();
-    (last.saturating_sub(TAIL).max(1)..=last)
-        .rev()
-        .find_map(|seq| {
-            let record = EventRecord::decode(cursor.get(seq).ok()?).ok()?;
-            // Observed events are no calls.
-            let called = record.head.body_kind.seen().is_none();
-            called.then_some(record.head.received)
-        })
 }
 
 /// Starts the thread that logs alarms; it ends at once without one.

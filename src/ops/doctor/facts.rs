@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{DecodeError, now_micros};
-use crate::log::record::{EventHead, RejectedRecord, received_time, rejected_time};
+use crate::log::record::{EventHead, EventRecord, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
 use crate::storage::RealDisk;
 use crate::storage::bytes_of;
@@ -18,6 +18,9 @@ use crate::store::{Folder, Trail};
 /// How many of the newest events are read for their labels, and of the newest rejected calls for
 /// their reasons.
 const LABELLED: u64 = 20_000;
+
+/// Among how many of the newest records the last call is looked for.
+const NEWEST: u64 = 1_024;
 
 /// The most labels that are reported.
 const MAX_LABELS: usize = 100;
@@ -181,7 +184,7 @@ impl LogFacts {
     /// What the logs of a data folder show.
     pub fn of(events: &Log, rejected: &Log, folder: &Path) -> Self {
         let now = now_micros().div_euclid(1_000_000);
-        let last_received = time_at(events, events.last_seq(), received_time);
+        let last_received = last_received(events).map(|micros| micros.div_euclid(1_000_000));
         Self {
             last_received,
             growth: growth(events, last_received, folder),
@@ -200,6 +203,21 @@ pub fn read_folder(path: &Path) -> Option<LogFacts> {
         opened.ok().map(|opened| opened.log)
     };
     Some(LogFacts::of(&open("log")?, &open("rejected")?, path))
+}
+
+/// The moment of receipt of the last call that can be read, among the newest records, in
+/// Unix microseconds.
+pub fn last_received(events: &Log) -> Option<i64> {
+    let last = events.last_seq();
+    let mut cursor = events.cursor();
+    (last.saturating_sub(NEWEST).max(1)..=last)
+        .rev()
+        .find_map(|seq| {
+            let record = EventRecord::decode(cursor.get(seq).ok()?).ok()?;
+            // Observed events are no calls.
+            let called = record.head.body_kind.seen().is_none();
+            called.then_some(record.head.received)
+        })
 }
 
 fn time_at(log: &Log, seq: u64, time_of: fn(&[u8]) -> Option<i64>) -> Option<i64> {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use facts::{LogFacts, Refused, Running, Settings, read_folder};
+pub use facts::{LogFacts, Refused, Running, Settings, last_received, read_folder};
 pub use finding::{Finding, Verdict};
 
 use crate::format::shell;
