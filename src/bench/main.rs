@@ -14,6 +14,7 @@
 //! | `store`, `peer_store` | stores of many events |
 //! | `rates` | calls per second, everything in turn |
 //! | `storage_cost`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
+//! | `erasure` | proofs, and erasing a person |
 //! | `large_events` | a store of large events of one profile: the memory of every question |
 //! | `scale` | all of it at several sizes |
 //! | `report`, `table` | tables and JSON |
@@ -25,6 +26,7 @@ mod child;
 mod compared;
 mod disk;
 mod dns;
+mod erasure;
 mod form;
 mod generate;
 mod large_events;

@@ -51,6 +51,7 @@ impl Report {
         if let Some(cost) = &self.storage_cost {
             print_storage_cost(cost, self.peers.as_ref());
             print_looked_up(&cost.looked_up);
+            print_erasure(cost);
             print_questions(cost, self.peers.as_ref());
         }
         if !self.large_events.is_empty() {
@@ -165,6 +166,29 @@ fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
         "Start to first answer; memory after histories of one profile, and at most (profiletrail: \
          whatever is asked)",
     );
+}
+
+fn print_erasure(cost: &StorageCost) {
+    let erasure = &cost.erasure;
+    let mut table = Printed::new(&["proofs and erasure, live", "value"], 1);
+    for (what, value) in [
+        ("first checkpoint", ms(erasure.first_checkpoint_ms)),
+        ("prove", ms(erasure.prove_ms)),
+        (
+            "proofs, bytes an event",
+            format!(
+                "{:.3}",
+                erasure.proofs_bytes as f64 / cost.made.events as f64
+            ),
+        ),
+        ("events erased", whole(erasure.events as f64)),
+        ("hidden after", ms(erasure.hidden_ms)),
+        ("erased after", ms(erasure.done_ms)),
+        ("server's most memory", mib(erasure.server.peak_kib)),
+    ] {
+        table.row([what.to_owned(), value]);
+    }
+    table.print("Proofs, and erasing a person");
 }
 
 fn print_looked_up(looked_up: &LookedUp) {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
+use super::erasure::{self, Erasure};
 use super::load::Load;
 use super::looked_up::{self, LookedUp};
 use super::median;
@@ -129,6 +130,8 @@ pub struct StorageCost {
     pub after_stop: Start,
     /// After a kill under load.
     pub after_kill: Start,
+    /// Proofs, and erasing a person.
+    pub erasure: Erasure,
 }
 
 impl StorageCost {
@@ -151,7 +154,12 @@ impl StorageCost {
     /// The most memory that the server ever took, in KiB.
     pub fn server_peak_kib(&self) -> u64 {
         let asked = self.asked.iter().map(|asked| asked.server.peak_kib);
-        let all = asked.chain([self.made.memory.peak_kib, self.after_start.peak_kib]);
+        let others = [
+            self.made.memory.peak_kib,
+            self.after_start.peak_kib,
+            self.erasure.server.peak_kib,
+        ];
+        let all = asked.chain(others);
         all.max().unwrap_or_default()
     }
 
@@ -185,6 +193,7 @@ pub fn measure(
     let asked = ask_all(args, binary, data, server, &questions::all(args, usual))?;
     let looked_up = looked_up::measure(args, place, store, usual)?;
     let after_kill = kills(args, binary, scratch)?;
+    let erasure = erasure::measure(args, binary, scratch, usual)?;
     Ok(StorageCost {
         made: store.made.clone(),
         log_bytes,
@@ -195,6 +204,7 @@ pub fn measure(
         looked_up,
         after_stop,
         after_kill,
+        erasure,
     })
 }
 

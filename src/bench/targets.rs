@@ -78,6 +78,24 @@ pub fn of(report: &Report) -> Vec<Target> {
             "< 2 s",
             kill.query_ms < 2e3,
         );
+        let erasure = &cost.erasure;
+        let each = erasure.proofs_bytes as f64 / cost.made.events as f64;
+        // A small store has less than a block of them.
+        if cost.made.events >= 100_000 {
+            add(
+                "bytes of proofs an event",
+                format!("{each:.3}"),
+                "≤ 0.2",
+                each <= 0.2,
+            );
+        }
+        for (what, took, most, mark) in [
+            ("prove, live", erasure.prove_ms, 20.0, "< 20 ms"),
+            ("erase: hidden", erasure.hidden_ms, 20e3, "< 20 s"),
+            ("erase: nothing is left", erasure.done_ms, 90e3, "< 90 s"),
+        ] {
+            add(what, ms(took), mark, took < most);
+        }
         let live = [
             ("history", "history of one profile, live", 10.0, "< 10 ms"),
             (

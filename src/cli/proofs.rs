@@ -113,6 +113,9 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
     let since = args.since.as_deref().map(read_note).transpose()?;
     let (lines, end) = ask(Query::Checkpoint(CheckpointQuery { since }), context)?;
     let read: Vec<CheckpointLine> = parse_lines(&lines)?;
+    if read.is_empty() {
+        bail!(end.hints.join("; "));
+    }
     let mut text = String::new();
     for line in &read {
         match &line.since {

@@ -57,18 +57,21 @@ pub struct SinceLine {
 }
 
 /// Signs a checkpoint, and compares it with an older one. `false` if the log does not begin
-/// with that.
+/// with that; then without a line if it is no checkpoint of this log.
 pub(super) fn checkpoint(
     snapshot: &Snapshot<'_>,
     query: &CheckpointQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let prover = snapshot.trail().prover();
-    let old = query
-        .since
-        .as_deref()
-        .map(|note| prover.read_checkpoint(note));
-    let old = old.transpose().map_err(QueryError::Wrong)?;
+    let old = query.since.as_deref();
+    let old = match old.map(|note| prover.read_checkpoint(note)).transpose() {
+        Ok(old) => old,
+        Err(why) => {
+            lines.hints.push(why);
+            return Ok(false);
+        }
+    };
     let mut now = prover.sign(&|| false)?;
     let mut is_found = true;
     let since = match old {

@@ -51,7 +51,7 @@ const FIND: CsvColumns = CsvColumns::new(
 
 const EXPORT: CsvColumns = CsvColumns::new(
     "seq received remote label type time time_source profile subprofile database collection created modified \
-         parameters fields interests extra verified body body_base64 evidence observed baseline erased",
+         parameters fields interests extra verified body body_base64 evidence observed baseline",
 );
 
 const REJECTED: CsvColumns = CsvColumns::new(

@@ -65,6 +65,25 @@ fn a_fault_at_any_operation_loses_nothing_acknowledged() {
 }
 
 #[test]
+fn a_fault_while_a_segment_is_closed_early_loses_nothing_acknowledged() {
+    let live = |disk: &SimulatedDisk| {
+        let closed_between = |all: Vec<Group>| {
+            let all = all.into_iter();
+            all.flat_map(|group| [group, Vec::new(), Vec::new()])
+                .collect::<Vec<_>>()
+        };
+        let first = closed_between(groups(3, 0));
+        two_runs(disk, &first, &closed_between(groups(2, 20)))
+    };
+    let disk = SimulatedDisk::new();
+    live(&disk);
+    let names = disk.list(Path::new(DIR)).unwrap();
+    // One for each group, and the empty one after the last.
+    assert_eq!(names.len(), 6, "{names:?}");
+    at_every_operation(&SimulatedDisk::new(), live, check_after);
+}
+
+#[test]
 fn a_record_of_more_than_a_block_is_as_safe() {
     let live = |disk: &SimulatedDisk| {
         let mut first = groups(3, 0);

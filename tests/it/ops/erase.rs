@@ -552,6 +552,81 @@ fn an_erasure_travels_in_an_export_and_is_repeated_on_an_older_backup() {
 }
 
 #[test]
+fn an_erasure_under_load_takes_nobody_else_s_events() {
+    let (dir, server) = new_server(&["--segment-size", "20KB"]);
+    let data = crate::support::data(&dir);
+    let mut client = server.client();
+    for number in 0..300 {
+        // Every other event: whole blocks keep some of the others.
+        let profile = if number % 2 == 0 { PERSON } else { 7 };
+        let body =
+            format!("type=update&profile={profile}&time={number}&fields%5Bv%5D={number:0200}");
+        client.post("/webhook", body).seq();
+    }
+    // A subprofile of the person, who gave it away.
+    for (profile, time) in [(PERSON, 500), (8, 501)] {
+        let body =
+            format!("type=update&profile={profile}&subprofile=77&time={time}&fields%5Bv%5D=x");
+        client.post("/webhook", body).seq();
+    }
+    let sent = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut client = server.client();
+            for number in 0..400 {
+                let body = format!("type=update&profile=9&time={number}&fields%5Bv%5D={number}");
+                client.post("/webhook", body).seq();
+            }
+            400
+        });
+        let done = erase(&data, &["--yes", "--still-present"]).remove(0);
+        assert_eq!(
+            (&done["events"], done["receipt"].is_u64()),
+            (&151.into(), true)
+        );
+        sender.join().unwrap()
+    });
+    let count = |profile: &str| json_lines(&cli(&data, &["history", profile]).stdout).len();
+    let counts = (
+        count("7"),
+        count("8/77"),
+        count("9"),
+        count(&PERSON.to_string()),
+    );
+    assert_eq!(counts, (150, 1, sent, 0));
+    // Erased again, with what has come since.
+    let body = format!("type=update&profile={PERSON}&time=900&fields%5Bv%5D=x");
+    client.post("/webhook", body).seq();
+    let again = erase(&data, &["--yes", "--still-present"]).remove(0);
+    assert_eq!(again["events"], 1);
+    // A call that names only the subprofile is of its new owner.
+    let gone = client.post("/webhook", "type=delete&subprofile=77&time=950");
+    assert_eq!((gone.status, count("8/77")), (200, 2));
+    server.stop();
+    let verified = json_lines(&cli(&data, &["verify"]).ok());
+    let summary = verified.last().unwrap();
+    assert_eq!(
+        (&summary["damages"], &summary["pruned"]),
+        (&0.into(), &152.into())
+    );
+    // Who removes an event in secret is found out.
+    let format = fs::read_to_string(data.join("format")).unwrap();
+    let begin = format.find(",\"erasures\":").unwrap();
+    let end = begin + format[begin..].find(']').unwrap() + 1;
+    fs::write(
+        data.join("format"),
+        [&format[..begin], &format[end..]].concat(),
+    )
+    .unwrap();
+    let output = cli(&data, &["verify"]);
+    assert_eq!(output.status, Some(3));
+    assert!(
+        output.stdout.contains("neither a prune nor the receipt"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
 fn what_cannot_be_erased_is_said_and_nothing_is_changed() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -89,8 +89,8 @@ pub struct Life {
 
 impl Life {
     /// One run of the program: opens the log and appends groups until one
-    /// fails; then all later ones must be refused. Returns whether all went
-    /// well.
+    /// fails; then all later ones must be refused. An empty group closes the segment.
+    /// Returns whether all went well.
     pub fn run(&mut self, disk: &SimulatedDisk, mode: OpenMode, groups: &[Group]) -> bool {
         let opened = Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode);
         let Ok(Recovered { log, writer, .. }) = opened else {
@@ -108,6 +108,13 @@ impl Life {
         self.acknowledged = found;
         self.pending.clear();
         for group in groups {
+            if group.is_empty() {
+                if writer.close_segment().is_err() {
+                    refuses(&mut writer, groups);
+                    return false;
+                }
+                continue;
+            }
             match writer.append(group) {
                 Ok(seq) => {
                     assert_eq!(seq, self.acknowledged.len() as u64 + 1);
