@@ -77,10 +77,8 @@ fn put(
         let times = snapshot.times_of(*key)?.into_iter();
         let second = times.filter(|(time, _)| *time == baseline.place.time);
         bodies.extend(second.map(|(_, seq)| seq));
-        if lines
-            .after
-            .is_none_or(|after| after.is_before_baseline(*key))
-        {
+        let is_before = |after: Mark| after.is_before_baseline(*key);
+        if query.from_seq.is_none() && lines.after.is_none_or(is_before) {
             let mark = Mark::Baseline(*key);
             let line = serde_json::to_vec(&line_of(kept)).map_err(std::io::Error::from)?;
             lines.put_at(mark, &line)?;

@@ -31,7 +31,8 @@ pub(super) fn answer(
     if lines.is_full() {
         return Ok(lines.written > 0);
     }
-    let after = lines.after.and_then(Mark::number).unwrap_or(0);
+    let page = lines.after.and_then(Mark::number).unwrap_or(0);
+    let after = page.max(query.from_seq.unwrap_or(1) - 1);
     let mut crowded = Crowded::beyond(after);
     let (since, until) = query.span.bounds();
     let walk = match query.profile {

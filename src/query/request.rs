@@ -147,6 +147,10 @@ pub struct ExportQuery {
     /// Only events that name this database
     #[arg(long, value_name = "D")]
     pub database: Option<u64>,
+    /// Only this event and those that arrived after it, without baselines
+    #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    #[serde(rename = "from-seq", default)]
+    pub from_seq: Option<u64>,
     /// Include the bodies as they were sent, and the proof of who sent them
     #[arg(long)]
     pub raw: bool,

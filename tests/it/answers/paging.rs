@@ -64,6 +64,10 @@ fn questions() -> Vec<Query> {
         ..export.clone()
     }));
     all.push(Query::Export(ExportQuery {
+        from_seq: Some(7),
+        ..export.clone()
+    }));
+    all.push(Query::Export(ExportQuery {
         profile: Some(ProfileKey::profile(2)),
         database: Some(1),
         ..export

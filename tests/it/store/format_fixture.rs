@@ -154,6 +154,13 @@ fn is_answered_as_pinned(data: &Path, how: &str) {
         let expected = fs::read_to_string(path).unwrap();
         assert_eq!(cli(data, question).ok(), expected, "{name}, {how}");
     }
+    // Events that arrived since one are exported without baselines, whatever their time.
+    let exported = json_lines(&cli(data, &["export"]).ok()).into_iter();
+    let since: Vec<Value> = exported
+        .filter(|line| line["type"] != "baseline" && line["seq"].as_u64() >= Some(9))
+        .collect();
+    let asked = cli(data, &["export", "--from-seq", "9"]).ok();
+    assert_eq!(json_lines(&asked), since, "{how}");
 }
 
 #[test]

@@ -153,10 +153,11 @@ fn every_question_can_be_asked() {
         })
     );
     assert_eq!(
-        asked("/v1/export?raw&profile=1&database=9"),
+        asked("/v1/export?raw&profile=1&database=9&from-seq=5"),
         Query::Export(ExportQuery {
             profile: Some(ProfileKey::profile(1)),
             database: Some(9),
+            from_seq: Some(5),
             raw: true,
             ..ExportQuery::default()
         })

@@ -67,8 +67,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     let query = Query::Export(ExportQuery {
         span: second,
         profile: Some(key),
-        database: None,
-        raw: false,
+        ..ExportQuery::default()
     });
     each(trail, &query, |line: ExportLine<'static>| {
         if line.seq != seq || line.baseline.is_some() {
