@@ -34,6 +34,9 @@ const SETTINGS: &str = "alert_after api backup cache_size color copernica_id dat
     key_domain listen log log_format lookup max_age max_body max_connections max_connections_per_address max_rejected min_free \
     pager public_host segment_size signature timezone title tls_cert tls_key trusted_proxy tz ui workers";
 
+/// The settings that only `scripts/profiletrail-pull` reads.
+const OF_PULL: [&str; 2] = ["PROFILETRAIL_PEER", "PROFILETRAIL_PEER_TOKEN"];
+
 /// The name of the setting whose value some commands do not support.
 const FORMAT: &str = "PROFILETRAIL_FORMAT";
 
@@ -240,7 +243,9 @@ fn env_of(arg: &Arg) -> Option<&str> {
 
 /// The names of this program's form that are no setting.
 fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
-    let is_known = |name: &str| SETTINGS.split(' ').any(|known| setting(known) == name);
+    let is_known = |name: &str| {
+        OF_PULL.contains(&name) || SETTINGS.split(' ').any(|known| setting(known) == name)
+    };
     let names = pairs.iter().map(|(name, _)| name.as_str());
     names
         .filter(|name| name.starts_with(PREFIX) && !is_known(name))
@@ -297,7 +302,7 @@ mod tests {
 
     const FILE: &str = "# a comment\n; another\n\nPROFILETRAIL_DATA=/var/lib/profiletrail\n\
         PROFILETRAIL_PUBLIC_HOST = \"a.example,b.example\" \nPROFILETRAIL_MIN_FREE='1GiB'\n\
-        PROFILETRAIL_MAX_CONECTIONS=9\nPATH=/bin\nPROFILETRAIL_BACKUP=\n";
+        PROFILETRAIL_MAX_CONECTIONS=9\nPATH=/bin\nPROFILETRAIL_BACKUP=\nPROFILETRAIL_PEER=\n";
 
     fn parsed(arguments: &[&str]) -> Args {
         let pairs = pairs(FILE).unwrap();

@@ -9,5 +9,6 @@ mod erase;
 mod prune;
 mod repair;
 mod seal;
+mod two_receivers;
 #[cfg(feature = "fuzzing")]
 mod verify;

@@ -374,6 +374,7 @@ pages! {
     signatures: "docs/signatures.md" after &[],
     storage_format: "docs/storage-format.md" after &[],
     tls_and_proxies: "docs/tls-and-proxies.md" after &[],
+    two_receivers: "docs/two-receivers.md" after CALLS,
     web_page: "docs/web-page.md" after CALLS,
 }
 

@@ -40,6 +40,14 @@ fn files(root: &Path) -> BTreeMap<String, u32> {
     found
 }
 
+const UNITS: [&str; 5] = [
+    "profiletrail.service",
+    "profiletrail-backup.service",
+    "profiletrail-backup.timer",
+    "profiletrail-pull.service",
+    "profiletrail-pull.timer",
+];
+
 fn expected(prefix: &str) -> BTreeMap<String, u32> {
     // A page for each command, and one for all.
     let dir = tempfile::tempdir().unwrap();
@@ -61,19 +69,12 @@ fn expected(prefix: &str) -> BTreeMap<String, u32> {
     ] {
         all.insert(format!("{prefix}/share/{place}"), 0o644);
     }
+    all.extend(UNITS.map(|unit| (format!("etc/systemd/system/{unit}"), 0o644)));
     all.extend([
         ("etc/profiletrail.env".to_owned(), 0o644),
         ("etc/profiletrail.env.example".to_owned(), 0o644),
-        ("etc/systemd/system/profiletrail.service".to_owned(), 0o644),
-        (
-            "etc/systemd/system/profiletrail-backup.service".to_owned(),
-            0o644,
-        ),
-        (
-            "etc/systemd/system/profiletrail-backup.timer".to_owned(),
-            0o644,
-        ),
         (format!("{prefix}/bin/profiletrail"), 0o755),
+        (format!("{prefix}/bin/profiletrail-pull"), 0o755),
     ]);
     all
 }
@@ -135,6 +136,11 @@ fn the_prefix_stands_in_the_unit_and_low_ports_are_asked_for() {
     let unit = root.join("etc/systemd/system/profiletrail.service");
     let text = fs::read_to_string(&unit).unwrap();
     assert!(text.contains("ExecStart=/opt/p-1/bin/profiletrail serve\n"));
+    let pull = fs::read_to_string(root.join("opt/p-1/bin/profiletrail-pull")).unwrap();
+    assert!(
+        pull.contains(" /opt/p-1/bin/profiletrail import "),
+        "{pull}"
+    );
     assert!(!text.contains("CAP_NET_BIND_SERVICE"));
     install(root, &["--binary", BINARY, "--low-port"]).ok();
     let drop_in = root.join("etc/systemd/system/profiletrail.service.d/low-port.conf");
@@ -194,6 +200,9 @@ fn the_settings_file_has_every_setting_that_there_is() {
     settings.dedup();
     // It cannot name itself.
     settings.retain(|name| *name != "PROFILETRAIL_ENV_FILE");
+    // Of the script that adds another receiver's events.
+    settings.extend(["PROFILETRAIL_PEER", "PROFILETRAIL_PEER_TOKEN"]);
+    settings.sort_unstable();
     assert_eq!(named, settings);
 }
 
@@ -206,13 +215,8 @@ fn an_old_binary_is_not_put_in_place() {
         fs::create_dir_all(checkout.join(folder)).unwrap();
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in [
-        "install",
-        "profiletrail.service",
-        "profiletrail-backup.service",
-        "profiletrail-backup.timer",
-        "profiletrail.env.example",
-    ] {
+    let others = ["install", "profiletrail-pull", "profiletrail.env.example"];
+    for name in UNITS.into_iter().chain(others) {
         let name = Path::new("scripts").join(name);
         fs::copy(source.join(&name), checkout.join(&name)).unwrap();
     }

@@ -95,6 +95,8 @@ fn installs(deb: &Path, dir: &Path) {
         "usr/lib/systemd/system/profiletrail.service",
         "usr/lib/systemd/system/profiletrail-backup.service",
         "usr/lib/systemd/system/profiletrail-backup.timer",
+        "usr/lib/systemd/system/profiletrail-pull.timer",
+        "usr/bin/profiletrail-pull",
         "usr/lib/sysusers.d/profiletrail.conf",
         "usr/lib/tmpfiles.d/profiletrail.conf",
         "usr/share/man/man1/profiletrail.1.gz",

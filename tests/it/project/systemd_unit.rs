@@ -31,11 +31,14 @@ fn said(command: &mut Command) -> String {
     text.concat()
 }
 
-/// A unit with this binary, in a folder of its own.
+/// A unit with this binary and this script, in a folder of its own.
 fn written(dir: &Path, name: &str) -> std::path::PathBuf {
+    const PULL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/profiletrail-pull");
     let path = dir.join(name);
-    let text = read(name).replace("/usr/local/bin/profiletrail", BINARY);
-    assert!(text.contains(BINARY) || name.ends_with(".timer"));
+    let text = read(name)
+        .replace("/usr/local/bin/profiletrail-pull", PULL)
+        .replace("/usr/local/bin/profiletrail", BINARY);
+    assert!(!text.contains("/usr/local"), "{text}");
     fs::write(&path, text).unwrap();
     path
 }
@@ -56,11 +59,13 @@ fn values(name: &str) -> Vec<String> {
 #[test]
 fn systemd_finds_nothing_wrong_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let services = ["profiletrail.service", "profiletrail-backup.service"];
-    let services = services.map(|name| written(dir.path(), name));
+    let services = ["", "-backup", "-pull"];
+    let services = services.map(|name| written(dir.path(), &format!("profiletrail{name}.service")));
     let mut command = clean("systemd-analyze");
     command.args(["verify", "--man=no"]).args(&services);
-    command.arg(written(dir.path(), "profiletrail-backup.timer"));
+    for name in ["profiletrail-backup.timer", "profiletrail-pull.timer"] {
+        command.arg(written(dir.path(), name));
+    }
     assert_eq!(said(&mut command), "");
     // From 0, safe, to 10; a service without any of it has 9.6.
     for service in &services {
