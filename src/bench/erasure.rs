@@ -83,7 +83,10 @@ pub fn measure(
         first_checkpoint_ms,
         prove_ms: super::median(took),
         proofs_bytes,
-        events: line["events"].as_u64().context("how many were erased")?,
+        events: line
+            .get("events")
+            .and_then(serde_json::Value::as_u64)
+            .context("how many were erased")?,
         hidden_ms,
         done_ms,
         server: memory,
