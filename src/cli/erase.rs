@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::maintenance::{exit_status, order, parse_lines, write};
+use super::maintenance::{exit_status, order, paragraphs, parse_lines, write};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, UsageError};
-use crate::format::{View, counted, plain, wrapped};
+use crate::format::{counted, plain};
 use crate::ops::Maintenance;
 use crate::ops::backup::BackupOrder;
 use crate::store::{EraseLine, EraseOrder};
@@ -90,7 +90,7 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     }
     let (lines, end) = order(&Maintenance::Erase(erase), context)?;
     write(&lines, args.output, context, |lines: &[EraseLine], view| {
-        text(lines, view)
+        paragraphs(lines.iter().map(text_of), view)
     })?;
     if !end.found {
         let what = match args.profile {
@@ -177,15 +177,6 @@ fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
     }
     // The server has another working directory.
     std::path::absolute(dir).context("finding the backup's folder")
-}
-
-fn text(lines: &[EraseLine], view: &View) -> String {
-    let texts = lines.iter().map(text_of);
-    let lines = texts.flat_map(|text| match view.width {
-        Some(width) => wrapped(&text, width),
-        None => vec![text],
-    });
-    lines.map(|line| line + "\n").collect()
 }
 
 /// What was erased of a profile, for people.

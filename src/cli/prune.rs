@@ -3,7 +3,7 @@
 use super::maintenance::{self, order, parse_lines};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, TIMES, UsageError};
-use crate::format::{View, counted, size, wrapped};
+use crate::format::{View, counted, size};
 use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};
 use crate::store::{PruneReport, YOUNGEST};
@@ -59,12 +59,7 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         args.output,
         context,
         |lines: &[PruneReport], view| {
-            let texts = lines.iter().map(|line| text_of(line, view));
-            let lines = texts.flat_map(|text| match view.width {
-                Some(width) => wrapped(&text, width),
-                None => vec![text],
-            });
-            lines.map(|line| line + "\n").collect()
+            maintenance::paragraphs(lines.iter().map(|line| text_of(line, view)), view)
         },
     )
 }

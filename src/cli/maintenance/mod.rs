@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::Task;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
-use crate::format::{View, counted, size};
+use crate::format::{View, counted, size, wrapped};
 use crate::log::SealedSegment;
 use crate::ops::Maintenance;
 use crate::query::Answered;
@@ -96,6 +96,15 @@ pub(super) fn write<T: DeserializeOwned>(
         _ => out.write_all(text(&parse_lines(lines)?, &context.view()).as_bytes())?,
     }
     Ok(out.finish()?)
+}
+
+/// Texts for people, each in lines of its own.
+pub(super) fn paragraphs(texts: impl Iterator<Item = String>, view: &View) -> String {
+    let lines = texts.flat_map(|text| match view.width {
+        Some(width) => wrapped(&text, width),
+        None => vec![text],
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 /// How a task ended; problems are printed on standard error.
