@@ -12,7 +12,7 @@ use crate::event::parse_rfc3339_micros;
 use crate::format::{counted, plain, size};
 use crate::log::Erasure;
 use crate::ops::Maintenance;
-use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
+use crate::ops::backup::{BackupLine, BackupOrder, check_target, restore_folder};
 use crate::storage::{RealDisk, rename_durably};
 use crate::store::EraseOrder;
 
@@ -105,6 +105,9 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     if let Some(left) = aside.as_deref().filter(|aside| aside.exists()) {
         let left = plain(&left.display().to_string());
         bail!("{left} was left by an interrupted restore: remove it");
+    }
+    if aside.is_some() {
+        check_target(&target)?;
     }
     let mut bar = Bar::new("restoring", context.progress);
     let restored = restore_folder(

@@ -31,7 +31,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{Manifest, ManifestFile};
-pub use restore::{check_backup, restore, restore_folder};
+pub use restore::{check_backup, check_target, restore, restore_folder};
 pub use take::{Source, back_up};
 
 use super::{MaintenanceError, Output};

@@ -228,7 +228,7 @@ pub fn restore_folder(
 }
 
 /// An error where nothing may be restored to a place.
-fn check_target(target: &Path) -> Result<(), BackupError> {
+pub fn check_target(target: &Path) -> Result<(), BackupError> {
     let mut names = match fs::read_dir(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         listed => listed.map_err(BackupError::io("listing", target))?,

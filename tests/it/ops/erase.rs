@@ -538,6 +538,16 @@ fn an_erasure_travels_in_an_export_and_is_repeated_on_an_older_backup() {
         assert!(!dir.path().join(format!("restored-{name}.erasing")).exists());
         cli(&restored, &["history", "4"]).ok();
     }
+    let file = dir.path().join("line");
+    let asked = [
+        "restore",
+        backup.to_str().unwrap(),
+        "--erasures",
+        file.to_str().unwrap(),
+    ];
+    let why = cli(&data, &asked).failed(3);
+    assert!(why.contains("exists and is not empty"), "{why}");
+    assert!(!dir.path().join("data.erasing").exists());
     let wrong = dir.path().join("wrong");
     fs::write(&wrong, "nonsense\n").unwrap();
     let target = dir.path().join("target");
