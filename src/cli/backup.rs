@@ -65,6 +65,9 @@ struct ErasedLine {
     until: Option<String>,
     reason: Option<String>,
     erased: Option<Erasure>,
+    /// Of a line that `erase --dry-run` wrote, which erased nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -181,6 +184,7 @@ fn read_erasures(path: &Path) -> anyhow::Result<Vec<EraseOrder>> {
             .map(|until| parse_rfc3339_micros(&until).ok_or_else(wrong));
         let order = match (read.erased, until.transpose()?) {
             (Some(erasure), _) => EraseOrder::again(erasure.profile, erasure.until, erasure.reason),
+            (None, Some(_)) if read.dry_run => continue,
             (None, Some(until)) => {
                 EraseOrder::again(read.profile, until, read.reason.unwrap_or_default())
             }

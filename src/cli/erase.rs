@@ -92,16 +92,34 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     write(&lines, args.output, context, |lines: &[EraseLine], view| {
         paragraphs(lines.iter().map(text_of), view)
     })?;
+    let mut status = exit_status(&end);
     if !end.found {
         let what = match args.profile {
             Some(profile) => format!("profiletrail: nothing is known of profile {profile}"),
             None => "profiletrail: nothing is known of any of these profiles".to_owned(),
         };
         super::say(&what);
-        return Ok(ExitStatus::Nothing);
+        status = ExitStatus::Nothing;
     }
-    let mut status = exit_status(&end);
-    for dir in backups.into_iter().filter(|_| !args.dry_run) {
+    let done: Vec<EraseLine> = parse_lines(&lines)?;
+    if args.dry_run {
+        return Ok(status);
+    }
+    if done.iter().any(|line| line.receipt.is_none()) {
+        super::say(
+            "profiletrail: answers that began earlier are still running, so the files still hold what is hidden; the \
+             server removes it within a minute after their end",
+        );
+        for dir in &backups {
+            let dir = plain(&dir.display().to_string());
+            super::say(&format!(
+                "profiletrail: the backup {dir} still has it: back up again after that"
+            ));
+        }
+        return Ok(ExitStatus::Failed);
+    }
+    // Also where nothing is left to erase: an earlier erasure may have been interrupted.
+    for dir in backups {
         let what = dir.display().to_string();
         let updated = order(
             &Maintenance::Backup(BackupOrder { dir, copy: false }),

@@ -152,6 +152,14 @@ impl Indexer {
         }
     }
 
+    /// Removes the indexes that were set aside as damaged.
+    pub fn remove_set_aside(&self) -> Result<(), IndexUnavailable> {
+        let removed = self.shared.remove_set_aside();
+        removed.map_err(|error| {
+            IndexUnavailable(format!("an index set aside cannot be removed: {error}"))
+        })
+    }
+
     /// Sets the fields that have look-ups from now on. If the index has others, another
     /// one is built in the background.
     pub fn set_lookup(&self, fields: Vec<String>) {

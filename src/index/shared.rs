@@ -9,7 +9,7 @@ use super::error::{IndexError, discard};
 use super::lookup::normalized;
 use super::manifest::Manifest;
 use super::store::EventStore;
-use crate::log::record::{EventHead, Lost, is_pruned};
+use crate::log::record::{EventHead, Lost, is_no_event};
 use crate::log::{Log, LogError};
 use crate::store::retention::Retention;
 
@@ -191,7 +191,7 @@ impl Shared {
                 let end = match cursor.get(seq) {
                     Ok(record) => match Lost::decode(record) {
                         Some(lost) => lost.last,
-                        None if !is_pruned(record) && EventHead::decode(record).is_err() => seq,
+                        None if !is_no_event(record) && EventHead::decode(record).is_err() => seq,
                         None => return true,
                     },
                     Err(LogError::Damaged { damage, .. }) => damage.last_seq,

@@ -66,6 +66,16 @@ impl Erasure {
         self.seqs.iter().flat_map(|(first, last)| *first..=*last)
     }
 
+    /// The same without events after a `seq`.
+    #[must_use]
+    pub fn up_to(mut self, last_seq: u64) -> Self {
+        for (_, last) in &mut self.seqs {
+            *last = (*last).min(last_seq);
+        }
+        self.seqs.retain(|(first, last)| first <= last);
+        self
+    }
+
     /// Adds the `seq` of an erased event, which is greater than those before.
     pub fn push(&mut self, seq: u64) {
         self.events += 1;

@@ -1,6 +1,8 @@
 //! What answers say of persons who were erased, and the lines of `export` that make an
 //! `import` erase them, too.
 
+use std::collections::BTreeSet;
+
 use super::answer::{Lines, Query, QueryError};
 use super::lines::ExportLine;
 use super::page::Mark;
@@ -27,7 +29,9 @@ pub(super) fn of_profile(snapshot: &Snapshot<'_>, profile: u64) -> Option<String
 
 /// The note of a question over all profiles.
 pub(super) fn note(snapshot: &Snapshot<'_>, query: &Query, lines: &mut Lines<'_>) {
-    let count = snapshot.retention().erasures().len() as u64;
+    let profiles = snapshot.retention().erasures().iter();
+    let profiles: BTreeSet<u64> = profiles.map(|erasure| erasure.profile).collect();
+    let count = profiles.len() as u64;
     let is_over_all = match query {
         Query::Changes(query) => query.filter.profile.is_none(),
         Query::Report(_) | Query::Stats(_) | Query::Gaps(_) | Query::Incidents(_) => true,

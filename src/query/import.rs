@@ -19,7 +19,7 @@ use super::lines::ExportLine;
 use crate::auth::signature::{Evidence, Proof};
 use crate::event::{
     BodyKind, Content, Event, EventType, Interests, MAX_BODY, ProfileKey, Seen, is_label,
-    parse_rfc3339_micros,
+    now_micros, parse_rfc3339_micros,
 };
 use crate::log::Erasure;
 use crate::store::retention::KeptBaseline;
@@ -176,6 +176,11 @@ impl<'a> Importer<'a> {
                         Ok(false) => report.present += 1,
                         Err(reason) => report.refuse(number, reason),
                     }
+                    continue;
+                }
+                Ok(Read::Erased(erasure)) if erasure.until > now_micros() => {
+                    let reason = "the erasure is of a moment to come: is the clock right?";
+                    report.refuse(number, reason.to_owned());
                     continue;
                 }
                 Ok(Read::Erased(erasure)) => {

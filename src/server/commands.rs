@@ -238,6 +238,8 @@ impl Commands {
                 out.progress(Progress { stage, done, all });
             },
         };
+        // No import adds again what is erased meanwhile.
+        let _alone = matches!(order, Maintenance::Erase(_)).then(|| self.importing.lock());
         Ok(ops::run(
             &self.trail,
             order,
@@ -280,6 +282,7 @@ impl Commands {
                 let stage = Stage::Working;
                 out.progress(Progress { stage, done, all });
             };
+            let _one = self.importing.lock();
             self.trail
                 .erase(&order, &|group| self.try_append(group), &|| false, report)?;
         }

@@ -77,7 +77,7 @@ impl Trail {
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
         log_report(&events.report);
         log_report(&rejected.report);
-        let retention = open_retention(&folder, mode)?;
+        let retention = open_retention(&folder, events.log.last_seq(), mode)?;
         let retention = Arc::new(RwLock::new(Arc::new(retention)));
         let indexer = Indexer::start(
             events.log.clone(),
@@ -179,7 +179,7 @@ impl Trail {
 }
 
 /// Opens the baselines, and removes what an unfinished prune has left behind.
-fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailError> {
+fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Retention, TrailError> {
     let (dir, pruned) = (folder.baselines(), folder.pruned);
     if mode != OpenMode::Read && dir.exists() {
         // The format file must be durable before anything is removed.
@@ -190,11 +190,14 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
             tracing::warn!("the remains of an unfinished prune could not be removed: {error}");
         }
     }
+    // Whatever the file says, no more is kept in memory than the log has events.
+    let erasures = folder.erasures.iter().cloned();
+    let erasures = erasures.map(|erasure| erasure.up_to(last_seq)).collect();
     Ok(Retention::open(
         Arc::new(RealDisk),
         &dir,
         folder.log_id,
-        (pruned, folder.erasures.clone()),
+        (pruned, erasures),
         SeqSet::default(),
     )?)
 }

@@ -30,7 +30,9 @@ use self::plan::Plan;
 use super::error::TrailError;
 use super::open::Trail;
 use super::pruning::{PruneError, Pruning};
-use crate::event::{ProfileKey, now_micros, rfc3339};
+use crate::event::{now_micros, rfc3339};
+use crate::history::Baseline;
+use crate::log::record::EventHead;
 use crate::log::{Control, Erasure, Log, LogError, Scanned};
 use crate::storage::RealDisk;
 use crate::store::retention::{BaselineWriter, Pruned, Removed, Retention, SeqSet};
@@ -134,13 +136,17 @@ impl Trail {
         if pruning.uncertain {
             return Err(PruneError::Uncertain.into());
         }
+        // What arrives from now on is kept.
+        let now = now_micros();
+        let until = order.until.map_or(now, |until| until.min(now));
         if !order.dry_run && self.retention().unfinished().next().is_some() {
             self.finish_locked(&mut pruning, append, stop, progress)?;
         }
         let snapshot = self.snapshot();
         snapshot.wait_for_index(|_| ())?;
         self.check_readable(snapshot.last_seq())?;
-        let mut plan = Plan::find(&snapshot, order, stop, progress)?;
+        let order = &self.without_repeated(order, until);
+        let mut plan = Plan::find(&snapshot, order, until, stop, progress)?;
         if !order.still_present {
             let present = plan.still_present(&snapshot)?;
             if !present.is_empty() {
@@ -156,7 +162,10 @@ impl Trail {
             return Ok(lines);
         }
         let present = self.retention();
-        let next = self.baselines_without(&present, &order.profiles)?;
+        let next = match plan.has_baselines() {
+            true => self.baselines_without(&present, &order.profiles, until)?,
+            false => present.pruned,
+        };
         let mut in_index = present.in_index().clone();
         plan.each_seq(|seq| in_index.insert(seq));
         let mut erasures = present.erasures().to_vec();
@@ -199,8 +208,11 @@ impl Trail {
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Removed, EraseError> {
-        append_all(append, vec![Arrival::CloseSegments])?;
         if !pruning.settle(stop) {
+            return Ok(Removed::default());
+        }
+        append_all(append, vec![Arrival::CloseSegments])?;
+        if self.add_late(pruning)? && !pruning.settle(stop) {
             return Ok(Removed::default());
         }
         let mut removed = self.remove_hidden(stop, progress)?;
@@ -255,34 +267,74 @@ impl Trail {
         Ok(found)
     }
 
-    /// Writes the baselines again without those of some profiles, if these have any.
+    /// Writes the baselines again without those of some profiles up to a moment.
     fn baselines_without(
         &self,
         present: &Retention,
         profiles: &BTreeSet<u64>,
+        until: i64,
     ) -> Result<Option<Pruned>, EraseError> {
         let (Some(baselines), Some(pruned)) = (present.baselines(), present.pruned) else {
             return Ok(present.pruned);
         };
-        let mut has_any = false;
-        for profile in profiles {
-            has_any |= baselines.find(ProfileKey::profile(*profile))?.is_some();
-            baselines.each_subprofile(*profile, |_| has_any = true)?;
-        }
-        if !has_any {
-            return Ok(Some(pruned));
-        }
         let folder = self.folder();
         let dir = folder.baselines();
         let storage = Arc::new(RealDisk);
         let mut writer = BaselineWriter::new(storage, &dir, folder.log_id, Some(&pruned))?;
         let mut walk = baselines.walk();
         while let Some(kept) = walk.step()? {
-            if !profiles.contains(&kept.key.profile) {
+            if !profiles.contains(&kept.key.profile) || !is_before(&kept.baseline, until) {
                 writer.add(&kept).map_err(PruneError::from)?;
             }
         }
         Ok(Some(writer.finish(pruned).map_err(PruneError::from)?))
+    }
+
+    /// An order without the profiles that it repeats and that were erased already, if it
+    /// repeats an erasure.
+    fn without_repeated(&self, order: &EraseOrder, until: i64) -> EraseOrder {
+        let mut order = order.clone();
+        if order.unknown {
+            let retention = self.retention();
+            let is_new = |profile: &u64| !retention.erases(*profile, until);
+            order.profiles.retain(is_new);
+        }
+        order
+    }
+
+    /// Adds to the erasures under way what arrived in time, but was appended after they had
+    /// been planned, and commits that.
+    fn add_late(&self, pruning: &mut MutexGuard<'_, Pruning>) -> Result<bool, EraseError> {
+        let present = self.retention();
+        let last = |erasure: &Erasure| erasure.seqs.last().map_or(0, |(_, last)| *last);
+        let Some(from) = present.unfinished().map(last).min() else {
+            return Ok(false);
+        };
+        let mut erasures = present.erasures().to_vec();
+        let mut in_index = present.in_index().clone();
+        let mut is_late = false;
+        let mut scan = self.events.scan(from + 1);
+        while let Some(records) = scan.next_records(|_| ())? {
+            for (seq, record) in records {
+                let Ok((head, _)) = EventHead::decode(record) else {
+                    continue;
+                };
+                let under_way = erasures.iter_mut().filter(|own| own.receipt.is_none());
+                let mut own = under_way.filter(|own| own.profile == head.profile);
+                if let Some(erasure) = own.find(|own| head.received <= own.until)
+                    && last(erasure) < seq
+                {
+                    erasure.push(seq);
+                    in_index.insert(seq);
+                    is_late = true;
+                }
+            }
+        }
+        if is_late {
+            let next = (present.pruned, erasures);
+            self.put_in_place(pruning, &present, next, in_index)?;
+        }
+        Ok(is_late)
     }
 
     /// The erasures with what they erased: those under way, and the receipts of the others,
@@ -295,7 +347,7 @@ impl Trail {
             match cursor.get(receipt).map(Control::decode) {
                 Ok(Some(Control::Erased(mut erasure))) => {
                     erasure.receipt = Some(receipt);
-                    erasures.push(erasure);
+                    erasures.push(erasure.up_to(receipt));
                 }
                 Ok(None) | Err(LogError::Damaged { .. } | LogError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
@@ -381,7 +433,7 @@ pub fn each_control(
     Ok(())
 }
 
-/// The moment up to which an order erases.
-fn until_of(order: &EraseOrder) -> i64 {
-    order.until.unwrap_or_else(now_micros)
+/// Whether a baseline is of events up to a moment in Unix microseconds.
+const fn is_before(baseline: &Baseline, until: i64) -> bool {
+    baseline.place.time <= until.div_euclid(1_000_000)
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode;
 
-use super::{EraseError, EraseLine, EraseOrder, until_of};
+use super::{EraseError, EraseLine, EraseOrder, is_before};
 use crate::event::{ProfileKey, values_of};
 use crate::history::Known;
-use crate::log::record::{EventHead, EventRecord, RejectedRecord};
+use crate::log::record::{EventHead, EventRecord, RecordError, RejectedRecord, is_pruned};
 use crate::log::{Erasure, Log, LogError};
 use crate::store::pruning::PruneError;
 use crate::store::{Snapshot, Step, Trail};
@@ -39,10 +39,10 @@ impl Plan {
     pub fn find(
         snapshot: &Snapshot<'_>,
         order: &EraseOrder,
+        until: i64,
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, EraseError> {
-        let until = until_of(order);
         let erasure = |profile: &u64| Erasure {
             profile: *profile,
             until,
@@ -63,12 +63,16 @@ impl Plan {
         };
         let fields = snapshot.ask(|index| Ok(index.fields()))?;
         let mut subprofiles: BTreeSet<(u64, u64)> = BTreeSet::new();
+        // Nobody knows whose such events are.
+        let mut unreadable = Vec::new();
         let mut walk = snapshot.walk_from(1)?;
         let mut reported = 0;
         loop {
             let step = walk.step(|seq, record| {
-                let Ok((head, _)) = EventHead::decode(record) else {
-                    return;
+                let head = match EventHead::decode(record) {
+                    Ok((head, _)) => head,
+                    Err(RecordError::Lost(_)) => return,
+                    Err(error) => return unreadable.push(format!("event {seq}: {error}")),
                 };
                 let found = plan.erasures.get_mut(&head.profile);
                 let Some(erasure) = found.filter(|_| head.received <= until) else {
@@ -81,8 +85,10 @@ impl Plan {
                     add_values(record, &fields, values);
                 }
             })?;
-            if matches!(step, Step::End) {
-                break;
+            match step {
+                Step::Records => {}
+                Step::Damage(damage) => unreadable.push(damage.to_string()),
+                Step::End => break,
             }
             if walk.events_done() >= reported + PROGRESS_INTERVAL {
                 reported = walk.events_done();
@@ -94,13 +100,18 @@ impl Plan {
         }
         if let Some(baselines) = snapshot.baselines() {
             for profile in &order.profiles {
-                let own = baselines.find(ProfileKey::profile(*profile))?;
+                let mut keys = vec![ProfileKey::profile(*profile)];
+                baselines.each_subprofile(*profile, |key| keys.push(key))?;
                 let count = plan.baselines.entry(*profile).or_default();
-                *count = u64::from(own.is_some());
-                baselines.each_subprofile(*profile, |key| {
-                    *count += 1;
-                    subprofiles.extend(key.subprofile.map(|own| (*profile, own)));
-                })?;
+                for key in keys {
+                    if baselines
+                        .find(key)?
+                        .is_some_and(|own| is_before(&own, until))
+                    {
+                        *count += 1;
+                        subprofiles.extend(key.subprofile.map(|own| (*profile, own)));
+                    }
+                }
             }
         }
         for (profile, subprofile) in subprofiles {
@@ -108,17 +119,32 @@ impl Plan {
                 erasure.subprofiles.push(subprofile);
             }
         }
-        plan.find_rejected(snapshot)?;
-        Ok(plan)
+        plan.find_rejected(snapshot, &mut unreadable)?;
+        match unreadable.is_empty() {
+            true => Ok(plan),
+            false => Err(PruneError::Unreadable(unreadable).into()),
+        }
     }
 
     /// Finds the rejected calls in which the numbers or the looked-up values occur.
-    fn find_rejected(&mut self, snapshot: &Snapshot<'_>) -> Result<(), EraseError> {
+    fn find_rejected(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        unreadable: &mut Vec<String>,
+    ) -> Result<(), EraseError> {
         let mut scan = snapshot.trail().rejected().scan(1);
-        while let Some(records) = scan.next_records(|_| ())? {
+        while let Some(records) = scan.next_records(|lost| unreadable.push(lost.to_string()))? {
             for (number, bytes) in records {
-                let Ok(call) = RejectedRecord::decode(bytes) else {
+                if is_pruned(bytes) {
                     continue;
+                }
+                let call = match RejectedRecord::decode(bytes) {
+                    Ok(call) => call,
+                    Err(RecordError::Lost(_)) => continue,
+                    Err(error) => {
+                        unreadable.push(format!("rejected call {number}: {error}"));
+                        continue;
+                    }
                 };
                 let received = call.head.received;
                 if snapshot
@@ -129,7 +155,7 @@ impl Plan {
                 }
                 let texts = [
                     String::from_utf8_lossy(call.body),
-                    percent_decode(call.body).decode_utf8_lossy(),
+                    decoded(call.body).into(),
                     unescaped(call.body),
                     call.head.reason.into(),
                     call.head.label.unwrap_or_default().into(),
@@ -209,6 +235,11 @@ impl Plan {
         }
     }
 
+    /// Whether anything has a baseline that is erased.
+    pub fn has_baselines(&self) -> bool {
+        self.baselines.values().any(|count| *count > 0)
+    }
+
     /// Calls `each` with the `seq` of every event that is erased.
     pub fn each_seq(&self, each: impl FnMut(u64)) {
         let erasures = self.erasures.values();
@@ -247,6 +278,16 @@ fn add_values(record: &[u8], fields: &[String], values: &mut BTreeSet<String>) {
             values.insert(value.to_lowercase());
         }
     });
+}
+
+/// The text of a form body without its escapes.
+fn decoded(body: &[u8]) -> String {
+    let spaced = body.iter().map(|byte| match byte {
+        b'+' => b' ',
+        byte => *byte,
+    });
+    let spaced: Vec<u8> = spaced.collect();
+    percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }
 
 /// The text of a JSON body without its escapes; empty if it is none.

@@ -254,6 +254,9 @@ impl Trail {
         removed.add(rejected.run(&self.rejected, stop, &mut |_, _| ())?);
         remove_set_aside(&self.events, &self.folder().log(), erasing)?;
         remove_set_aside(&self.rejected, &self.folder().rejected(), erasing)?;
+        if erasing {
+            self.indexer.remove_set_aside().map_err(TrailError::from)?;
+        }
         self.indexer.remove_pruned().map_err(TrailError::from)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
@@ -320,5 +323,8 @@ fn remove_set_aside(log: &Log, dir: &Path, all: bool) -> Result<(), PruneError> 
             tracing::info!("removed {}, which may hold removed records", path.display());
         }
     }
+    RealDisk
+        .sync_dir(dir)
+        .map_err(TrailError::io("syncing", dir))?;
     Ok(())
 }
