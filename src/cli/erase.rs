@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -160,9 +161,8 @@ fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
         return Err(UsageError::new(what).into());
     }
     let mut text = String::new();
-    let read = std::io::Read::take(lines, MAX_LIST);
-    std::io::Read::read_to_string(&mut { read }, &mut text)
-        .with_context(|| format!("reading {}", path.display()))?;
+    let read = lines.take(MAX_LIST).read_to_string(&mut text);
+    read.with_context(|| format!("reading {}", path.display()))?;
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();

@@ -66,6 +66,17 @@ impl Erasure {
         self.seqs.iter().flat_map(|(first, last)| *first..=*last)
     }
 
+    /// Whether an event is one of them.
+    pub fn contains(&self, seq: u64) -> bool {
+        let mut seqs = self.seqs.iter();
+        seqs.any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+
+    /// The `seq` of the last of them; 0 without any.
+    pub fn last_seq(&self) -> u64 {
+        self.seqs.last().map_or(0, |(_, last)| *last)
+    }
+
     /// The same without events after a `seq`.
     #[must_use]
     pub fn up_to(mut self, last_seq: u64) -> Self {

@@ -5,14 +5,15 @@
 //! here on every answer hides them, and a restart goes on. What follows can stop anywhere
 //! and be repeated ([`Trail::finish_erasure`]):
 //!
-//! 1. The present segments are closed, so that all can be rewritten.
-//! 2. Once no answer is given that began before the commit, the records become tombstones,
-//!    as those of a prune do; rejected calls become empty, and files that recovery and
-//!    repair have set aside go.
+//! 1. Once no answer is given that began before the commit, the present segments are closed,
+//!    so that all can be rewritten. Events that were appended after the scan and had arrived
+//!    in time are committed, too.
+//! 2. The records become tombstones, as those of a prune do. Rejected calls become empty.
+//!    Files that recovery and repair have set aside are removed.
 //! 3. Another index replaces the present one, as after a prune.
 //! 4. A control record in the log says what was erased: it is the receipt.
-//! 5. The second commit makes the salts of the erased events underivable: without its salt
-//!    nobody can tell from a leaf what event it was of, even if they guess it.
+//! 5. The second commit removes the secrets from which the salts of the erased events are
+//!    derived. Without the salt, a guessed event cannot be compared with a leaf hash.
 //!
 //! Events that arrive later are kept, and begin anew.
 
@@ -33,7 +34,7 @@ use super::pruning::{PruneError, Pruning};
 use crate::event::{now_micros, rfc3339};
 use crate::history::Baseline;
 use crate::log::record::EventHead;
-use crate::log::{Control, Erasure, Log, LogError, Scanned};
+use crate::log::{Control, Erasure, LogError};
 use crate::storage::RealDisk;
 use crate::store::retention::{BaselineWriter, Pruned, Removed, Retention, SeqSet};
 use crate::store::{Arrival, Outcome};
@@ -153,7 +154,7 @@ impl Trail {
                 return Err(EraseError::StillPresent(present));
             }
         }
-        let mut lines = plan.lines(self, order.dry_run)?;
+        let mut lines = plan.lines(self, order.dry_run);
         if !order.unknown {
             plan.forget_unknown(&lines);
             lines.retain(|line| line.is_known());
@@ -248,13 +249,17 @@ impl Trail {
         retention: &Retention,
         append: Append<'_>,
     ) -> Result<BTreeMap<(u64, i64), u64>, EraseError> {
-        let last = |erasure: &Erasure| erasure.seqs.last().map_or(0, |(_, last)| *last);
-        let from = retention.unfinished().map(last).min().unwrap_or(0);
+        let planned = retention.unfinished().map(Erasure::last_seq).min();
         let mut found = BTreeMap::new();
         // One was appended if the process died after that.
-        each_control(&self.events, from + 1, |seq, Control::Erased(erasure)| {
-            found.insert((erasure.profile, erasure.until), seq);
-        })?;
+        let mut scan = self.events.scan(planned.unwrap_or(0) + 1);
+        while let Some(records) = scan.next_records(|_| ())? {
+            for (seq, record) in records {
+                if let Some(Control::Erased(erasure)) = Control::decode(record) {
+                    found.insert((erasure.profile, erasure.until), seq);
+                }
+            }
+        }
         for erasure in retention.unfinished() {
             let id = (erasure.profile, erasure.until);
             if found.contains_key(&id) {
@@ -306,14 +311,13 @@ impl Trail {
     /// been planned, and commits that.
     fn add_late(&self, pruning: &mut MutexGuard<'_, Pruning>) -> Result<bool, EraseError> {
         let present = self.retention();
-        let last = |erasure: &Erasure| erasure.seqs.last().map_or(0, |(_, last)| *last);
-        let Some(from) = present.unfinished().map(last).min() else {
+        let Some(planned) = present.unfinished().map(Erasure::last_seq).min() else {
             return Ok(false);
         };
         let mut erasures = present.erasures().to_vec();
         let mut in_index = present.in_index().clone();
         let mut is_late = false;
-        let mut scan = self.events.scan(from + 1);
+        let mut scan = self.events.scan(planned + 1);
         while let Some(records) = scan.next_records(|_| ())? {
             for (seq, record) in records {
                 let Ok((head, _)) = EventHead::decode(record) else {
@@ -322,7 +326,7 @@ impl Trail {
                 let under_way = erasures.iter_mut().filter(|own| own.receipt.is_none());
                 let mut own = under_way.filter(|own| own.profile == head.profile);
                 if let Some(erasure) = own.find(|own| head.received <= own.until)
-                    && last(erasure) < seq
+                    && erasure.last_seq() < seq
                 {
                     erasure.push(seq);
                     in_index.insert(seq);
@@ -359,7 +363,7 @@ impl Trail {
     /// The erasure that removed an event, if one did.
     pub fn erasure_of(&self, seq: u64) -> Result<Option<Erasure>, LogError> {
         let mut erasures = self.erasures()?.into_iter();
-        Ok(erasures.find(|erasure| erasure.each_seq().any(|own| own == seq)))
+        Ok(erasures.find(|erasure| erasure.contains(seq)))
     }
 
     /// The events that were erased.
@@ -412,25 +416,6 @@ fn append_all(append: Append<'_>, group: Vec<Arrival>) -> Result<u64, EraseError
         Some(Outcome::Rejected(_, error)) => Err(EraseError::Append(error.to_string())),
         None => Err(EraseError::Append("nothing was appended".to_owned())),
     }
-}
-
-/// Calls `each` with the control records from a `seq` on.
-pub fn each_control(
-    log: &Log,
-    from: u64,
-    mut each: impl FnMut(u64, Control),
-) -> Result<(), LogError> {
-    let mut scan = log.scan(from);
-    while let Some(step) = scan.step()? {
-        if let Scanned::Records(records) = step {
-            for (seq, record) in records {
-                if let Some(control) = Control::decode(record) {
-                    each(seq, control);
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether a baseline is of events up to a moment in Unix microseconds.

@@ -204,7 +204,7 @@ impl Plan {
     }
 
     /// The line of each profile.
-    pub fn lines(&self, trail: &Trail, dry_run: bool) -> Result<Vec<EraseLine>, EraseError> {
+    pub fn lines(&self, trail: &Trail, dry_run: bool) -> Vec<EraseLine> {
         let line = |erasure: &Erasure| {
             let baselines = self.baselines.get(&erasure.profile).copied().unwrap_or(0);
             let mut files = files_of(trail.events(), "log", erasure.each_seq());
@@ -225,7 +225,7 @@ impl Plan {
                 receipt: None,
             }
         };
-        Ok(self.erasures.values().map(line).collect())
+        self.erasures.values().map(line).collect()
     }
 
     /// Drops the profiles of which nothing is there.
