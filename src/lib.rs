@@ -38,6 +38,7 @@ pub mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod history;
+mod http_request;
 pub mod index;
 pub mod log;
 mod log_limiter;

@@ -311,6 +311,7 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
         | Query::Tail(_)
         | Query::Stats(_)
         | Query::Checkpoint(_)
+        | Query::Anchors(_)
         | Query::Proof(_) => {
             return "no matching events".to_owned();
         }

@@ -31,8 +31,9 @@ const PREFIX: &str = "PROFILETRAIL_";
 /// The flags that are settings, too: `--min-free` is `PROFILETRAIL_MIN_FREE` in the
 /// environment and in a file.
 const SETTINGS: &str = "alert_after api backup cache_size color copernica_id data dns_server env_file format keep \
-    key_domain listen log log_format lookup max_age max_body max_connections max_connections_per_address max_rejected min_free \
-    pager public_host segment_size signature timezone title tls_cert tls_key trusted_proxy tz ui workers";
+    key_domain listen log log_format lookup max_age max_body max_connections \
+    max_connections_per_address max_rejected min_free pager public_host segment_size signature \
+    timestamp timezone title tls_cert tls_key trusted_proxy tz ui witness workers";
 
 /// The settings that only `scripts/profiletrail-pull` reads.
 const OF_PULL: [&str; 2] = ["PROFILETRAIL_PEER", "PROFILETRAIL_PEER_TOKEN"];

@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,8 +15,10 @@ use super::context::UsageError;
 use super::maintenance::parse_lines;
 use super::{CommandContext, ExitStatus, Format, formats};
 use crate::format::{counted, grouped, plain};
-use crate::proofs::{BundleFile, Checked, Checkpoint, Vkey, check_bundle};
-use crate::query::{Answered, CheckpointLine, CheckpointQuery, ProofQuery, Query};
+use crate::proofs::{BundleFile, Checked, CheckedStamp, Checkpoint, Trusted, Vkey, check_bundle};
+use crate::query::{
+    AnchorLine, AnchorsQuery, Answered, CheckpointLine, CheckpointQuery, ProofQuery, Query,
+};
 
 /// The longest checkpoint that is read, in bytes.
 const MAX_NOTE: u64 = 1 << 20;
@@ -33,6 +37,9 @@ pub struct CheckpointArgs {
     /// Print the key that verifies checkpoints instead
     #[arg(long, conflicts_with = "since")]
     pub key: bool,
+    /// List the checkpoints that others have signed, too (serve --timestamp and --witness)
+    #[arg(long, conflicts_with_all = ["since", "key"])]
+    pub anchors: bool,
     /// The form of the answer [default: the signed note]
     #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl]))]
     pub format: Option<Format>,
@@ -62,6 +69,13 @@ pub struct ProveArgs {
     /// The key of who signed it, as you know it from elsewhere
     #[arg(long, value_name = "KEY", requires = "check")]
     pub vkey: Option<String>,
+    /// The certificates (PEM) that vouch for the time-stamping authority; the proof must have a time
+    /// stamp
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub tsa: Option<PathBuf>,
+    /// The key of a witness that must have signed, too; can be repeated
+    #[arg(long, value_name = "KEY", requires = "check")]
+    pub witness: Vec<String>,
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
     #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl]))]
     pub format: Option<Format>,
@@ -109,7 +123,39 @@ fn say_why(end: &Answered) {
     }
 }
 
+/// Lists the anchors.
+fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let (lines, end) = ask(Query::Anchors(AnchorsQuery {}), context)?;
+    let mut text = String::new();
+    for line in parse_lines::<AnchorLine>(&lines)? {
+        let size = counted(line.size, "event");
+        text.push_str(&format!("{}  {size} of {}", line.time, line.origin));
+        if let Some(stamped) = &line.stamped {
+            text.push_str(&format!("; time stamp of {stamped}"));
+        }
+        if !line.witnesses.is_empty() {
+            text.push_str(&plain(&format!(
+                "; signed by {}",
+                line.witnesses.join(", ")
+            )));
+        }
+        text.push('\n');
+    }
+    super::print(match context.format(args.format) {
+        Format::Jsonl => String::from_utf8(lines)?,
+        _ => text,
+    })?;
+    say_why(&end);
+    Ok(match end.found {
+        true => ExitStatus::Success,
+        false => ExitStatus::Nothing,
+    })
+}
+
 pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    if args.anchors {
+        return anchors(args, context);
+    }
     let since = args.since.as_deref().map(read_note).transpose()?;
     let (lines, end) = ask(Query::Checkpoint(CheckpointQuery { since }), context)?;
     let read: Vec<CheckpointLine> = parse_lines(&lines)?;
@@ -144,7 +190,8 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
 
 pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     if let (Some(dir), Some(key)) = (&args.check, &args.vkey) {
-        return check(dir, key, args.format, context);
+        let trusted = trusted(key, args)?;
+        return check(dir, &trusted, args.format, context);
     }
     let (Some(seq), Some(dir)) = (args.seq, &args.out) else {
         return Err(UsageError::new("name an event and a folder for its proof".to_owned()).into());
@@ -187,21 +234,64 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
     Ok(ExitStatus::Success)
 }
 
+/// Whom the reader of a proof trusts.
+fn trusted(key: &str, args: &ProveArgs) -> anyhow::Result<Trusted> {
+    let witnesses = args.witness.iter();
+    let witnesses = witnesses.map(|key| Vkey::parse_witness(key.trim()).map_err(UsageError::new));
+    let authorities = match &args.tsa {
+        None => Vec::new(),
+        Some(path) => {
+            let read = CertificateDer::pem_file_iter(path)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let read = read.with_context(|| format!("reading {}", path.display()))?;
+            if read.is_empty() {
+                bail!("{} has no certificate", path.display());
+            }
+            read
+        }
+    };
+    Ok(Trusted {
+        key: Vkey::parse(key.trim()).map_err(UsageError::new)?,
+        authorities,
+        witnesses: witnesses.collect::<Result<_, _>>()?,
+    })
+}
+
 /// Checks a proof, without a data folder.
 fn check(
     dir: &Path,
-    key: &str,
+    trusted: &Trusted,
     format: Option<Format>,
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    let key = Vkey::parse(key.trim()).map_err(UsageError::new)?;
-    let checked = check_bundle(&|name| fs::read(dir.join(name)), &key);
+    let checked = check_bundle(&|name| fs::read(dir.join(name)), trusted);
     let checked = checked.map_err(|why| anyhow::anyhow!("not proved: {}", plain(&why)))?;
     super::print(match context.format(format) {
         Format::Jsonl => serde_json::to_string(&checked)? + "\n",
         _ => text_of(&checked),
     })?;
     Ok(ExitStatus::Success)
+}
+
+/// Who else has signed, and when.
+fn text_of_others(checked: &Checked) -> String {
+    let mut text = String::new();
+    for witness in &checked.witnesses {
+        text.push_str(&format!(
+            "; the witness {} has signed it at {}",
+            witness.name, witness.time
+        ));
+    }
+    match &checked.stamp {
+        Some(CheckedStamp { time, verified: true }) => {
+            text.push_str(&format!("; a time-stamping authority has signed it at {time}"));
+        }
+        Some(CheckedStamp { time, .. }) => text.push_str(&format!(
+            "; it has a time stamp of {time}, which was not checked: name who vouches for the authority with --tsa"
+        )),
+        None => {}
+    }
+    text
 }
 
 fn text_of(checked: &Checked) -> String {
@@ -217,10 +307,11 @@ fn text_of(checked: &Checked) -> String {
         ..
     } = checked;
     let subprofile = subprofile.map_or_else(String::new, |number| format!("/{number}"));
+    let others = text_of_others(checked);
     if let Some(erased) = &checked.erased {
         let text = format!(
             "proved: event {seq} of {origin} is the receipt of an erasure, in the checkpoint of {}: of profile \
-             {profile}, {} that had arrived by {received}; reason: {}",
+             {profile}, {} that had arrived by {received}; reason: {}{others}",
             counted(*size, "event"),
             counted(erased.events, "event"),
             erased.reason
@@ -229,7 +320,7 @@ fn text_of(checked: &Checked) -> String {
     }
     let text = format!(
         "proved: event {seq} of {origin}, of type {event_type} for {profile}{subprofile}, received {received}, with \
-         the body of {} in this folder, is in the checkpoint of {}",
+         the body of {} in this folder, is in the checkpoint of {}{others}",
         counted(*body_bytes, "byte"),
         counted(*size, "event")
     );

@@ -10,6 +10,7 @@ use super::time::parse_duration;
 use crate::auth::keys::KeyDomain;
 use crate::auth::signature::PublicHost;
 use crate::ops::doctor::Settings;
+use crate::proofs::Countersigner;
 
 /// What a server is, and how the sender reaches it.
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,12 @@ pub struct ServerArgs {
     /// The DNS server to use, such as 192.0.2.53 or 192.0.2.53:53 [default: the system's]
     #[arg(long, value_name = "ADDR", value_parser = parse_dns_server)]
     pub dns_server: Option<SocketAddr>,
+    /// Have this time-stamping authority (RFC 3161) sign a checkpoint a day
+    #[arg(long, value_name = "URL", value_parser = Countersigner::authority)]
+    pub timestamp: Option<Countersigner>,
+    /// Have this witness (C2SP tlog-witness) sign a checkpoint a day; can be repeated
+    #[arg(long, value_name = "URL=KEY", value_delimiter = ',', value_parser = Countersigner::witness)]
+    pub witness: Vec<Countersigner>,
 }
 
 impl ServerArgs {
@@ -54,6 +61,12 @@ impl ServerArgs {
             key_domain: Some(self.key_domain.to_string()),
             dns_server: self.dns_server,
             alert_after: self.alert_after.map(|after| after.as_secs()),
+            countersigners: self
+                .timestamp
+                .iter()
+                .chain(&self.witness)
+                .cloned()
+                .collect(),
         }
     }
 }

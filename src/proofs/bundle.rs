@@ -5,11 +5,14 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::pki_types::CertificateDer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::note::{Checkpoint, Vkey, base64, hash_of};
 use super::prover::{ProofError, Prover};
+use super::stamp::Stamp;
 use super::tree::is_included;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventHead, EventRecord, Lost, control_json, is_pruned};
@@ -20,6 +23,12 @@ const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
 /// What checks a proof with openssl alone.
 const CHECK: &str = include_str!("check.sh");
+
+/// The SHA-256 of the first version of it, which proofs still have.
+const FIRST_CHECK: &str = "0cbe30a1733a9bdaf4ee6ce1877b753bcb41ede37eed86d63a92c32b74de4cf7";
+
+/// The time stamp of the checkpoint.
+const STAMP: &str = "stamp.tsr";
 
 /// A file of a proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +80,53 @@ pub struct Checked {
     /// Only for the receipt of an erasure: what was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erasure>,
+    /// The time stamp of the checkpoint, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<CheckedStamp>,
+    /// The witnesses that were to be checked, which have signed the checkpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<CheckedWitness>,
+}
+
+/// A time stamp.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckedStamp {
+    /// The moment that it states.
+    pub time: String,
+    /// Whether it was checked that the authority has signed it.
+    pub verified: bool,
+}
+
+/// A witness that has signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckedWitness {
+    /// Its name.
+    pub name: String,
+    /// When, by its clock.
+    pub time: String,
+}
+
+/// Whom the reader of a proof trusts, as it knows them from elsewhere.
+#[derive(Clone, Debug)]
+pub struct Trusted {
+    /// The key of the log.
+    pub key: Vkey,
+    /// The certificates that vouch for time-stamping authorities; if there are any, a time
+    /// stamp is demanded.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// The keys of witnesses, each of which must have signed.
+    pub witnesses: Vec<Vkey>,
+}
+
+/// A reader who knows the log alone.
+impl From<Vkey> for Trusted {
+    fn from(key: Vkey) -> Self {
+        Self {
+            key,
+            authorities: Vec::new(),
+            witnesses: Vec::new(),
+        }
+    }
 }
 
 fn proof_text(index: u64, path: &[String], note: &str) -> String {
@@ -118,6 +174,8 @@ impl Prover {
             BundleFile::new("key.pem", found.vkey.pem()),
             BundleFile::new("check.sh", CHECK),
         ]);
+        let stamp = found.stamp.iter();
+        files.extend(stamp.map(|stamp| BundleFile::new(STAMP, &stamp.der)));
         Ok(files)
     }
 }
@@ -129,12 +187,40 @@ pub fn pruned(seq: u64) -> ProofError {
     ))
 }
 
-/// Checks a proof against the signer's key, which must be known from elsewhere. `read`
-/// returns the content of a file of the proof.
+/// Checks the time stamp of a checkpoint, if there is one.
+fn check_stamp(
+    read: io::Result<Vec<u8>>,
+    checkpoint: &Checkpoint,
+    authorities: &[CertificateDer<'_>],
+) -> Result<Option<CheckedStamp>, String> {
+    let der = match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match authorities.is_empty() {
+                true => Ok(None),
+                false => Err("it has no time stamp".to_owned()),
+            };
+        }
+        read => read.map_err(|error| format!("{STAMP}: {error}"))?,
+    };
+    let stamp = Stamp::parse(der).map_err(|why| format!("{STAMP}: {why}"))?;
+    if !stamp.is_of(checkpoint.own_note().as_bytes()) {
+        return Err("the time stamp is not of the checkpoint".to_owned());
+    }
+    let verified = !authorities.is_empty();
+    if verified {
+        stamp.verify(authorities)?;
+    }
+    let time = seconds_to_rfc3339(stamp.time);
+    Ok(Some(CheckedStamp { time, verified }))
+}
+
+/// Checks a proof against what its reader trusts. `read` returns the content of a file of the
+/// proof.
 pub fn check_bundle(
     read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
-    key: &Vkey,
+    trusted: &Trusted,
 ) -> Result<Checked, String> {
+    let key = &trusted.key;
     let bytes = |name: &str| read(name).map_err(|error| format!("{name}: {error}"));
     let text =
         |name: &str| String::from_utf8(bytes(name)?).map_err(|_| format!("{name} is no text"));
@@ -177,12 +263,26 @@ pub fn check_bundle(
     }
     same("vkey", &format!("{key}\n"))?;
     same("key.pem", &key.pem())?;
-    same("check.sh", CHECK)?;
+    let script = bytes("check.sh")?;
+    if script != CHECK.as_bytes() && format!("{:x}", Sha256::digest(&script)) != FIRST_CHECK {
+        return Err("check.sh is not the file that belongs to this proof".to_owned());
+    }
+    let stamp = check_stamp(read(STAMP), &checkpoint, &trusted.authorities)?;
+    let witnesses = trusted.witnesses.iter().map(|witness| {
+        let time = i64::try_from(checkpoint.cosigned(witness)?);
+        Ok(CheckedWitness {
+            name: witness.name.clone(),
+            time: seconds_to_rfc3339(time.unwrap_or(i64::MAX)),
+        })
+    });
+    let witnesses = witnesses.collect::<Result<_, String>>()?;
     let of_tree = Checked {
         seq: index + 1,
         size,
         root: base64(&root),
         origin: checkpoint.origin,
+        stamp,
+        witnesses,
         ..Checked::default()
     };
     if is_control {

@@ -1,9 +1,13 @@
 #!/bin/sh
 # Checks that the body in this folder is an event of a log whose signer has signed it:
-#   sh check.sh KEY
+#   sh check.sh KEY [CERTIFICATES]
 # KEY is the signer's key, NAME+ID+KEY, as you know it from elsewhere; without it the key
-# in the file vkey is taken. Needs openssl 3 and standard tools. It cannot check itself.
+# in the file vkey is taken. CERTIFICATES is a file (PEM) with those that vouch for the
+# time-stamping authority; without it the time stamp is not checked, nor are the signatures
+# of witnesses. Needs openssl 3 and standard tools. It cannot check itself.
 set -eu
+certificates=${2:-}
+case $certificates in '' | /*) ;; *) certificates=$PWD/$certificates ;; esac
 cd "$(dirname "$0")"
 fail() { echo "not proved: $1" >&2; exit 1; }
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
@@ -19,11 +23,12 @@ origin=${vkey%%+*}; id=${vkey#*+}; bytes "${id#*+}" key; id=${id%%+*}
 { printf '\060\052\060\005\006\003\053\145\160\003\041\000'; tail -c 32 "$tmp/key"; } >"$tmp/spki"
 printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$(text <"$tmp/spki")" |
   cmp -s - key.pem || fail "key.pem is another key than vkey"
-# The signature of the checkpoint.
-sed '/^$/,$d' checkpoint >"$tmp/signed"
+# The signature of the checkpoint; those of witnesses follow.
+sed '/^$/,$d' checkpoint >"$tmp/signed"; head -n 5 checkpoint >"$tmp/own"
 { read -r name; read -r size; read -r root; } <"$tmp/signed"
-bytes "$(sed -n "s|^— $origin ||p" checkpoint)" note
-{ cat "$tmp/signed"; printf '\n— %s %s\n' "$origin" "$(text <"$tmp/note")"; } | cmp -s - checkpoint || fail "checkpoint is no signed note"
+bytes "$(sed -n "5s|^— $origin ||p" checkpoint)" note
+{ cat "$tmp/signed"; printf '\n— %s %s\n' "$origin" "$(text <"$tmp/note")"; } | cmp -s - "$tmp/own" || fail "checkpoint is no signed note"
+if tail -n +6 checkpoint | grep -qv '^— '; then fail "checkpoint is no signed note"; fi
 head -c 4 "$tmp/note" | cmp -s - "$tmp/id" && [ "$name" = "$origin" ] || fail "the checkpoint is of another signer"
 tail -c +5 "$tmp/note" >"$tmp/signature"
 openssl pkeyutl -verify -rawin -pubin -inkey key.pem -sigfile "$tmp/signature" -in "$tmp/signed" >/dev/null 2>&1 ||
@@ -55,4 +60,14 @@ while read -r line; do
   at=$((at >> 1)); last=$((last >> 1))
 done <"$tmp/path"
 [ "$last" -eq 0 ] && [ "$(text <"$tmp/hash")" = "$root" ] || fail "the event is not in the tree that was signed"
-echo "proved: $what $((index + 1)) of $origin, in its checkpoint of $size events"
+stamped=
+if [ -n "$certificates" ]; then
+  [ -f stamp.tsr ] || fail "it has no time stamp"
+  stamped=$(openssl ts -reply -in stamp.tsr -text 2>/dev/null | sed -n 's/^Time stamp: //p') || true
+  # The authority's certificate need not be valid today.
+  moment=$(date -u -d "$stamped" +%s 2>/dev/null) || moment=
+  openssl ts -verify -in stamp.tsr -data "$tmp/own" -CAfile "$certificates" ${moment:+-attime "$moment"} >/dev/null 2>&1 ||
+    fail "the time stamp is wrong"
+  stamped=", which was signed before $stamped"
+fi
+echo "proved: $what $((index + 1)) of $origin, in its checkpoint of $size events$stamped"

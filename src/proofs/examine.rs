@@ -1,4 +1,5 @@
-//! Comparing the log with what was signed: today's tree, and an old checkpoint.
+//! Comparing the log with what was signed: the last checkpoint, the anchors, and an old
+//! checkpoint.
 
 use std::io;
 
@@ -10,10 +11,14 @@ use super::note::Checkpoint;
 use super::prover::{ProofError, Prover};
 use super::source::each_tile;
 use super::tree::{Frontier, Hash};
+use crate::event::seconds_to_rfc3339;
 use crate::log::TILE;
 
 /// What the last checkpoint is called.
 const LAST: &str = "the last checkpoint";
+
+/// What an old checkpoint is called that was asked for.
+const ASKED: &str = "the checkpoint";
 
 /// The most tiles that differ and are named one by one.
 const MAX_NAMED: usize = 100;
@@ -54,7 +59,7 @@ pub struct Examined {
 
 /// A checkpoint that the log is compared with.
 struct Target<'a> {
-    name: &'static str,
+    name: String,
     checkpoint: &'a Checkpoint,
     /// The roots of its tiles, if they are known to be those that were signed.
     tiles: Option<&'a [Hash]>,
@@ -64,7 +69,17 @@ struct Target<'a> {
     root: Option<Hash>,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    const fn new(name: String, checkpoint: &'a Checkpoint, tiles: Option<&'a [Hash]>) -> Self {
+        Self {
+            name,
+            checkpoint,
+            tiles,
+            differs: None,
+            root: None,
+        }
+    }
+
     /// Whether its last leaf is in a tile, or before the first.
     const fn ends_in(&self, tile: u64) -> bool {
         match self.checkpoint.size.checked_sub(1) {
@@ -73,17 +88,35 @@ impl Target<'_> {
         }
     }
 
-    fn outcome(&self) -> Examined {
+    fn is_same(&self) -> bool {
+        self.root == Some(self.checkpoint.root)
+    }
+
+    /// Compares its tile with that of the log.
+    fn compare_tile(&mut self, tile: u64, of_log: Hash) {
+        let place = usize::try_from(tile).ok();
+        let own = self.tiles.zip(place).and_then(|(tiles, at)| tiles.get(at));
+        if self.differs.is_none() && own.is_some_and(|own| *own != of_log) {
+            self.differs = Some(tile);
+        }
+    }
+
+    /// The outcome in a log whose last event is `last`, and of which the first `agreed` are
+    /// known to be as they were.
+    fn outcome(&self, last: u64, agreed: u64) -> Examined {
         let Checkpoint { size, .. } = *self.checkpoint;
-        let (name, whole) = (self.name, size / TILE);
+        let (name, whole) = (&self.name, size / TILE);
         let outcome = |(first_seq, last_seq), result, what| Examined {
             first_seq,
             last_seq,
             result,
             what,
         };
-        let events = |(first, last): (u64, u64)| format!("events {first} to {last}");
-        if self.root == Some(self.checkpoint.root) {
+        if size > last {
+            let what = format!("{name} has {size} events, and the log only {last}");
+            return outcome((last + 1, size), Comparison::Differs, what);
+        }
+        if self.is_same() {
             let what = format!("the first {size} events are those of {name}");
             return outcome((1, size), Comparison::Same, what);
         }
@@ -101,12 +134,18 @@ impl Target<'_> {
                 );
                 outcome((1, size), Comparison::Unknown, what)
             }
-            (_, Some(place)) => {
+            (_, Some((first, last))) => {
                 let what = format!(
-                    "{} are not those of {name}, the first that differ",
-                    events(place)
+                    "events {first} to {last} are not those of {name}, the first that differ"
                 );
-                outcome(place, Comparison::Differs, what)
+                outcome((first, last), Comparison::Differs, what)
+            }
+            (Some(_), None) if agreed > 0 => {
+                let first = agreed + 1;
+                let what = format!(
+                    "events {first} to {size} are not those of {name}, and the events before are those of an older one"
+                );
+                outcome((first, size), Comparison::Differs, what)
             }
             (Some(_), None) => {
                 let what = format!(
@@ -119,42 +158,33 @@ impl Target<'_> {
     }
 }
 
-/// Reads the log up to the last checkpoint, and up to an old one, and compares it with
-/// both. `tiles` are those that were kept with the old one. `progress` gets the number
-/// of events read and in all.
-pub fn examine(
-    prover: &Prover,
-    old: Option<(&Checkpoint, Option<&[Hash]>)>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<Examined>, ProofError> {
-    let mut examined = Vec::new();
-    let kept = prover
-        .kept()
-        .map_err(ProofError::io("reading", "checkpoint"))?;
-    let own = kept.as_ref().map(|kept| {
+/// What is kept of the last checkpoint.
+#[derive(Default)]
+struct Last {
+    checkpoint: Option<Checkpoint>,
+    tiles: Vec<Hash>,
+    edge: Edge,
+}
+
+impl Last {
+    /// Reads it. A checkpoint that is none of this log is a finding.
+    fn read(prover: &Prover, findings: &mut Vec<Examined>) -> Result<Self, ProofError> {
+        let kept = prover.kept();
+        let Some(kept) = kept.map_err(ProofError::io("reading", "checkpoint"))? else {
+            return Ok(Self::default());
+        };
         let note = String::from_utf8_lossy(&kept.checkpoint);
-        let read = prover.read_checkpoint(&note);
-        read.map_err(|why| format!("proofs/checkpoint: {why}"))
-    });
-    let own = match own.transpose() {
-        Ok(own) => own,
-        Err(what) => {
-            let (first_seq, last_seq) = (1, prover.log().last_seq());
-            let result = Comparison::Differs;
-            examined.push(Examined {
-                first_seq,
-                last_seq,
-                result,
-                what,
-            });
-            None
-        }
-    };
-    let (mut own_tiles, mut edge) = (Vec::new(), Edge::default());
-    if let (Some(own), Some(kept)) = (&own, &kept) {
+        let checkpoint = match prover.read_checkpoint(&note) {
+            Ok(checkpoint) => checkpoint,
+            Err(why) => {
+                findings.push(differs(prover, format!("proofs/checkpoint: {why}")));
+                return Ok(Self::default());
+            }
+        };
+        let mut tiles = Vec::new();
         let read = prover.open_tiles().and_then(|file| {
-            let whole = (file.len()? / 32).min(own.size / TILE);
-            each_tile(file.as_ref(), 0, whole, |hash| own_tiles.push(hash))
+            let whole = (file.len()? / 32).min(checkpoint.size / TILE);
+            each_tile(file.as_ref(), 0, whole, |hash| tiles.push(hash))
         });
         match read {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -162,58 +192,123 @@ pub fn examine(
             }
             _ => {}
         }
-        let decoded = Edge::decode(&kept.partial)
-            .unwrap_or_default()
-            .up_to(own.size);
-        let whole = Frontier::of(&own_tiles);
-        if decoded.first == whole.len() * TILE && decoded.root_after(&whole) == own.root {
-            edge = decoded;
+        let whole = Frontier::of(&tiles);
+        let edge = Edge::decode(&kept.partial).unwrap_or_default();
+        let edge = Some(edge.up_to(checkpoint.size)).filter(|edge| {
+            edge.first == whole.len() * TILE && edge.root_after(&whole) == checkpoint.root
+        });
+        Ok(Self {
+            checkpoint: Some(checkpoint),
+            tiles,
+            edge: edge.unwrap_or_default(),
+        })
+    }
+
+    /// Its tiles, if they are those that were signed.
+    fn signed_tiles(&self) -> Option<&[Hash]> {
+        let checkpoint = self.checkpoint.as_ref()?;
+        let is_whole = self.tiles.len() as u64 == checkpoint.size / TILE;
+        let root = self.edge.root_after(&Frontier::of(&self.tiles));
+        (is_whole && root == checkpoint.root).then_some(&self.tiles)
+    }
+}
+
+/// A finding about all of the log.
+fn differs(prover: &Prover, what: String) -> Examined {
+    Examined {
+        first_seq: 1,
+        last_seq: prover.log().last_seq(),
+        result: Comparison::Differs,
+        what,
+    }
+}
+
+/// Reads the log up to the last checkpoint, the anchors, and an old checkpoint, and compares
+/// it with each. `tiles` are those that were kept with the old one. `progress` gets the number
+/// of events read and in all.
+pub fn examine(
+    prover: &Prover,
+    old: Option<(&Checkpoint, Option<&[Hash]>)>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<Examined>, ProofError> {
+    let mut findings = Vec::new();
+    let own = Last::read(prover, &mut findings)?;
+    let mut anchors = Vec::new();
+    for time in prover.anchor_times()? {
+        match prover.anchor(time) {
+            Ok(anchor) => anchors.push(anchor),
+            Err(error) => findings.push(differs(prover, error.to_string())),
         }
     }
-    let own_known = own.as_ref().is_some_and(|own| {
-        own_tiles.len() as u64 == own.size / TILE
-            && edge.root_after(&Frontier::of(&own_tiles)) == own.root
-    });
     let mut targets = Vec::new();
-    if let Some(own) = &own {
-        targets.push(Target {
-            name: LAST,
-            checkpoint: own,
-            tiles: own_known.then_some(own_tiles.as_slice()),
-            differs: None,
-            root: None,
-        });
+    if let Some(checkpoint) = &own.checkpoint {
+        targets.push(Target::new(LAST.to_owned(), checkpoint, own.signed_tiles()));
+    }
+    for anchor in &anchors {
+        let name = format!("the anchor of {}", seconds_to_rfc3339(anchor.time));
+        targets.push(Target::new(name, &anchor.checkpoint, None));
     }
     if let Some((checkpoint, tiles)) = old {
-        targets.push(Target {
-            name: "the checkpoint",
-            checkpoint,
-            tiles,
-            differs: None,
-            root: None,
-        });
+        targets.push(Target::new(ASKED.to_owned(), checkpoint, tiles));
     }
-    let sizes = targets.iter().map(|target| target.checkpoint.size);
+    let differing = compare(prover, &own, &mut targets, progress)?;
     let last = prover.log().last_seq();
-    let end = sizes.max().unwrap_or(0).min(last);
+    let mut has_named_anchor = false;
+    for target in &targets {
+        let older = targets.iter().filter(|other| other.is_same());
+        let older = older.map(|other| other.checkpoint.size);
+        let agreed = older.filter(|size| *size < target.checkpoint.size).max();
+        let outcome = target.outcome(last, agreed.unwrap_or(0));
+        let is_named = match target.name.as_str() {
+            ASKED => true,
+            // That the log is what was signed last is as it should be.
+            LAST => outcome.result != Comparison::Same,
+            // The later ones differ, too, where the first does.
+            _ => {
+                outcome.result == Comparison::Differs
+                    && !std::mem::replace(&mut has_named_anchor, true)
+            }
+        };
+        if is_named {
+            findings.push(outcome);
+        }
+    }
+    // The log has what was signed, and the tiles do not.
+    let is_log = own.checkpoint.is_some() && targets.first().is_some_and(Target::is_same);
+    name_tiles(&differing, is_log, &mut findings);
+    Ok(findings)
+}
+
+/// Compares the log with each target. Returns the tiles of the last checkpoint that it does
+/// not have.
+fn compare(
+    prover: &Prover,
+    own: &Last,
+    targets: &mut [Target<'_>],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<u64>, ProofError> {
+    let sizes = targets.iter().map(|target| target.checkpoint.size);
+    let end = sizes.max().unwrap_or(0).min(prover.log().last_seq());
     let (mut tree, mut differing) = (Frontier::default(), Vec::new());
     let mut leaves = prover.leaves();
     for tile in 0..end.div_ceil(TILE).max(1) {
         let (begin, tile_end) = (tile * TILE, ((tile + 1) * TILE).min(end));
         let (mut found, mut missing) = (Vec::new(), None);
-        let damage = leaves.each((begin, tile_end), &Edge::default(), |index, leaf, own| {
-            let signed = edge.get(index).filter(|_| !own);
-            missing = missing.or((!own && signed.is_none()).then_some(index));
-            found.push(signed.unwrap_or(leaf));
-            Ok(true)
-        })?;
+        let damage = leaves.each(
+            (begin, tile_end),
+            &Edge::default(),
+            |index, leaf, has_own| {
+                let signed = own.edge.get(index).filter(|_| !has_own);
+                missing = missing.or((!has_own && signed.is_none()).then_some(index));
+                found.push(signed.unwrap_or(leaf));
+                Ok(true)
+            },
+        )?;
         if damage.is_some() {
             missing = missing.or(Some(begin + found.len() as u64));
         }
-        let kept = usize::try_from(tile)
-            .ok()
-            .and_then(|tile| own_tiles.get(tile))
-            .copied();
+        let kept = usize::try_from(tile).ok();
+        let kept = kept.and_then(|tile| own.tiles.get(tile)).copied();
         let is_whole = tile_end - begin == TILE;
         let root = Frontier::of(&found).root();
         // Stand-ins are leaves, too, if the tile was made with them.
@@ -222,17 +317,10 @@ pub fn examine(
             differing.push(tile);
         }
         let effective = if has_all { root } else { kept.unwrap_or(root) };
-        for target in &mut targets {
+        for target in &mut *targets {
             let size = target.checkpoint.size;
-            let of_target = target
-                .tiles
-                .as_ref()
-                .and_then(|tiles| tiles.get(usize::try_from(tile).ok()?));
-            if is_whole
-                && target.differs.is_none()
-                && of_target.is_some_and(|hash| *hash != effective)
-            {
-                target.differs = Some(tile);
+            if is_whole {
+                target.compare_tile(tile, effective);
             }
             if target.ends_in(tile) && size <= end {
                 let count = usize::try_from(size - begin).unwrap_or(usize::MAX);
@@ -250,53 +338,33 @@ pub fn examine(
         }
         progress(tile_end, end);
     }
-    for target in &targets {
-        let (name, size) = (target.name, target.checkpoint.size);
-        if size > last {
-            let what = format!("{name} has {size} events, and the log only {last}");
-            let result = Comparison::Differs;
-            examined.push(Examined {
-                first_seq: last + 1,
-                last_seq: size,
-                result,
-                what,
-            });
-        } else {
-            let outcome = target.outcome();
-            // That the log is what was signed last is as it should be.
-            if target.name != LAST || outcome.result != Comparison::Same {
-                examined.push(outcome);
-            }
-        }
-    }
-    // The outcome of the last checkpoint names the first of them, if it knows the place.
-    let named = examined
+    Ok(differing)
+}
+
+/// Names the tiles that differ, but for those that a finding names already.
+fn name_tiles(differing: &[u64], is_log: bool, findings: &mut Vec<Examined>) {
+    let named = findings
         .iter()
         .filter(|found| found.result == Comparison::Differs);
     let named: Vec<u64> = named.map(|found| found.first_seq).collect();
-    // The log has what was signed, and the tiles do not.
-    let is_log = targets
-        .first()
-        .is_some_and(|own| own.root == Some(own.checkpoint.root));
-    for tile in differing.into_iter().take(MAX_NAMED) {
+    for tile in differing.iter().take(MAX_NAMED) {
         let (first_seq, last_seq) = (tile * TILE + 1, (tile + 1) * TILE);
-        if !named.contains(&first_seq) {
-            let what = match is_log {
-                true => format!(
-                    "proofs/tiles is damaged where events {first_seq} to {last_seq} are: a start of the server makes it again"
-                ),
-                false => {
-                    format!("events {first_seq} to {last_seq} are not those that the tree has")
-                }
-            };
-            let result = Comparison::Differs;
-            examined.push(Examined {
-                first_seq,
-                last_seq,
-                result,
-                what,
-            });
+        if named.contains(&first_seq) {
+            continue;
         }
+        let what = match is_log {
+            true => format!(
+                "proofs/tiles is damaged where events {first_seq} to {last_seq} are: a start of the server makes it again"
+            ),
+            false => {
+                format!("events {first_seq} to {last_seq} are not those that the tree has")
+            }
+        };
+        findings.push(Examined {
+            first_seq,
+            last_seq,
+            result: Comparison::Differs,
+            what,
+        });
     }
-    Ok(examined)
 }

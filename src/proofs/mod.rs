@@ -11,6 +11,7 @@
 //! | `checkpoint` | the last signed note: origin, number of events, root ([`Checkpoint`]) |
 //! | `partial` | the leaves after the last complete tile, as they were signed |
 //! | `key` | the Ed25519 key of the signer; in no backup |
+//! | `anchor-*` | checkpoints that somebody else has signed, too ([`anchors`]) |
 //!
 //! **Following.** A thread of a server reads what was synced and appends tiles
 //! ([`start_prover`]). Nothing is added to the way of a call: no event waits for it.
@@ -29,20 +30,31 @@
 //! from `partial`, or is not needed, as its tile has a root. A record that never had a
 //! leaf when it was signed has a stand-in ([`crate::log::stand_in`]).
 //!
+//! **Anchors.** A thread has others sign a checkpoint a day ([`start_countersigning`]). A
+//! prune keeps the leaves of the tile in which an anchor ends, so that consistency with
+//! every anchor can be shown for ever.
+//!
 //! **Forks.** A restored folder has no key and may give numbers again. It gets a new
 //! key, and an origin of its own.
 
+mod anchors;
 mod bundle;
+mod countersign;
 mod edge;
 mod examine;
 mod load;
 mod note;
 mod prover;
 mod source;
+mod stamp;
 mod thread;
 mod tree;
 
-pub use bundle::{BundleFile, Checked, check_bundle, pruned};
+pub use anchors::{Anchor, AnchorSummary, is_anchor_name};
+pub use bundle::{
+    BundleFile, Checked, CheckedStamp, CheckedWitness, Trusted, check_bundle, pruned,
+};
+pub use countersign::{Countersigner, CountersignerState, Countersigning, start_countersigning};
 pub use examine::{Comparison, Examined, Old, examine};
 pub use note::{Checkpoint, Vkey, base64, hash_of};
 pub use prover::{Kept, ProofError, Prover};

@@ -1,11 +1,13 @@
 //! Checkpoints: C2SP tlog-checkpoint, a signed note about the size and the root of a
-//! tree, and the Ed25519 keys of signed notes.
+//! tree; the Ed25519 keys of signed notes; and C2SP tlog-cosignature, with which a witness
+//! signs a checkpoint of somebody else.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::tree::Hash;
@@ -13,8 +15,11 @@ use super::tree::Hash;
 /// How the key of a signer begins as text.
 const PRIVATE: &str = "PRIVATE+KEY+";
 
-/// The byte of Ed25519 before a key.
-const ED25519_KIND: u8 = 1;
+/// The byte before the Ed25519 key of a log.
+const LOG_KIND: u8 = 1;
+
+/// The byte before the Ed25519 key of a witness, whose signatures have a time.
+const WITNESS_KIND: u8 = 4;
 
 /// What comes before the 32 bytes of an Ed25519 key as a `SubjectPublicKeyInfo`.
 const SPKI: [u8; 12] = [
@@ -32,10 +37,11 @@ pub fn hash_of(text: &str) -> Option<Hash> {
 }
 
 /// The public key of a signer: `<name>+<key id>+<key>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vkey {
-    /// The signer's name: the origin of its checkpoints.
+    /// The signer's name; of a log, the origin of its checkpoints.
     pub name: String,
+    kind: u8,
     key: [u8; 32],
 }
 
@@ -43,31 +49,50 @@ impl Vkey {
     fn id(&self) -> [u8; 4] {
         let mut hash = Sha256::new();
         hash.update(self.name.as_bytes());
-        hash.update([b'\n', ED25519_KIND]);
+        hash.update([b'\n', self.kind]);
         hash.update(self.key);
         let [a, b, c, d, ..]: [u8; 32] = hash.finalize().into();
         [a, b, c, d]
     }
 
-    /// Reads a key that [`fmt::Display`] wrote.
+    /// Reads the key of a log.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || {
+        Self::parse_kind(text, LOG_KIND).ok_or_else(|| {
             format!("{text:?} is not a verifier key: NAME+ID+KEY, as the file vkey of a proof has")
-        };
+        })
+    }
+
+    /// Reads the key of a witness.
+    pub fn parse_witness(text: &str) -> Result<Self, String> {
+        Self::parse_kind(text, WITNESS_KIND).ok_or_else(|| {
+            format!("{text:?} is not the key of a witness: NAME+ID+KEY, with a key for cosignatures of Ed25519")
+        })
+    }
+
+    fn parse_kind(text: &str, kind: u8) -> Option<Self> {
         let mut parts = text.splitn(3, '+');
-        let (name, _, key) = (parts.next(), parts.next(), parts.next());
-        let key = BASE64
-            .decode(key.unwrap_or_default())
-            .map_err(|_| wrong())?;
-        let key = key.strip_prefix(&[ED25519_KIND]).unwrap_or_default();
+        let (name, _, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let key = BASE64.decode(key).ok()?;
         let vkey = Self {
-            name: name.unwrap_or_default().to_owned(),
-            key: key.try_into().map_err(|_| wrong())?,
+            name: name.to_owned(),
+            kind,
+            key: key.strip_prefix(&[kind])?.try_into().ok()?,
         };
-        match vkey.to_string() == text && is_name(&vkey.name) {
-            true => Ok(vkey),
-            false => Err(wrong()),
-        }
+        (vkey.to_string() == text && is_name(name)).then_some(vkey)
+    }
+
+    /// The signature of this key below a note, without its number.
+    fn signature_in(&self, signatures: &str) -> Option<Vec<u8>> {
+        signatures.lines().find_map(|line| {
+            let rest = line.strip_prefix("— ")?.strip_prefix(self.name.as_str())?;
+            let bytes = BASE64.decode(rest.strip_prefix(' ')?).ok()?;
+            Some(bytes.strip_prefix(&self.id())?.to_vec())
+        })
+    }
+
+    fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        let public = UnparsedPublicKey::new(&ED25519, self.key);
+        public.verify(text.as_bytes(), signature).is_ok()
     }
 
     /// The key for openssl.
@@ -83,7 +108,7 @@ impl Vkey {
 impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = u32::from_be_bytes(self.id());
-        let key = base64(&[&[ED25519_KIND], self.key.as_slice()].concat());
+        let key = base64(&[&[self.kind], self.key.as_slice()].concat());
         write!(f, "{}+{id:08x}+{key}", self.name)
     }
 }
@@ -107,6 +132,7 @@ impl Signer {
         let key = pair.public_key().as_ref().try_into().ok()?;
         let vkey = Vkey {
             name: name(&key),
+            kind: LOG_KIND,
             key,
         };
         Some(Self { vkey, seed, pair })
@@ -115,7 +141,7 @@ impl Signer {
     /// The text of the key file: `PRIVATE+KEY+<name>+<key id>+<seed>`, as other
     /// signers of notes write it.
     pub fn text(&self) -> String {
-        let seed = base64(&[&[ED25519_KIND], self.seed.as_slice()].concat());
+        let seed = base64(&[&[LOG_KIND], self.seed.as_slice()].concat());
         let id = u32::from_be_bytes(self.vkey.id());
         format!("{PRIVATE}{}+{id:08x}+{seed}\n", self.vkey.name)
     }
@@ -124,7 +150,7 @@ impl Signer {
     pub fn parse(text: &str) -> Option<Self> {
         let (name, rest) = text.trim_end().strip_prefix(PRIVATE)?.split_once('+')?;
         let seed = BASE64.decode(rest.split_once('+')?.1).ok()?;
-        let seed = seed.strip_prefix(&[ED25519_KIND])?.try_into().ok()?;
+        let seed = seed.strip_prefix(&[LOG_KIND])?.try_into().ok()?;
         let signer = Self::new(seed, |_| name.to_owned())?;
         (signer.text() == text && is_name(name)).then_some(signer)
     }
@@ -196,21 +222,63 @@ impl Checkpoint {
                 "the checkpoint is of {theirs}, and the key of {ours}"
             ));
         }
-        let Some((body, signatures)) = self.note.split_once("\n\n") else {
-            return Err("the checkpoint has no signature".to_owned());
-        };
-        let text = format!("{body}\n");
-        let is_valid = |line: &str| {
-            let rest = line.strip_prefix("— ")?.strip_prefix(key.name.as_str())?;
-            let bytes = BASE64.decode(rest.strip_prefix(' ')?).ok()?;
-            let signature = bytes.strip_prefix(&key.id())?;
-            let public = UnparsedPublicKey::new(&ED25519, key.key);
-            public.verify(text.as_bytes(), signature).ok()
-        };
-        match signatures.lines().any(|line| is_valid(line).is_some()) {
+        let (text, signatures) = self.parts();
+        let signature = key.signature_in(signatures);
+        match signature.is_some_and(|signature| key.has_signed(text, &signature)) {
             true => Ok(()),
             false => Err(format!("the checkpoint is not signed by {key}")),
         }
+    }
+
+    /// When a witness has signed it, in Unix seconds by the clock of the witness.
+    pub fn cosigned(&self, witness: &Vkey) -> Result<u64, String> {
+        let (text, signatures) = self.parts();
+        let signature = witness.signature_in(signatures).ok_or_else(|| {
+            format!(
+                "the checkpoint has no signature of the witness {}",
+                witness.name
+            )
+        })?;
+        let time = signature.split_first_chunk().and_then(|(time, signature)| {
+            let time = u64::from_be_bytes(*time);
+            let signed = format!("cosignature/v1\ntime {time}\n{text}");
+            witness.has_signed(&signed, signature).then_some(time)
+        });
+        time.ok_or_else(|| format!("the signature of the witness {} is wrong", witness.name))
+    }
+
+    /// Adds the signature of a witness, a line without its end.
+    #[must_use]
+    pub fn with_signature(mut self, line: &str) -> Self {
+        self.note.push_str(line);
+        self.note.push('\n');
+        self
+    }
+
+    /// The names of its signers after the first, which is the log.
+    pub fn witnesses(&self) -> Vec<&str> {
+        let lines = self.parts().1.lines().skip(1);
+        let names = lines.filter_map(|line| line.strip_prefix("— ")?.split(' ').next());
+        names.collect()
+    }
+
+    /// The note as the log has signed it, without the signatures of witnesses.
+    pub fn own_note(&self) -> &str {
+        let (text, signatures) = self.parts();
+        let first = signatures.split_inclusive('\n').next().unwrap_or_default();
+        self.note
+            .get(..text.len() + 1 + first.len())
+            .unwrap_or(&self.note)
+    }
+
+    /// The text that is signed, and the lines of the signatures.
+    fn parts(&self) -> (&str, &str) {
+        let end = self
+            .note
+            .find("\n\n")
+            .map_or(self.note.len(), |end| end + 1);
+        let (text, signatures) = self.note.split_at(end);
+        (text, signatures.strip_prefix('\n').unwrap_or_default())
     }
 }
 

@@ -4,9 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::anchors::{AnchorSummary, Anchors};
 use super::edge::Edge;
 use super::note::{Checkpoint, Signer, Vkey};
 use super::source::{Leaves, Source, each_tile};
+use super::stamp::Stamp;
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
@@ -68,6 +70,7 @@ pub struct Prover {
     state: Mutex<Option<State>>,
     /// Why nothing more is signed.
     refusal: Mutex<Option<String>>,
+    pub(super) anchors: parking_lot::Mutex<Anchors>,
 }
 
 /// What `proofs/` holds, and how far the tree has grown.
@@ -112,6 +115,8 @@ pub struct Kept {
     pub partial: Vec<u8>,
     /// The path of `tiles`.
     pub tiles: PathBuf,
+    /// The paths of the anchors' files.
+    pub anchors: Vec<PathBuf>,
 }
 
 impl Prover {
@@ -131,6 +136,7 @@ impl Prover {
             salts: Mutex::new(salts),
             state: Mutex::default(),
             refusal: Mutex::default(),
+            anchors: parking_lot::Mutex::default(),
         }
     }
 
@@ -188,10 +194,30 @@ impl Prover {
         Ok(self.sign(stop)?.size / TILE)
     }
 
-    /// The public key, a checkpoint that covers an event, and the proof that its leaf
-    /// is in there.
+    /// The public key, the oldest anchor with a time stamp that covers an event, or else the
+    /// oldest, or else the last checkpoint, and the proof that the event's leaf is in there.
     pub(super) fn inclusion(&self, seq: u64) -> Result<Inclusion, ProofError> {
+        let anchors = self.anchors()?;
         self.with(&|| false, |state| {
+            let vkey = state.signer.vkey.clone();
+            let covers = |anchor: &&AnchorSummary| anchor.size >= seq && anchor.origin == vkey.name;
+            let stamped = anchors.iter().filter(|anchor| anchor.stamped.is_some());
+            for anchor in stamped.chain(&anchors).filter(covers) {
+                // Without its leaves, or its files, another serves as well.
+                let Ok(anchor) = self.anchor(anchor.time) else {
+                    continue;
+                };
+                let found = self.inclusion_in(state, seq, &anchor.checkpoint);
+                if let Ok((path, leaf)) = found {
+                    return Ok(Inclusion {
+                        vkey,
+                        checkpoint: anchor.checkpoint,
+                        stamp: anchor.stamp,
+                        path,
+                        leaf,
+                    });
+                }
+            }
             if state.signed() < seq {
                 self.sign_state(state, &|| false)?;
             }
@@ -201,29 +227,43 @@ impl Prover {
                 );
                 return Err(ProofError::Missing(why));
             };
-            let mut source = self.source(state);
-            let path = inclusion(&mut source, seq - 1, checkpoint.size)?;
-            // Also where the proof needs no other leaf of the tile.
-            let leaf = source.subtree(0, seq - 1)?;
+            let (path, leaf) = self.inclusion_in(state, seq, &checkpoint)?;
             Ok(Inclusion {
-                vkey: state.signer.vkey.clone(),
+                vkey,
                 checkpoint,
+                stamp: None,
                 path,
                 leaf,
             })
         })
     }
 
-    /// The proof that an older tree of some size is the beginning of the last signed one,
-    /// its root as it is today, and the last checkpoint.
-    pub fn consistency(&self, old: u64) -> Result<(Vec<Hash>, Hash, Checkpoint), ProofError> {
+    fn inclusion_in(
+        &self,
+        state: &State,
+        seq: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<(Vec<Hash>, Hash), ProofError> {
+        let mut source = self.source(state);
+        let path = inclusion(&mut source, seq - 1, checkpoint.size)?;
+        // Also where the proof needs no other leaf of the tile.
+        let leaf = source.subtree(0, seq - 1)?;
+        Ok((path, leaf))
+    }
+
+    /// The proof that an older tree of some size is the beginning of that of a checkpoint of
+    /// this log, and the root of the older tree as it is today.
+    pub fn consistency(
+        &self,
+        old: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<(Vec<Hash>, Hash), ProofError> {
         self.with(&|| false, |state| {
-            let now = self.sign_state(state, &|| false)?;
             let mut source = self.source(state);
-            let old = old.min(now.size);
-            let proof = consistency(&mut source, old, now.size)?;
+            let old = old.min(checkpoint.size);
+            let proof = consistency(&mut source, old, checkpoint.size)?;
             let then = root(&mut source, old)?;
-            Ok((proof, then, now))
+            Ok((proof, then))
         })
     }
 
@@ -273,10 +313,14 @@ impl Prover {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         };
-        Ok(found("checkpoint")?.map(|checkpoint| Kept {
+        let Some(checkpoint) = found("checkpoint")? else {
+            return Ok(None);
+        };
+        Ok(Some(Kept {
             checkpoint,
             partial: found("partial").ok().flatten().unwrap_or_default(),
             tiles: self.dir.join("tiles"),
+            anchors: self.anchor_paths()?,
         }))
     }
 
@@ -458,6 +502,7 @@ impl Prover {
 pub(super) struct Inclusion {
     pub vkey: Vkey,
     pub checkpoint: Checkpoint,
+    pub stamp: Option<Stamp>,
     pub path: Vec<Hash>,
     pub leaf: Hash,
 }

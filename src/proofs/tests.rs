@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::note::Signer;
 use super::tree::Frontier;
 use super::*;
 use crate::dice::Dice;
@@ -69,6 +70,11 @@ fn write(disk: &SimulatedDisk, name: &str, at: u64, bytes: &[u8]) {
     file.write_at(bytes, at).unwrap();
 }
 
+fn content(files: &[BundleFile], name: &str) -> std::io::Result<Vec<u8>> {
+    let file = files.iter().find(|file| file.file == name);
+    file.map_or(Err(std::io::ErrorKind::NotFound.into()), BundleFile::bytes)
+}
+
 fn refusal(prover: &Prover) -> String {
     let refused = prover.sign(&|| false);
     assert!(
@@ -89,6 +95,7 @@ fn prune(log: &Log, prover: &Prover, last: u64) -> Result<(u64, u64), NotSealed>
         time_of: &event_time,
         leaves: Some(Leaves {
             tiles: prover.signed_tiles(&|| false).unwrap_or(0),
+            anchored: prover.anchored_tiles().unwrap_or_default(),
             leaf_of: &|seq, record| leaf_of(seq, record, &mut salts.borrow_mut()),
         }),
     };
@@ -113,7 +120,8 @@ fn prune(log: &Log, prover: &Prover, last: u64) -> Result<(u64, u64), NotSealed>
 
 fn agrees(prover: &Prover, signed: &[Checkpoint]) {
     for old in signed {
-        let (proof, root, now) = prover.consistency(old.size).unwrap();
+        let now = prover.sign(&|| false).unwrap();
+        let (proof, root) = prover.consistency(old.size, &now).unwrap();
         assert_eq!(root, old.root);
         let (old, new) = ((old.size, old.root), (now.size, now.root));
         assert!(is_consistent(old, new, &proof));
@@ -206,11 +214,8 @@ fn a_pruned_log_proves_what_is_left_and_all_that_was_signed() {
     agrees(&prover, &signed);
     for seq in [301, 512, 513, 760] {
         let files = prover.prove(seq).unwrap();
-        let read = |name: &str| {
-            let file = files.iter().find(|file| file.file == name).unwrap();
-            file.bytes()
-        };
-        let checked = check_bundle(&read, &prover.vkey().unwrap()).unwrap();
+        let read = |name: &str| content(&files, name);
+        let checked = check_bundle(&read, &prover.vkey().unwrap().into()).unwrap();
         assert_eq!((checked.seq, checked.size), (seq, 760));
     }
     for (seq, why) in [
@@ -223,14 +228,8 @@ fn a_pruned_log_proves_what_is_left_and_all_that_was_signed() {
         assert!(error.contains(why), "{error}");
     }
     // An old proof needs nothing of the log.
-    let read = |name: &str| {
-        before
-            .iter()
-            .find(|file| file.file == name)
-            .unwrap()
-            .bytes()
-    };
-    assert!(check_bundle(&read, &prover.vkey().unwrap()).is_ok());
+    let read = |name: &str| content(&before, name);
+    assert!(check_bundle(&read, &prover.vkey().unwrap().into()).is_ok());
     assert_eq!(results(&prover, None), []);
     assert_eq!(
         results(&prover, Some(&signed[0]))[0],
@@ -347,4 +346,59 @@ fn a_folder_without_its_key_is_a_fork() {
     agrees(&prover, &[old, new.clone()]);
     assert_eq!(open(&disk).2.sign(&|| false).unwrap(), new);
     assert_eq!(TILE, 256);
+}
+
+#[test]
+fn a_prune_keeps_the_leaves_where_an_anchor_ends() {
+    let disk = filled(300);
+    let (log, writer, prover) = open(&disk);
+    let (first, mut writer) = (prover.sign(&|| false).unwrap(), writer.unwrap());
+    assert!(append(&mut writer, 301, 100));
+    let second = prover.sign(&|| false).unwrap();
+    let kept = prover
+        .keep_anchor(1_793_361_600, second.clone(), None)
+        .unwrap();
+    assert_eq!((kept.size, kept.stamped), (400, None));
+    assert!(
+        (401..1_001)
+            .step_by(50)
+            .all(|first| append(&mut writer, first, 50))
+    );
+    // One of the same second has another name.
+    let third = prover.sign(&|| false).unwrap();
+    let later = prover
+        .keep_anchor(1_793_361_600, third.clone(), None)
+        .unwrap();
+    assert_eq!(later.time, kept.time + 1);
+    let (empty, graves) = prune(&log, &prover, 800).unwrap();
+    // Of the first and third tile nothing is left, of the second all, as the anchor ends there.
+    assert_eq!((empty, graves), (512, 288));
+    drop((prover, log, writer));
+    let disk = disk.process_killed();
+    let (_, _, prover) = open(&disk);
+    assert_eq!(prover.anchors().unwrap(), [kept, later]);
+    agrees(&prover, &[first.clone(), second.clone(), third.clone()]);
+    assert_eq!(results(&prover, None), []);
+    // An event is proved by the oldest anchor that has it.
+    let files = prover.prove(801).unwrap();
+    assert_eq!(
+        content(&files, "checkpoint").unwrap(),
+        third.note.as_bytes()
+    );
+    // An anchor that the log does not begin with is named, by what it has after an older one.
+    let other = Signer::parse(&String::from_utf8(prover.read("key").unwrap()).unwrap()).unwrap();
+    let forged = other.sign(900, [1; 32]);
+    prover.keep_anchor(1_793_361_601, forged, None).unwrap();
+    assert_eq!(results(&prover, None), [(401, 900, Comparison::Differs)]);
+    // An anchor that cannot be read is named, and no obstacle.
+    write(&disk, "anchor-20261030T120000Z.checkpoint", 0, b"x");
+    drop(prover);
+    let (_, _, prover) = open(&disk);
+    let found = examine(&prover, None, &mut |_, _| ()).unwrap();
+    let named = |name: &str| found.iter().any(|found| found.what.contains(name));
+    assert!(
+        named("anchor-20261030T120000Z.checkpoint: ") && found.len() == 2,
+        "{found:?}"
+    );
+    assert_eq!(prover.anchors().unwrap().len(), 2);
 }

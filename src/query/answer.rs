@@ -12,7 +12,7 @@ use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::page::{Mark, Page};
 use super::progress::{Progress, ProgressReporter};
-use super::proofs::{CheckpointQuery, ProofQuery};
+use super::proofs::{AnchorsQuery, CheckpointQuery, ProofQuery};
 use super::report::ReportQuery;
 use super::request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
@@ -64,6 +64,8 @@ pub enum Query {
     Stats(StatsQuery),
     /// A signed checkpoint of now.
     Checkpoint(CheckpointQuery),
+    /// The checkpoints that others have signed, too.
+    Anchors(AnchorsQuery),
     /// The files that prove that an event was in the log.
     Proof(ProofQuery),
 }
@@ -73,7 +75,11 @@ impl Query {
     pub const fn needs_index(&self) -> bool {
         !matches!(
             self,
-            Self::Rejected(_) | Self::Evidence(_) | Self::Checkpoint(_) | Self::Proof(_)
+            Self::Rejected(_)
+                | Self::Evidence(_)
+                | Self::Checkpoint(_)
+                | Self::Anchors(_)
+                | Self::Proof(_)
         )
     }
 
@@ -87,6 +93,7 @@ impl Query {
                 | Self::Tail(_)
                 | Self::Stats(_)
                 | Self::Checkpoint(_)
+                | Self::Anchors(_)
                 | Self::Proof(_)
         )
     }
@@ -349,6 +356,7 @@ pub fn answer(
         Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
         Query::Stats(query) => super::stats::answer(snapshot, query, &mut lines)?,
         Query::Checkpoint(query) => super::proofs::checkpoint(snapshot, query, &mut lines)?,
+        Query::Anchors(AnchorsQuery {}) => super::proofs::anchors(snapshot, &mut lines)?,
         Query::Proof(query) => super::proofs::prove(snapshot, query, &mut lines)?,
     };
     // An empty page has no position.

@@ -67,7 +67,9 @@ pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
-pub use proofs::{CheckpointLine, CheckpointQuery, ProofQuery, SinceLine};
+pub use proofs::{
+    AnchorLine, AnchorsQuery, CheckpointLine, CheckpointQuery, ProofQuery, SinceLine,
+};
 pub use reconcile::{
     ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
 };

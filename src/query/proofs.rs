@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
-use crate::event::micros_to_rfc3339;
+use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::Erasure;
 use crate::log::record::{EventHead, is_pruned, tombstone_leaf};
 use crate::proofs::{ProofError, base64, is_consistent, pruned};
@@ -17,6 +17,10 @@ pub struct CheckpointQuery {
     #[arg(long, value_name = "NOTE")]
     pub since: Option<String>,
 }
+
+/// The checkpoints that others have signed, too.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnchorsQuery {}
 
 /// The files that prove that an event was in the log.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,51 @@ pub struct SinceLine {
     pub proof: Vec<String>,
 }
 
+/// A line of `checkpoint --anchors`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AnchorLine {
+    /// When it was kept.
+    pub time: String,
+    /// Whose log it is.
+    pub origin: String,
+    /// How many events it has.
+    pub size: u64,
+    /// The root of their tree, in base64.
+    pub root: String,
+    /// The moment of the time stamp; `null` without one.
+    pub stamped: Option<String>,
+    /// The names of the witnesses that have signed.
+    pub witnesses: Vec<String>,
+    /// The signed note, with the signatures of the witnesses.
+    pub note: String,
+    /// The time stamp, in base64; `null` without one.
+    pub stamp: Option<String>,
+}
+
+/// Writes the anchors, in the order of time.
+pub(super) fn anchors(snapshot: &Snapshot<'_>, lines: &mut Lines<'_>) -> Result<bool, QueryError> {
+    let prover = snapshot.trail().prover();
+    let anchors = prover.anchors()?;
+    for anchor in &anchors {
+        let read = prover.anchor(anchor.time)?;
+        lines.put(&AnchorLine {
+            time: seconds_to_rfc3339(anchor.time),
+            origin: anchor.origin.clone(),
+            size: anchor.size,
+            root: base64(&read.checkpoint.root),
+            stamped: anchor.stamped.map(seconds_to_rfc3339),
+            witnesses: anchor.witnesses.clone(),
+            note: read.checkpoint.note,
+            stamp: read.stamp.map(|stamp| base64(&stamp.der)),
+        })?;
+    }
+    if anchors.is_empty() {
+        let why = "nobody else has signed a checkpoint: see serve --timestamp and --witness";
+        lines.hints.push(why.to_owned());
+    }
+    Ok(!anchors.is_empty())
+}
+
 /// Signs a checkpoint, and compares it with an older one. `false` if the log does not begin
 /// with that; then without a line if it is no checkpoint of this log.
 pub(super) fn checkpoint(
@@ -72,13 +121,12 @@ pub(super) fn checkpoint(
             return Ok(false);
         }
     };
-    let mut now = prover.sign(&|| false)?;
+    let now = prover.sign(&|| false)?;
     let mut is_found = true;
     let since = match old {
         None => None,
         Some(old) => {
-            let (proof, root, signed) = prover.consistency(old.size)?;
-            now = signed;
+            let (proof, root) = prover.consistency(old.size, &now)?;
             let consistent = is_consistent((old.size, old.root), (now.size, now.root), &proof)
                 && root == old.root;
             if !consistent {

@@ -20,6 +20,7 @@ use super::tails::Tails;
 use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings};
 use crate::ops::{self, Maintenance};
+use crate::proofs::Countersigning;
 use crate::query::{
     Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage, answer,
     retry, with_causes,
@@ -50,6 +51,7 @@ pub(super) struct About {
     pub refusals: Arc<Refusals>,
     /// Whether it checks signatures.
     pub checks: bool,
+    pub countersigning: Countersigning,
 }
 
 /// Appends events and returns the outcome of each.
@@ -254,6 +256,7 @@ impl Commands {
             checks: about.checks,
             last_age: about.refusals.last_age(),
             refused: about.refusals.counts(),
+            countersigners: about.countersigning.states(),
             ..Running::of(&self.trail, about.settings.clone())
         };
         serde_json::to_writer(&mut out, &running)?;

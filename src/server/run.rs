@@ -31,7 +31,7 @@ use crate::index::Progress;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
-use crate::proofs::start_prover;
+use crate::proofs::{start_countersigning, start_prover};
 use crate::store::{
     Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
     start_retention, start_sealer,
@@ -101,7 +101,7 @@ pub struct ServerConfig {
     pub title: Vec<String>,
     /// The time without an event that raises the inactivity alarm.
     pub alert_after: Option<Duration>,
-    /// What `doctor` checks of them.
+    /// What `doctor` checks of them, and who signs checkpoints, too.
     pub settings: Settings,
 }
 
@@ -180,6 +180,7 @@ pub struct Server {
     sealer: Background,
     retention: Background,
     prover: Background,
+    countersigning: Option<Background>,
     supervisor: Option<Background>,
 }
 
@@ -302,12 +303,18 @@ impl Server {
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;
         let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
+        let prover = start_prover(Arc::clone(trail.prover()))
+            .map_err(system("starting the signing of checkpoints"))?;
+        let countersigners = config.settings.countersigners.clone();
+        let (countersigning, states) = start_countersigning(trail.prover(), countersigners)
+            .map_err(system("starting the signing of checkpoints by others"))?;
         let append = move |group| queue.import(group);
         let appending = append.clone();
         let about = Some(About {
             settings,
             refusals,
             checks: config.signature.is_some(),
+            countersigning: states,
         });
         let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);
         let control =
@@ -316,8 +323,6 @@ impl Server {
             .map_err(system("starting the sealer"))?;
         let retention = start_retention(Arc::clone(&trail), config.keep, appending)
             .map_err(system("starting the scheduled pruning"))?;
-        let prover = start_prover(Arc::clone(trail.prover()))
-            .map_err(system("starting the signing of checkpoints"))?;
         let supervisor = supervisor::start(address, health, Arc::clone(&trail))
             .map_err(system("notifying the supervisor"))?;
         Ok(Self {
@@ -332,6 +337,7 @@ impl Server {
             sealer,
             retention,
             prover,
+            countersigning,
             supervisor,
         })
     }
@@ -363,6 +369,7 @@ impl Server {
         self.control.stop(GRACE);
         drop(self.sealer);
         drop(self.retention);
+        drop(self.countersigning);
         drop(self.prover);
         self.webhook.stop();
         // Calls that wait for a key are answered 503.

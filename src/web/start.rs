@@ -7,7 +7,7 @@ use super::events::table;
 use super::reader::Reader;
 use super::shell::page;
 use crate::format::{counted, grouped, size};
-use crate::proofs::Checkpoint;
+use crate::proofs::{AnchorSummary, Checkpoint};
 
 /// The server's health.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Health {
     pub free: Option<u64>,
     /// The last checkpoint of the log, if one was signed.
     pub checkpoint: Option<Checkpoint>,
+    /// The last one that others have signed, too.
+    pub anchor: Option<AnchorSummary>,
 }
 
 impl Health {
@@ -47,6 +49,16 @@ impl Health {
                 @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
                 @if let Some(signed) = &self.checkpoint {
                     div { dt { "last checkpoint" } dd title=(signed.to_string()) { "of " (counted(signed.size, "event")) } }
+                }
+                @if let Some(anchor) = &self.anchor {
+                    div {
+                        dt { "last anchor" }
+                        dd title={ "of " (counted(anchor.size, "event")) } {
+                            (reader.ago(anchor.time))
+                            @if anchor.stamped.is_some() { ", with a time stamp" }
+                            @if !anchor.witnesses.is_empty() { ", by " (counted(anchor.witnesses.len() as u64, "witness")) }
+                        }
+                    }
                 }
                 @if let Some(free) = self.free { div { dt { "free disk space" } dd { (size(free)) } } }
             }

@@ -55,9 +55,11 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         Query::Loops(_) => Box::new(Loops::new(view, out)),
         Query::Stats(_) => Box::new(Paragraphs::new(view, out, stats::write)),
         // Their commands write no table.
-        Query::Checkpoint(_) | Query::Proof(_) => Box::new(Gathered::new(|lines| {
-            lines.iter().try_for_each(|line| out.write_all(line))
-        })),
+        Query::Checkpoint(_) | Query::Anchors(_) | Query::Proof(_) => {
+            Box::new(Gathered::new(|lines| {
+                lines.iter().try_for_each(|line| out.write_all(line))
+            }))
+        }
         Query::Incidents(query) => match query.what {
             Wanted::List => Box::new(Paragraphs::of(view, out, incidents::sections)),
             Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO, now, out)),

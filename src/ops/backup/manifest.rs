@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::BackupError;
 use crate::log::{is_segment_name, segment_of};
+use crate::proofs::is_anchor_name;
 use crate::storage::{Access, Storage, atomic_replace};
 
 /// The manifest's file.
@@ -34,7 +35,7 @@ pub const BASELINES: &str = "baselines";
 /// The folder of proofs, if there are any.
 pub const PROOFS: &str = "proofs";
 
-/// The files of proofs; the key that signs them is not among them.
+/// The files of proofs beside the anchors; the key that signs them is not among them.
 pub const PROOF_FILES: [&str; 3] = ["tiles", "partial", "checkpoint"];
 
 /// The list of a backup's files.
@@ -197,7 +198,7 @@ impl Manifest {
 fn is_place(path: &str) -> bool {
     match path.split_once('/') {
         Some((BASELINES, name)) => segment_of(name).is_some(),
-        Some((PROOFS, name)) => PROOF_FILES.contains(&name),
+        Some((PROOFS, name)) => PROOF_FILES.contains(&name) || is_anchor_name(name),
         Some((part, name)) => PARTS.contains(&part) && is_segment_name(name),
         None => path == "format",
     }

@@ -11,7 +11,7 @@ use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS, PROOF_
 use super::{BackupDone, BackupError, BackupLine, BackupOrder};
 use crate::log::{Held, Log, LogSnapshot, SnapshotFile, TILE, check_copy, is_segment_name};
 use crate::ops::Output;
-use crate::proofs::Kept;
+use crate::proofs::{Kept, is_anchor_name};
 use crate::storage::{Access, Storage, write_new};
 
 /// What is backed up.
@@ -173,6 +173,15 @@ impl Taker<'_, '_> {
                 next_first: None,
             };
             self.take(PROOFS, &tiles)?;
+            for anchor in &proofs.anchors {
+                let file = SnapshotFile {
+                    path: anchor.clone(),
+                    len: self.len_of(anchor)?,
+                    closed: true,
+                    next_first: None,
+                };
+                self.take(PROOFS, &file)?;
+            }
             self.take_text("proofs/partial", &proofs.partial)?;
             self.take_text("proofs/checkpoint", &proofs.checkpoint)?;
         }
@@ -358,6 +367,10 @@ impl Taker<'_, '_> {
             let listed = listed.into_iter().filter(is_ours);
             names.extend(listed.map(|name| format!("{part}/{name}")));
         }
+        let anchors = list(self.storage, &self.dir.join(PROOFS)).unwrap_or_default();
+        let anchors = anchors.into_iter();
+        let anchors = anchors.filter(|name| is_anchor_name(name.strip_suffix('~').unwrap_or(name)));
+        names.extend(anchors.map(|name| format!("{PROOFS}/{name}")));
         let proofs = PROOF_FILES.iter().map(|name| format!("{PROOFS}/{name}"));
         names.extend(proofs.flat_map(|name| [format!("{name}~"), name]));
         for name in names.iter().filter(|name| !kept.contains(*name)) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{DecodeError, now_micros};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
+use crate::proofs::{Countersigner, CountersignerState};
 use crate::storage::RealDisk;
 use crate::storage::bytes_of;
 use crate::store::{Folder, Trail};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub dns_server: Option<SocketAddr>,
     /// After how many seconds without an event the server raises an alarm.
     pub alert_after: Option<u64>,
+    /// Who signs checkpoints, too.
+    pub countersigners: Vec<Countersigner>,
 }
 
 impl Settings {
@@ -68,6 +71,10 @@ impl Settings {
             key_domain: self.key_domain.or(others.key_domain),
             dns_server: self.dns_server.or(others.dns_server),
             alert_after: self.alert_after.or(others.alert_after),
+            countersigners: match self.countersigners.is_empty() {
+                true => others.countersigners,
+                false => self.countersigners,
+            },
         }
     }
 }
@@ -91,6 +98,8 @@ pub struct Running {
     pub lookup: Option<(Vec<String>, u64)>,
     /// Why it signs no checkpoints any more, if that is so.
     pub unsigned: Option<String>,
+    /// How those fare who sign checkpoints, too.
+    pub countersigners: Vec<CountersignerState>,
     /// What its logs show.
     pub log: LogFacts,
     /// Whether it checks signatures.

@@ -2,16 +2,8 @@
 
 use std::error::Error as _;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-
-/// How long connecting and answering may take together.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The longest answer that is read, in bytes.
-const MAX_ANSWER: u64 = 64 * 1024;
+use crate::http_request::{HttpAnswer, get};
 
 /// The result of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,38 +25,9 @@ pub(super) enum Health {
 /// Asks for `/healthz` of a base URL such as `https://hooks.example.com`.
 pub(super) fn health(base: &str) -> Health {
     match get(&format!("{base}/healthz")) {
-        Ok((status, body)) => judge(status, &body),
+        Ok(HttpAnswer { status, body }) => judge(status, &body),
         Err(error) => failed(&error),
     }
-}
-
-/// Status and body of what is at a URL. Certificates must be trusted by the system's roots.
-pub(super) fn get(url: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
-    let provider = rustls::crypto::ring::default_provider();
-    let mut tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(provider));
-    if url.starts_with("https:") {
-        let roots: Vec<_> = rustls_native_certs::load_native_certs()
-            .certs
-            .iter()
-            .map(|root| Certificate::from_der(root).to_owned())
-            .collect();
-        tls = tls.root_certs(RootCerts::from(roots));
-    }
-    let agent = ureq::Agent::config_builder()
-        .tls_config(tls.build())
-        .timeout_global(Some(TIMEOUT))
-        // Senders follow no redirects, and do not use this machine's proxy.
-        .max_redirects(0)
-        .proxy(None)
-        .http_status_as_error(false)
-        .build()
-        .new_agent();
-    let mut answer = agent.get(url).call()?;
-    let body = answer.body_mut().with_config().limit(MAX_ANSWER);
-    let body = body.read_to_vec().unwrap_or_default();
-    Ok((answer.status().as_u16(), body))
 }
 
 /// What an answer means.

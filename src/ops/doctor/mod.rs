@@ -98,6 +98,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("index", service::index),
     ("lookup", service::lookup),
     ("proofs", service::proofs),
+    ("countersigners", service::countersigners),
     ("descriptors", machine::descriptors),
     ("disk", machine::disk),
     ("inodes", machine::inodes),

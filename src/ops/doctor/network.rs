@@ -6,10 +6,11 @@ use std::str::FromStr;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::health::{Health, get, health};
+use super::health::{Health, health};
 use super::{Facts, Finding};
 use crate::auth::keys::{KeyConfig, KeyDomain, KeyError, KeyName, KeyRing};
 use crate::format::shell;
+use crate::http_request::get;
 use crate::store::ValidationFiles;
 
 /// The label that is looked up below the key domain. It need not exist: any
@@ -87,7 +88,8 @@ pub(super) fn validation(facts: &Facts) -> Vec<Finding> {
 
 fn is_served(name: &str, host: &str, content: &[u8], first: bool) -> Vec<Finding> {
     let urls = ["", "/webhook"].map(|folder| format!("https://{host}{folder}/{name}"));
-    let is_there = |url: &&String| matches!(get(url), Ok((200, body)) if body == content);
+    let is_there =
+        |url: &&String| get(url).is_ok_and(|answer| answer.status == 200 && answer.body == content);
     let (there, absent): (Vec<_>, Vec<_>) = urls.iter().partition(is_there);
     let fix = "pass both addresses on, as scripts/nginx.example and scripts/caddy.example do";
     match (there.as_slice(), absent.as_slice()) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::finding::duration;
 use super::health::{Health, health};
 use super::{Facts, Finding, Running, Verdict};
+use crate::proofs::{Countersigner, CountersignerState};
 use crate::store::{Folder, Holder};
 
 /// How long a connection may take to be accepted.
@@ -71,6 +72,62 @@ pub(super) fn proofs(facts: &Facts) -> Vec<Finding> {
             ),
         ),
         None => Vec::new(),
+    }
+}
+
+/// Whether others sign checkpoints, too, as they should.
+pub(super) fn countersigners(facts: &Facts) -> Vec<Finding> {
+    match facts.running() {
+        Some(running) => {
+            let states = running.countersigners.iter();
+            states.flat_map(|state| has_signed(state, facts)).collect()
+        }
+        None if facts.outside => {
+            let all = facts.settings.countersigners.iter();
+            all.flat_map(|one| is_reachable(one, facts)).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+fn has_signed(state: &CountersignerState, facts: &Facts) -> Vec<Finding> {
+    let name = &state.name;
+    let last = state.last.map(|last| duration(facts.now - last));
+    match (&state.failure, last) {
+        (Some(why), last) => {
+            let since = last.map_or_else(
+                || "has never signed a checkpoint".to_owned(),
+                |ago| format!("has signed no checkpoint for {ago}"),
+            );
+            Finding::warning(
+                format!("{name} {since}: {why}"),
+                "the server tries again, an hour later at most; docs/proofs.md says what an anchor is for",
+            )
+        }
+        (None, Some(ago)) => Finding::ok(format!("{name} has signed a checkpoint {ago} ago")),
+        (None, None) => Finding::unknown(
+            format!("{name} has not been asked yet, as there are no events"),
+            "send a call, and run doctor again",
+        ),
+    }
+}
+
+/// Whether one answers that no server has asked.
+fn is_reachable(countersigner: &Countersigner, facts: &Facts) -> Vec<Finding> {
+    let name = countersigner.name();
+    match countersigner.try_out() {
+        Ok(Some(time)) if (time - facts.now).abs() > MAX_SKEW => Finding::warning(
+            format!(
+                "{name} answers; its clock differs from this machine's by {}",
+                duration((time - facts.now).abs())
+            ),
+            "timedatectl shows whether this machine's clock is synchronised",
+        ),
+        Ok(_) => Finding::ok(format!("{name} answers")),
+        Err(why) => Finding::warning(
+            format!("{name} does not sign: {why}"),
+            "check its address, and whether this machine may make connections to it",
+        ),
     }
 }
 

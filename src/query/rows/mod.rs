@@ -32,7 +32,11 @@ pub const fn csv_columns(query: &Query) -> Option<CsvColumns> {
             Wanted::List => INCIDENTS,
         },
         // Each is one document of many parts.
-        Query::Dossier(_) | Query::Stats(_) | Query::Checkpoint(_) | Query::Proof(_) => {
+        Query::Dossier(_)
+        | Query::Stats(_)
+        | Query::Checkpoint(_)
+        | Query::Anchors(_)
+        | Query::Proof(_) => {
             return None;
         }
     })

@@ -22,11 +22,11 @@ use crate::query::lines::{
     RejectedLine, ShowLine,
 };
 use crate::query::{
-    BlameQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery, DossierQuery,
-    EvidenceQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery, GapLine, GapsQuery,
-    HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
-    ProofQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding, ShowQuery, Span,
-    StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
+    AnchorLine, AnchorsQuery, BlameQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery,
+    DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery,
+    GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine,
+    LoopLine, LoopsQuery, ProofQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding,
+    ShowQuery, Span, StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
 };
 
 /// What is known of a question before it is asked.
@@ -421,6 +421,12 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             ("checkpoint", Everything),
             "A signed checkpoint of now, and whether the log only grew since an older one",
             |query| Ok(Query::Checkpoint(query)),
+        )
+        .depends(Depends::More),
+        Entry::new::<AnchorsQuery, AnchorLine>(
+            ("anchors", Everything),
+            "The checkpoints that others have signed, too, with their signatures",
+            |query| Ok(Query::Anchors(query)),
         )
         .depends(Depends::More),
         Entry::new::<ProofQuery, BundleFile>(

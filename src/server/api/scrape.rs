@@ -82,6 +82,13 @@ impl Collector for State {
             let help = "How far the last verified call's date was behind this machine's clock";
             gauge(out, "last_signed_date_age", help, seconds, age)?;
         }
+        if let Some(anchor) = trail.prover().anchors().ok().and_then(|mut all| all.pop()) {
+            let age = now_micros().div_euclid(1_000_000) - anchor.time;
+            let help = "Time since somebody else signed a checkpoint, too";
+            gauge(out, "last_anchor_age", help, seconds, age.max(0) as f64)?;
+            let help = "The last event that this checkpoint has";
+            gauge(out, "last_anchor_event", help, None, anchor.size)?;
+        }
         let logs = [("events", folder.log()), ("rejected", folder.rejected())];
         let logs = logs
             .iter()

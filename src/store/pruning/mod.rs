@@ -224,9 +224,11 @@ impl Trail {
         let generation = pruned.baselines..pruned.end;
         crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
         // Without a signed tree every leaf is kept.
-        let tiles = self.prover.signed_tiles(stop).unwrap_or_else(|error| {
+        let signed = self.prover.signed_tiles(stop);
+        let tiles = signed.and_then(|tiles| Ok((tiles, self.prover.anchored_tiles()?)));
+        let (tiles, anchored) = tiles.unwrap_or_else(|error| {
             tracing::warn!("pruned events keep their hashes: {error}");
-            0
+            (0, Vec::new())
         });
         let salts = RefCell::new(self.prover.salts());
         let events = Removal {
@@ -238,6 +240,7 @@ impl Trail {
             time_of: &event_time,
             leaves: Some(Leaves {
                 tiles,
+                anchored,
                 leaf_of: &|seq, record| leaf_of(seq, record, &mut salts.borrow_mut()),
             }),
         };

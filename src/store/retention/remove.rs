@@ -49,6 +49,8 @@ type LeafOf<'a> = dyn Fn(u64, &[u8]) -> Option<[u8; 32]> + 'a;
 pub struct Leaves<'a> {
     /// How many tiles have a signed root on stable storage.
     pub tiles: u64,
+    /// The tiles whose leaves are kept in any case, as an anchor ends there.
+    pub anchored: Vec<u64>,
     /// The leaf hash of the record of a `seq`.
     pub leaf_of: &'a LeafOf<'a>,
 }
@@ -133,8 +135,13 @@ impl Removal<'_> {
                 }
             }
         }
+        let is_anchored = |tile| {
+            let leaves = self.leaves.as_ref();
+            leaves.is_some_and(|leaves| leaves.anchored.contains(&tile))
+        };
         let whole = (first..end).zip(pruned).filter(|(_, count)| *count == TILE);
-        Ok(whole.map(|(tile, _)| tile).collect())
+        let whole = whole.map(|(tile, _)| tile);
+        Ok(whole.filter(|tile| !is_anchored(*tile)).collect())
     }
 }
 

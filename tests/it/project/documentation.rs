@@ -13,13 +13,15 @@ use std::process::{Child, Command, Stdio};
 use crate::support::demo;
 use crate::support::demo::Demo;
 use crate::support::dns::DnsServer;
+use crate::support::notary::{Authority, Witness};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
-use crate::support::{Client, fixture};
+use crate::support::{Client, cli, eventually, fixture};
 
 /// The beginning of a command that sends a call.
 const SEND: &str = "curl -s http://127.0.0.1:8080/webhook";
 const SERVE: &str = "cargo run --release -- serve";
 const SERVE_SIGNED: &str = "cargo run --release -- serve --data ./hooks --listen 127.0.0.1:8081 --copernica-id account_1234 --public-host hooks.example.com";
+const SERVE_ANCHORED: &str = "cargo run --release -- serve --data ./anchored --listen 127.0.0.1:8081 --timestamp https://tsa.example.com/tsr --witness \"https://witness.example.org/log=$(cat witness.key)\"";
 const DEMO: &str = "cargo run --release -- demo";
 const PROGRAM: &str = "target/release/profiletrail";
 
@@ -146,6 +148,40 @@ fn serve_signed(dir: &Path) -> (Server, DnsServer) {
     (server, dns)
 }
 
+/// A server with a call, of which an authority and a witness have signed a checkpoint. Their
+/// certificate and key are in the folder.
+fn serve_anchored(dir: &Path) -> (Server, Authority, Witness) {
+    let data = dir.join("anchored");
+    let authority = Authority::start(&["-newkey", "rsa:2048"]);
+    let of_log = data.clone();
+    let witness = Witness::start("witness.example.org", 1, move || {
+        cli(&of_log, &["checkpoint", "--key"])
+            .ok()
+            .trim()
+            .to_owned()
+    });
+    std::fs::copy(authority.root(), dir.join("tsa-root.pem")).unwrap();
+    std::fs::write(dir.join("witness.key"), format!("{}\n", witness.key)).unwrap();
+    let (url, text) = (authority.url(), witness.text());
+    let args = [
+        "--data",
+        "./anchored",
+        "--timestamp",
+        &url,
+        "--witness",
+        &text,
+    ];
+    let server = serve(dir, &args);
+    let mut client = Client::connect(server.address.parse().unwrap());
+    client
+        .post("/webhook", "type=update&profile=1&time=1760000000")
+        .seq();
+    eventually("an anchor", || {
+        cli(&data, &["checkpoint", "--anchors"]).status == Some(0)
+    });
+    (server, authority, witness)
+}
+
 /// Replaces every moment of receipt by the one that the pages show.
 fn normalise(text: &str) -> String {
     let mut out = String::new();
@@ -222,6 +258,7 @@ struct Session {
     dir: tempfile::TempDir,
     server: Option<Server>,
     signed: Option<(Server, DnsServer)>,
+    anchored: Option<(Server, Authority, Witness)>,
     wrong: Vec<String>,
 }
 
@@ -234,6 +271,7 @@ impl Session {
             dir,
             server,
             signed: None,
+            anchored: None,
             wrong: Vec::new(),
         };
         for page in pages {
@@ -259,6 +297,10 @@ impl Session {
             SERVE_SIGNED => {
                 assert_eq!(expected, "listening on http://127.0.0.1:8081\n");
                 self.signed = Some(serve_signed(dir));
+            }
+            SERVE_ANCHORED => {
+                assert_eq!(expected, "listening on http://127.0.0.1:8081\n");
+                self.anchored = Some(serve_anchored(dir));
             }
             DEMO => {
                 let demo = Demo::start(dir);

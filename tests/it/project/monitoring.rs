@@ -185,7 +185,8 @@ fn the_exposition_the_dashboard_and_the_rules_are_right_about_each_other() {
     drop(prometheus);
 
     // And all names are names of metrics, in the page that explains them, too; which has all.
-    let text = scrape() + "profiletrail_last_signed_date_age_seconds";
+    let text = scrape()
+        + "profiletrail_last_signed_date_age_seconds profiletrail_last_anchor_age_seconds profiletrail_last_anchor_event";
     let known = metrics_in(&text);
     for file in [
         "scripts/grafana-dashboard.json",

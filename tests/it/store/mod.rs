@@ -1,6 +1,7 @@
 //! A whole data folder: kills, full disks, crashes of maintenance, a damaged index.
 
 #[cfg(feature = "fuzzing")]
+mod anchors;
 mod backup_crash;
 mod disk_full;
 mod folder_guards;

@@ -29,7 +29,7 @@ const FILES: [&str; 8] = [
 ];
 
 /// Events of as many days, in small segments.
-fn import(data: &Path, days: std::ops::Range<u64>) {
+pub(super) fn import(data: &Path, days: std::ops::Range<u64>) {
     let lines: Vec<String> = days
         .map(|day| {
             let time = chrono::DateTime::from_timestamp(1_500_000_000 + day as i64 * 86_400, 0);
@@ -49,7 +49,7 @@ fn import(data: &Path, days: std::ops::Range<u64>) {
     }
 }
 
-fn key(data: &Path) -> String {
+pub(super) fn key(data: &Path) -> String {
     cli(data, &["checkpoint", "--key"]).ok().trim().to_owned()
 }
 
@@ -64,14 +64,16 @@ fn since(data: &Path, path: &Path) -> String {
     cli(data, &["checkpoint", "--since", path.to_str().unwrap()]).ok()
 }
 
-fn prove(data: &Path, seq: u64, dir: &Path) {
+pub(super) fn prove(data: &Path, seq: u64, dir: &Path) {
     let (seq, dir) = (seq.to_string(), dir.to_str().unwrap());
     cli(data, &["prove", &seq, "--out", dir]).ok();
 }
 
 fn checks(dir: &Path, key: &str) -> Result<u64, String> {
-    let key = Vkey::parse(key).unwrap();
-    let checked = check_bundle(&|name| fs::read(dir.join(name)), &key)?;
+    let checked = check_bundle(
+        &|name| fs::read(dir.join(name)),
+        &Vkey::parse(key).unwrap().into(),
+    )?;
     Ok(checked.seq)
 }
 
@@ -137,7 +139,7 @@ fn strangers_check_a_proof_and_refuse_every_changed_byte() {
                 true => Ok(bytes.clone()),
                 false => fs::read(dir.join(asked)),
             };
-            let checked = check_bundle(&read, &Vkey::parse(&key).unwrap());
+            let checked = check_bundle(&read, &Vkey::parse(&key).unwrap().into());
             assert!(checked.is_err(), "{name} {place}");
         }
         places.extend([(name, 0, whole.len() / 2), (name, 1, whole.len() - 1)]);
@@ -238,7 +240,7 @@ fn a_proof_is_the_same_over_http_and_on_the_page() {
 
 /// Rewrites the body of an event, all checksums, the tree and its signature, with the
 /// real key.
-fn forge(data: &Path, seq: u64) {
+pub(super) fn forge(data: &Path, seq: u64) {
     let id = Folder::peek(data).unwrap();
     let (path, new) = (data.join("log"), data.join("forged"));
     let storage = || Arc::new(RealDisk);

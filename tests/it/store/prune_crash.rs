@@ -167,6 +167,7 @@ fn finish(disk: &SimulatedDisk, log: &Log) -> Result<(), Failure> {
         time_of: &time_of,
         leaves: Some(Leaves {
             tiles: 0,
+            anchored: Vec::new(),
             leaf_of: &|_, record| Some(tombstone_leaf(record).unwrap_or(hash_leaf(record))),
         }),
     };

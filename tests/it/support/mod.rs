@@ -24,6 +24,7 @@ pub mod fortnight;
 pub mod hostile;
 pub mod http;
 pub mod looks;
+pub mod notary;
 pub mod recorder;
 pub mod ring;
 #[cfg(feature = "fuzzing")]
