@@ -217,9 +217,17 @@ impl Trail {
         }
         let pruned = retention.pruned.unwrap_or_default();
         // An erasure judges no event by its time.
-        let (before, [events, calls]) = match erasing {
-            true => (i64::MAX, [u64::MAX; 2]),
-            false => (pruned.before, [pruned.events, pruned.rejected]),
+        let segments = |log: &Log, last, is_erasing: &dyn Fn(u64, u64) -> bool| {
+            let mut segments = match retention.pruned {
+                Some(pruned) => log.older_than(pruned.before, last)?,
+                None => Vec::new(),
+            };
+            let mut others = log.closed(u64::MAX);
+            others.retain(|(first, last)| is_erasing(*first, *last));
+            segments.extend(others);
+            segments.sort_unstable();
+            segments.dedup();
+            Ok::<_, TrailError>(segments)
         };
         let generation = pruned.baselines..pruned.end;
         crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
@@ -232,8 +240,9 @@ impl Trail {
         });
         let salts = RefCell::new(self.prover.salts());
         let events = Removal {
-            before,
-            last_seq: events,
+            segments: segments(&self.events, pruned.events, &|first, last| {
+                retention.is_erasing_any(first, last)
+            })?,
             covers: &|seq, record| {
                 control_json(record).is_none() && retention.hides_record(seq, record)
             },
@@ -246,8 +255,9 @@ impl Trail {
         };
         removed.add(events.run(&self.events, stop, progress)?);
         let rejected = Removal {
-            before,
-            last_seq: calls,
+            segments: segments(&self.rejected, pruned.rejected, &|first, last| {
+                retention.is_erasing_rejected(first, last)
+            })?,
             covers: &|number, record| {
                 rejected_time(record).is_some_and(|time| retention.hides_rejected(time, number))
             },

@@ -30,11 +30,9 @@ impl Removed {
 
 /// Which records of a log are removed.
 pub struct Removal<'a> {
-    /// Only records before this time, in Unix seconds, …
-    pub before: i64,
-    /// … up to this `seq`, …
-    pub last_seq: u64,
-    /// … for which this is true.
+    /// First and last `seq` of the closed segments that may hold any of them.
+    pub segments: Vec<(u64, u64)>,
+    /// Whether a record is one of them.
     pub covers: &'a dyn Fn(u64, &[u8]) -> bool,
     /// The time of a record as the footers of sealed segments have it.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
@@ -59,21 +57,20 @@ impl Removal<'_> {
     /// Rewrites the closed segments that hold any of the records. Can be stopped and
     /// repeated. Calls `progress` with the number of segments done and in all.
     pub fn run(
-        &self,
+        self,
         log: &Log,
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Removed, NotSealed> {
         let mut removed = Removed::default();
         let covers = |seq: u64, record: &[u8]| !is_pruned(record) && (self.covers)(seq, record);
-        let segments = log.older_than(self.before, self.last_seq)?;
-        let all = segments.len() as u64;
-        for (done, (first_seq, end_seq)) in segments.into_iter().enumerate() {
+        let all = self.segments.len() as u64;
+        for (done, &(first_seq, end_seq)) in self.segments.iter().enumerate() {
             progress(done as u64, all);
             if stop() {
                 return Err(NotSealed::Stopped);
             }
-            if !holds(log, first_seq, end_seq.min(self.last_seq), &covers)? {
+            if !holds(log, first_seq, end_seq, &covers)? {
                 continue;
             }
             let whole = self.whole_tiles(log, first_seq, end_seq)?;

@@ -161,8 +161,7 @@ fn finish(disk: &SimulatedDisk, log: &Log) -> Result<(), Failure> {
     };
     remove_segments_outside(disk, Path::new(BASELINES), pruned.baselines..pruned.end)?;
     let removal = Removal {
-        before: pruned.before,
-        last_seq: pruned.events,
+        segments: log.older_than(pruned.before, pruned.events)?,
         covers: &|seq, record| is_covered(&pruned, seq, record),
         time_of: &time_of,
         leaves: Some(Leaves {
