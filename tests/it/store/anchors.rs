@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 
-use super::proofs::{forge, import, key, prove};
+use super::proofs::{by_go, forge, import, key, prove};
 use crate::support::api::{call, text};
 use crate::support::notary::{Authority, Notary, Witness};
 use crate::support::visitor::Visitor;
@@ -126,6 +126,7 @@ fn vouch(kind: &[&str]) {
     assert_eq!(line[0]["witnesses"][0]["time"], "2027-01-15T08:00:00Z");
     let text = check(&dir_of_event, &["--format", "table"]).ok();
     assert!(text.contains("which was not checked"), "{text}");
+    assert!(by_go(&["event", dir_of_event.to_str().unwrap(), &log]));
     let said = by_shell(&dir_of_event, &log, &root).unwrap();
     assert!(said.contains("which was signed before"), "{said}");
     // Others vouch for nothing.

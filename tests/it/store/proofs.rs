@@ -90,6 +90,17 @@ fn by_python(dir: &Path, key: &str) -> bool {
     output.status.success()
 }
 
+/// What Go's own packages for its log of modules say.
+pub(super) fn by_go(args: &[&str]) -> bool {
+    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go/install");
+    let installed = clean(install).output().unwrap();
+    let said = String::from_utf8_lossy(&installed.stderr);
+    assert!(installed.status.success(), "{said}");
+    let program = String::from_utf8(installed.stdout).unwrap();
+    let output = clean(program.trim()).args(args).output().unwrap();
+    output.status.success()
+}
+
 #[test]
 fn strangers_check_a_proof_and_refuse_every_changed_byte() {
     let (place, server) = new_server(&["--segment-size", "20KB"]);
@@ -108,6 +119,7 @@ fn strangers_check_a_proof_and_refuse_every_changed_byte() {
         prove(&data, seq, &dir);
         assert_eq!(checks(&dir, &key), Ok(seq));
         assert!(by_python(&dir, &key), "{seq}");
+        assert!(by_go(&["event", dir.to_str().unwrap(), &key]), "{seq}");
     }
     let other = new_server(&[]);
     let others = self::key(&crate::support::data(&other.0));
@@ -154,6 +166,9 @@ fn strangers_check_a_proof_and_refuse_every_changed_byte() {
         if place + 1 != whole.len() && !["vkey", "key.pem"].contains(&name) {
             assert!(!by_python(&dir, &key), "{name} {place}");
         }
+        if !["vkey", "key.pem"].contains(&name) {
+            assert!(!by_go(&["event", shown, &key]), "{name} {place}");
+        }
         let why = check(&key).failed(3);
         assert!(why.contains("not proved"), "{why}");
         fs::write(dir.join(name), whole).unwrap();
@@ -180,6 +195,39 @@ fn strangers_check_a_proof_and_refuse_every_changed_byte() {
         (mode(""), mode("key"), mode("tiles")),
         (0o700, 0o600, 0o600)
     );
+}
+
+#[test]
+fn go_agrees_that_a_log_only_grew() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut notes: Vec<PathBuf> = Vec::new();
+    for (number, days) in [1..2, 2..4, 4..257, 257..300, 300..513, 513..700]
+        .into_iter()
+        .enumerate()
+    {
+        import(&data, days);
+        let note = dir.path().join(format!("note-{number}"));
+        save(&data, &note);
+        let key = key(&data);
+        let grown = dir.path().join("grown");
+        for old in notes.iter().chain([&note]) {
+            fs::write(&grown, since(&data, old)).unwrap();
+            let args = [&grown, old].map(|path| path.to_str().unwrap());
+            assert!(
+                by_go(&["grown", args[0], args[1], &key]),
+                "{old:?} {number}"
+            );
+        }
+        if let Some(old) = notes.first() {
+            // Another log's tree of that size is none of its beginnings.
+            let proof = since(&data, &note);
+            fs::write(&grown, proof).unwrap();
+            let args = [&grown, old].map(|path| path.to_str().unwrap());
+            assert!(!by_go(&["grown", args[0], args[1], &key]));
+        }
+        notes.push(note);
+    }
 }
 
 #[test]
