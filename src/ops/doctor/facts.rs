@@ -98,6 +98,8 @@ pub struct Running {
     pub lookup: Option<(Vec<String>, u64)>,
     /// Why it signs no checkpoints any more, if that is so.
     pub unsigned: Option<String>,
+    /// How many erasures are not finished.
+    pub erasing: u64,
     /// How those fare who sign checkpoints, too.
     pub countersigners: Vec<CountersignerState>,
     /// What its logs show.
@@ -141,6 +143,7 @@ impl Running {
                 .flatten()
                 .map(|state| (state.fields, state.up_to)),
             unsigned: trail.prover().refusal(),
+            erasing: trail.retention().unfinished().count() as u64,
             log: LogFacts::of(events, rejected, trail.folder().path()),
             ..Self::default()
         }

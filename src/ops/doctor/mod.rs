@@ -99,6 +99,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("lookup", service::lookup),
     ("proofs", service::proofs),
     ("countersigners", service::countersigners),
+    ("erasure", service::erasure),
     ("descriptors", machine::descriptors),
     ("disk", machine::disk),
     ("inodes", machine::inodes),

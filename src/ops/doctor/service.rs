@@ -75,6 +75,18 @@ pub(super) fn proofs(facts: &Facts) -> Vec<Finding> {
     }
 }
 
+/// Whether an erasure is not finished.
+pub(super) fn erasure(facts: &Facts) -> Vec<Finding> {
+    match facts.running().map(|running| running.erasing) {
+        None | Some(0) => Vec::new(),
+        Some(_) => Finding::warning(
+            "an erasure is not finished: what it erases is in no answer, but may still be on the disk",
+            "wait a minute, as the server goes on when answers that began earlier have ended; journalctl -u \
+             profiletrail -n 50 says what else is in its way",
+        ),
+    }
+}
+
 /// Whether others sign checkpoints, too, as they should.
 pub(super) fn countersigners(facts: &Facts) -> Vec<Finding> {
     match facts.running() {
@@ -407,6 +419,20 @@ mod tests {
         let mut facts = facts(Path::new("d"));
         facts.contact = contact;
         one(check(&facts))
+    }
+
+    #[test]
+    fn an_erasure_that_is_not_finished_is_a_warning() {
+        let running = |erasing| Running {
+            erasing,
+            ..Running::default()
+        };
+        let found = with_running(erasure, &running(1));
+        assert_eq!(found.result, Verdict::Warning);
+        let mut facts = facts(Path::new("d"));
+        assert_eq!(erasure(&facts), []);
+        facts.contact = Ok(running(0));
+        assert_eq!(erasure(&facts), []);
     }
 
     #[test]
