@@ -29,8 +29,16 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
         );
     }
     let mut lines = Vec::new();
+    let named = !numbers.is_empty();
     let task = Task::new(Request::Retry(numbers), APPEND, "reading again");
     let end = task.run(context, &mut lines)?;
+    if named && !end.found && end.damage.is_empty() {
+        super::say(&format!(
+            "profiletrail: nothing found: no rejected call has such a number; {} lists them",
+            context.command("rejected")
+        ));
+        return Ok(ExitStatus::Nothing);
+    }
     if format == Format::Table {
         lines = for_people(&lines)?;
     }

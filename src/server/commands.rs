@@ -16,6 +16,7 @@ use super::control::{ChunkedReader, Control, Request, TARGET, read_head, write_c
 use super::query_limiter::{CAPACITY, Client, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
+use super::signed::Checker;
 use super::tails::Tails;
 use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings};
@@ -49,8 +50,8 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct About {
     pub settings: Settings,
     pub refusals: Arc<Refusals>,
-    /// Whether it checks signatures.
-    pub checks: bool,
+    /// What checks signatures, if they are checked.
+    pub checker: Option<Checker>,
     pub countersigning: Countersigning,
 }
 
@@ -253,7 +254,7 @@ impl Commands {
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
         let running = Running {
-            checks: about.checks,
+            checks: about.checker.is_some(),
             last_age: about.refusals.last_age(),
             refused: about.refusals.counts(),
             countersigners: about.countersigning.states(),
@@ -297,13 +298,19 @@ impl Commands {
         let _one = self.importing.lock();
         let append = self.append()?;
         let mut lines = out;
-        Ok(retry(
+        let answered = retry(
             &self.trail,
             numbers,
             self.zone,
             &mut |group| append(group),
             &mut lines,
-        )?)
+        )?;
+        // Their senders may send them again.
+        let about = self.about.as_ref();
+        if let Some(checker) = about.and_then(|about| about.checker.as_ref()) {
+            checker.note_events(&self.trail)?;
+        }
+        Ok(answered)
     }
 
     fn reconcile(

@@ -266,7 +266,7 @@ impl Server {
             health: Arc::clone(&health),
             inactivity: inactivity.clone(),
             metrics,
-            checker,
+            checker: checker.clone(),
             zone: config.zone,
             max_body: config.max_body,
             validation: ValidationFiles::of(&config.data),
@@ -313,7 +313,7 @@ impl Server {
         let about = Some(About {
             settings,
             refusals,
-            checks: config.signature.is_some(),
+            checker,
             countersigning: states,
         });
         let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);

@@ -49,19 +49,25 @@ impl Checker {
         refusals: Arc<Refusals>,
         trail: &Trail,
     ) -> Result<Self, TrailError> {
-        let replays = Replays::default();
-        // A date may be as far ahead of its receipt as it may be behind.
-        let since = now().saturating_sub(policy.max_age.saturating_mul(2));
-        trail.each_proof_since(since.saturating_mul(1_000_000), |seq, proof| {
-            if let Some(date) = proof.date() {
-                replays.note(&proof.text, policy.expires(date), seq);
-            }
-        })?;
-        Ok(Self {
+        let checker = Self {
             policy: Arc::new(policy),
             keys,
-            replays,
+            replays: Replays::default(),
             refusals,
+        };
+        checker.note_events(trail)?;
+        Ok(checker)
+    }
+
+    /// Takes in the signed messages that are events of the trail and could be sent again.
+    pub fn note_events(&self, trail: &Trail) -> Result<(), TrailError> {
+        // A date may be as far ahead of its receipt as it may be behind.
+        let since = now().saturating_sub(self.policy.max_age.saturating_mul(2));
+        trail.each_proof_since(since.saturating_mul(1_000_000), |seq, proof| {
+            if let Some(date) = proof.date() {
+                let expires = self.policy.expires(date);
+                self.replays.note(&proof.text, expires, seq);
+            }
         })
     }
 
@@ -161,7 +167,7 @@ impl Checker {
                 fault,
             }),
             // An honest sender that missed the answer sends the same message again.
-            Err(refusal @ Refusal::Replay(Some(_))) => Err(refusal),
+            Err(refusal @ Refusal::Replay(_)) => Err(refusal),
             Err(refusal) => Err(self.refuse(refusal, None, remote)),
         }
     }

@@ -12,7 +12,7 @@ use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
 use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
-use crate::auth::signature::{CheckOutcome, Evidence, Refusal};
+use crate::auth::signature::{Admission, CheckOutcome, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::log_limiter::LogLimiter;
@@ -233,7 +233,7 @@ impl Worker {
                 call.fault = call.fault.or(fault);
                 self.keep(call, Some(verified.evidence), responder);
             }
-            Err(Refusal::Replay(Some(seq))) => responder.answer(&Reply::kept(seq)),
+            Err(Refusal::Replay(seq)) => responder.answer(&Reply::kept(seq)),
             Err(refusal) => responder.answer(&Reply::unsigned(refusal)),
         }
     }
@@ -265,6 +265,10 @@ impl Worker {
             evidence,
             read,
             body: call.body,
+            is_repeated: responder
+                .admitted
+                .as_ref()
+                .is_some_and(Admission::is_repeated),
         };
         self.queue.call(call, responder);
     }

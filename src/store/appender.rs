@@ -44,6 +44,9 @@ pub struct ParsedCall {
     pub read: Result<(BodyKind, Envelope), (u16, DecodeError)>,
     /// The body's bytes.
     pub body: Vec<u8>,
+    /// The same message is kept as a rejected call already: if it still is none that can be
+    /// read, it is not kept again.
+    pub is_repeated: bool,
 }
 
 /// An item to append.
@@ -147,6 +150,10 @@ impl Appender {
                     match self.encode_call(&call, &mut owners) {
                         // The index cannot answer now; the sender may retry.
                         Err((503, error)) => Err(error.to_string()),
+                        Err((status, error)) if call.is_repeated => {
+                            *outcome = Outcome::Rejected(status, error);
+                            Ok(None)
+                        }
                         Err((status, error)) => {
                             let record = encode_rejected(&call, status, &error);
                             record.map_err(|error| error.to_string()).map(|record| {
@@ -428,6 +435,7 @@ mod tests {
             evidence: None,
             read: Ok((BodyKind::Form, envelope)),
             body: body.as_bytes().to_vec(),
+            is_repeated: false,
         })
     }
 

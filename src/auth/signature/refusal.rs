@@ -52,10 +52,9 @@ pub enum Refusal {
     /// The signature is not the key's.
     #[error("the signature does not match")]
     Wrong,
-    /// The same signed message was received before, as the event of this `seq` or as a rejected
-    /// call.
+    /// The same signed message was received before, as the event of this `seq`.
     #[error("it was sent before")]
-    Replay(Option<u64>),
+    Replay(u64),
     /// The same signed message is being kept right now.
     #[error("the same call is in flight")]
     InFlight,

@@ -37,13 +37,15 @@ struct Memory {
     messages: Mutex<Messages>,
 }
 
-/// A message in flight. If it is dropped without [`Self::was_kept`], the message is forgotten.
+/// A message in flight. If it is dropped without [`Self::was_kept`], it is as if it had not come.
 #[derive(Debug)]
 pub struct Admission {
     memory: Arc<Memory>,
     expires: i64,
     hash: u64,
+    /// What is known of the message when it is no longer in flight.
     kept: Option<State>,
+    is_repeated: bool,
 }
 
 /// An [`Admission`]; `None` for an unsigned call.
@@ -63,10 +65,21 @@ impl Replays {
             oldest.remove();
         }
         match messages.entry(expires).or_default().entry(hash) {
-            std::collections::hash_map::Entry::Occupied(known) => Err(match known.get() {
-                State::InFlight => Refusal::InFlight,
-                State::Kept(seq) => Refusal::Replay(*seq),
-            }),
+            std::collections::hash_map::Entry::Occupied(mut known) => match known.get() {
+                State::InFlight => Err(Refusal::InFlight),
+                State::Kept(Some(seq)) => Err(Refusal::Replay(*seq)),
+                // It is read again, and gets the same answer if it is still no event.
+                State::Kept(None) => {
+                    known.insert(State::InFlight);
+                    Ok(Admission {
+                        memory: Arc::clone(&self.0),
+                        expires,
+                        hash,
+                        kept: Some(State::Kept(None)),
+                        is_repeated: true,
+                    })
+                }
+            },
             std::collections::hash_map::Entry::Vacant(place) => {
                 place.insert(State::InFlight);
                 Ok(Admission {
@@ -74,12 +87,13 @@ impl Replays {
                     expires,
                     hash,
                     kept: None,
+                    is_repeated: false,
                 })
             }
         }
     }
 
-    /// Notes a message that was kept as an event before the server started.
+    /// Notes a message that is an event, though it was not admitted here.
     pub fn note(&self, text: &str, expires: i64, seq: u64) {
         let hash = self.0.hasher.hash_one(text);
         let mut messages = self.0.messages.lock();
@@ -94,6 +108,11 @@ impl Admission {
     /// The message is on stable storage, as the event `seq` or as a rejected call.
     pub fn was_kept(mut self, seq: Option<u64>) {
         self.kept = Some(State::Kept(seq));
+    }
+
+    /// Whether the message was kept as a rejected call before.
+    pub const fn is_repeated(&self) -> bool {
+        self.is_repeated
     }
 }
 
@@ -127,16 +146,24 @@ mod tests {
         again.was_kept(Some(7));
         assert_eq!(
             replays.admit("a", 100, 100).unwrap_err(),
-            Refusal::Replay(Some(7))
+            Refusal::Replay(7)
         );
+        // A rejected call is read again, and is then what it was, or an event.
+        let repeated = replays.admit("b", 100, 100).unwrap();
+        assert!(repeated.is_repeated());
+        assert_eq!(replays.admit("b", 100, 100).unwrap_err(), Refusal::InFlight);
+        drop(repeated);
+        let repeated = replays.admit("b", 100, 100).unwrap();
+        assert!(repeated.is_repeated());
+        repeated.was_kept(Some(8));
         assert_eq!(
             replays.admit("b", 100, 100).unwrap_err(),
-            Refusal::Replay(None)
+            Refusal::Replay(8)
         );
         replays.note("c", 120, 9);
         assert_eq!(
             replays.admit("c", 120, 100).unwrap_err(),
-            Refusal::Replay(Some(9))
+            Refusal::Replay(9)
         );
     }
 

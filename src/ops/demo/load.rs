@@ -44,6 +44,7 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> anyhow
                     .map(|envelope| (BodyKind::Form, envelope))
                     .map_err(|error| (400, error)),
                 body,
+                is_repeated: false,
             }))
         });
         for outcome in appender.append(arrivals.collect()) {

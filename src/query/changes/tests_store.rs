@@ -53,6 +53,7 @@ impl Store {
                 evidence: None,
                 read: Ok((BodyKind::Form, envelope)),
                 body: body.into_bytes(),
+                is_repeated: false,
             }))
         });
         loop {

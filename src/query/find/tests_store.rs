@@ -63,6 +63,7 @@ impl Store {
                 evidence: None,
                 read: Ok((kind, envelope)),
                 body: body.into_bytes(),
+                is_repeated: false,
             }))
         });
         let arrivals = arrivals.collect::<Vec<_>>();

@@ -79,11 +79,19 @@ fn of_changes(field: &str, cause: &str) -> (Filter, impl Fn(&Value) -> bool) {
 
 fn explained(store: &Store, event: &Value) {
     let seq = event["seq"].as_u64().unwrap();
-    let mut rows = store.ask(&Query::Explain(ExplainQuery { seq, head: true }));
+    let mut rows = store.ask(&Query::Explain(ExplainQuery {
+        seq,
+        head: true,
+        cascade: false,
+    }));
     assert_eq!(rows.remove(0), *event);
     assert_eq!(
         rows,
-        store.ask(&Query::Explain(ExplainQuery { seq, head: false }))
+        store.ask(&Query::Explain(ExplainQuery {
+            seq,
+            head: false,
+            cascade: false
+        }))
     );
     for row in &rows {
         let (old, new) = (row.get("old"), &row["new"]);
@@ -246,6 +254,7 @@ fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
                 evidence: None,
                 read: Ok((kind, envelope.unwrap())),
                 body: body.into_bytes(),
+                is_repeated: false,
             }))
         })
         .collect();

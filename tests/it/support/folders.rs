@@ -35,6 +35,7 @@ pub fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
             evidence: None,
             read: Err((400, DecodeError::new(reason, place))),
             body: body.as_bytes().to_vec(),
+            is_repeated: false,
         };
         appender.append(vec![Arrival::Call(Box::new(call))]);
     }

@@ -146,6 +146,7 @@ pub fn arrival((body, received): (String, i64)) -> Arrival {
         evidence: None,
         read: Ok((BodyKind::Form, envelope)),
         body: body.into_bytes(),
+        is_repeated: false,
     }))
 }
 
