@@ -1,9 +1,10 @@
 //! Times as people write them, on the command line and in the query API.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use interim::{Dialect, parse_date_string};
@@ -86,7 +87,7 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
     };
     let found = if let Some(seconds) = text.strip_prefix('@') {
         seconds.parse().ok()
-    } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+    } else if let Ok(time) = DateTime::parse_from_rfc3339(&with_seconds(text)) {
         let fraction = time.timestamp_subsec_nanos() > 0 && rounding == Rounding::Up;
         Some(time.timestamp() + i64::from(fraction))
     } else if let Some(local) = local_time(text) {
@@ -139,16 +140,51 @@ fn weekday(text: &str, now: DateTime<Zone>) -> Option<NaiveDateTime> {
     Some(moment)
 }
 
+/// An RFC 3339 time whose seconds were left out, with them.
+fn with_seconds(text: &str) -> Cow<'_, str> {
+    let shape = |at: usize| text.as_bytes().get(at).copied();
+    match (shape(13), shape(16)) {
+        (Some(b':'), Some(b'Z' | b'z' | b'+' | b'-')) if text.is_char_boundary(16) => {
+            let (time, zone) = text.split_at(16);
+            Cow::Owned(format!("{time}:00{zone}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Some months or years ago, at the same time of day, which interim leaves out.
+fn months_ago(text: &str, now: DateTime<Zone>) -> Option<NaiveDateTime> {
+    let (count, unit) = match text.strip_suffix(" ago") {
+        Some(rest) => {
+            let (count, unit) = rest.split_once(' ')?;
+            (count.parse::<u32>().ok()?, unit.trim_start())
+        }
+        None => (1, text.strip_prefix("last ")?),
+    };
+    let months = match unit.strip_suffix('s').unwrap_or(unit) {
+        "month" => count,
+        "year" => count.checked_mul(12)?,
+        _ => return None,
+    };
+    now.naive_local().checked_sub_months(Months::new(months))
+}
+
 fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
     let now = DateTime::<Utc>::from_timestamp_micros(now)?.with_timezone(&zone);
     let midnight = |date: NaiveDate| local_to_utc(zone, date.and_time(NaiveTime::MIN));
     // Whole days, as journalctl takes them.
-    match text.to_ascii_lowercase().as_str() {
+    let text = text.to_ascii_lowercase();
+    let text = match text.split_once(' ') {
+        Some(("a" | "an", rest)) => format!("1 {rest}"),
+        _ => text,
+    };
+    match text.as_str() {
         "now" => Some(now.timestamp()),
-        "today" => Some(midnight(now.date_naive())),
+        "noon" => Some(local_to_utc(zone, now.date_naive().and_hms_opt(12, 0, 0)?)),
+        "today" | "midnight" => Some(midnight(now.date_naive())),
         "yesterday" => Some(midnight(now.date_naive().checked_sub_days(Days::new(1))?)),
         "tomorrow" => Some(midnight(now.date_naive().checked_add_days(Days::new(1))?)),
-        text if can_be_phrase(text) => match weekday(text, now) {
+        text if can_be_phrase(text) => match weekday(text, now).or_else(|| months_ago(text, now)) {
             Some(local) => Some(local_to_utc(zone, local)),
             None => Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp()),
         },
@@ -220,6 +256,15 @@ mod tests {
             ("3 days ago", 1_759_740_800),
             ("1 week ago", 1_759_395_200),
             ("2025-10-09 10:53", 1_759_999_980),
+            ("2025-10-09T08:53Z", 1_759_999_980),
+            ("2025-10-09 10:53+02:00", 1_759_999_980),
+            ("midnight", 1_759_960_800),
+            ("noon", 1_760_004_000),
+            ("an hour ago", 1_759_996_400),
+            ("1 month ago", 1_757_408_000),
+            ("last month", 1_757_408_000),
+            ("a year ago", 1_728_464_000),
+            ("2 years ago", 1_696_841_600),
             ("2025-10-09T10:53", 1_759_999_980),
             ("09-10-2025", 1_759_960_800),
             ("09-10-2025 10:53", 1_759_999_980),
