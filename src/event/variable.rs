@@ -120,6 +120,24 @@ impl NextNumbers {
         let (Some(key), Some(start)) = (&mut variable.key, variable.last_bracket) else {
             return false;
         };
+        // A number with deeper brackets counts in its own array.
+        let mut begin = 0;
+        while let Some(len) = key
+            .get(begin..start)
+            .and_then(|rest| rest.find(if begin == 0 { '[' } else { ']' }))
+        {
+            let end = begin + len;
+            if let (Some(before), Some(number)) = (
+                key.get(..begin),
+                key.get(begin..end).and_then(canonical_number),
+            ) {
+                let next = self.0.entry(format!("{}[{before}", variable.name));
+                let next = next.or_default();
+                *next = (*next).max(number.saturating_add(1));
+            }
+            let skipped = if begin == 0 { 1 } else { 2 };
+            begin = end + skipped;
+        }
         let (before, inside) = key.split_at(start);
         let inside = inside
             .strip_suffix(']')

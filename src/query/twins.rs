@@ -5,13 +5,14 @@
 //! duplicates, but would become such after an import. So among such events, those
 //! whose bytes differ from a reference event carry their bodies even if bodies are
 //! not requested. The reference is the first event, or an imported one whose
-//! original bytes are unknown.
+//! original bytes are unknown. Equal bytes of different meaning, as they came in two
+//! charsets, are duplicates, too, and carry their bodies.
 //!
 //! The index finds the seconds with several events of a (sub)profile, mostly
 //! retries. Twelve bytes are held for each of these events; they are compared when
 //! the export reaches the first of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -111,7 +112,12 @@ impl Compared {
 /// The events of one second, ordered by `seq`, that need their bodies.
 pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
     let mut groups: HashMap<Digest32, Vec<Compared>> = HashMap::new();
+    let mut says: HashMap<Digest32, Digest32> = HashMap::new();
+    let mut ambiguous: HashSet<Digest32> = HashSet::new();
     for event in second {
+        if *says.entry(event.bytes).or_insert(event.says) != event.says {
+            ambiguous.insert(event.bytes);
+        }
         groups.entry(event.says).or_default().push(event);
     }
     let mut found = Vec::new();
@@ -120,8 +126,34 @@ pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
         // that have it, and they stay duplicates.
         let plain = group.iter().find(|event| event.made).or(group.first());
         let plain = plain.map(|event| event.bytes);
-        let others = group.iter().filter(|event| Some(event.bytes) != plain);
+        let others = group
+            .iter()
+            .filter(|event| Some(event.bytes) != plain || ambiguous.contains(&event.bytes));
         found.extend(others.map(|event| event.seq));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_bytes_of_another_meaning_need_their_bodies() {
+        let need = |second: &[(u64, u8, u8)]| {
+            let compared = second.iter().map(|(seq, says, bytes)| Compared {
+                seq: *seq,
+                made: false,
+                says: [*says; 32],
+                bytes: [*bytes; 32],
+            });
+            let mut found = in_need(compared.collect());
+            found.sort_unstable();
+            found
+        };
+        // In two charsets, a retry of the first, and another spelling of it.
+        let second = [(1, 1, 1), (2, 2, 1), (3, 1, 1), (4, 1, 2)];
+        assert_eq!(need(&second), [1, 2, 3, 4]);
+        assert!(need(&[(1, 1, 1), (2, 1, 1), (3, 2, 2)]).is_empty());
+    }
 }

@@ -64,6 +64,11 @@ fn an_empty_last_bracket_appends() {
             vec!["t[3]", "t[4]", "t[9]", "t[2]", "t[10]"],
         ),
         ("t[07]=a&t[x]=b&t[]=c", vec!["t[07]", "t[x]", "t[0]"]),
+        ("t[5][n]=a&t[]=b", vec!["t[5][n]", "t[6]"]),
+        (
+            "t[a][3][b][7][c]=a&t[a][]=b&t[a][3][b][]=c&t[]=d",
+            vec!["t[a][3][b][7][c]", "t[a][4]", "t[a][3][b][8]", "t[0]"],
+        ),
         ("t[][y]=a&t[][]=b", vec!["t[][y]", "t[][0]"]),
         ("t[a[]]=a&t[a[]]=b", vec!["t[a[]]", "t[a[]]"]),
         ("t[a[]=a&u[=b", vec!["t[a[]", "u["]),
@@ -88,6 +93,7 @@ fn json_is_read_as_the_form_would_have_sent_it() {
             r#"{"fields":{"x":["a","b"]}}"#,
         ),
         ("fields[]=a", r#"{"fields":{"":"a"}}"#),
+        ("t[0][n]=a&t[]=b", r#"{"t":[{"n":"a"},"b"]}"#),
         ("t[0][]=a&t[1][]=b", r#"{"t":[["a"],["b"]]}"#),
     ] {
         let found = read_kind(BodyKind::Json, json.as_bytes()).unwrap();
