@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::ExitStatus;
 use super::context::CommandContext;
 
-use super::answer_args::{Ask, AskStates, EventNumber, Find};
+use super::answer_args::{Ask, AskStates, Find};
 pub use super::answer_args::{Format, Output, ResultOutput, TIMES, formats};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::common_args::Common;
@@ -97,7 +97,7 @@ pub enum Command {
     Tail(TailArgs),
     /// Compare what an event requested with what it changed
     #[command(after_help = "Example: profiletrail explain 17")]
-    Explain(Ask<EventNumber>),
+    Explain(AskStates<ExplainQuery>),
     /// Count changes by field, label, hour or day
     #[command(after_help = format!(
         "Hours, days and months are in the zone of --tz in a table, and in UTC with --format jsonl and csv.\n{}",
@@ -188,14 +188,9 @@ impl Command {
             Self::Blame(args) => args.run(context, |query| Ok(Query::Blame(query))),
             Self::Changes(args) => args.run(context, |query| Ok(Query::Changes(query))),
             Self::Tail(args) => super::tail::run(&args, context),
-            Self::Explain(args) => args.run(context, |EventNumber { seq }| {
-                Ok(Query::Explain(ExplainQuery { seq, head: false }))
-            }),
+            Self::Explain(args) => args.run(context, |query| Ok(Query::Explain(query))),
             Self::Report(args) => args.run(context, |query| Ok(Query::Report(query))),
-            Self::Gaps(args) => args.run(context, |query| {
-                query.check()?;
-                Ok(Query::Gaps(query))
-            }),
+            Self::Gaps(args) => args.run(context, |query| Ok(Query::Gaps(query))),
             Self::Incidents(args) => super::incidents::run(*args, context),
             Self::Loops(args) => args.run(context, |query| Ok(Query::Loops(query))),
             Self::Find(args) => args.run(context, |Find { text, query }| {

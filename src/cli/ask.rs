@@ -29,29 +29,29 @@ impl<Q: clap::Args> Ask<Q> {
     }
 }
 
+/// Whether an answer shows cascades without being asked to: people see them; what programs
+/// read contains them only on request.
+pub fn shows_cascade(no_cascade: bool, format: Option<Format>, context: &CommandContext) -> bool {
+    context.format(format) == Format::Table && !no_cascade
+}
+
 impl<Q: clap::Args> AskStates<Q> {
-    /// The same. People see cascades by default; what programs read contains them only
-    /// on request.
+    /// Asks the question that is made of the arguments.
     pub fn run(
         self,
         context: &CommandContext,
         make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
     ) -> anyhow::Result<ExitStatus> {
-        let mut query = make(self.query).map_err(UsageError::from)?;
-        let cascade = match &mut query {
-            Query::History(query) => Some(&mut query.cascade),
-            Query::Show(query) => Some(&mut query.cascade),
-            Query::Diff(query) => Some(&mut query.cascade),
-            Query::Blame(query) => Some(&mut query.cascade),
-            Query::Changes(query) => Some(&mut query.filter.cascade),
-            Query::Find(query) => Some(&mut query.cascade),
-            _ => None,
-        };
-        if let Some(cascade) = cascade {
-            let for_people = context.format(self.output.format) == Format::Table;
-            *cascade |= for_people && !self.no_cascade;
+        let Self {
+            query,
+            no_cascade,
+            output,
+        } = self;
+        let mut query = make(query).map_err(UsageError::from)?;
+        if let Some(cascade) = query.cascade_mut() {
+            *cascade |= shows_cascade(no_cascade, output.format, context);
         }
-        run(query, self.output, context)
+        run(query, output, context)
     }
 }
 

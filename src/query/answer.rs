@@ -71,6 +71,33 @@ pub enum Query {
 }
 
 impl Query {
+    /// Whether the answer shows subprofiles as deleted with their profile, if it speaks of
+    /// states.
+    pub const fn cascade_mut(&mut self) -> Option<&mut bool> {
+        match self {
+            Self::History(query) => Some(&mut query.cascade),
+            Self::Show(query) => Some(&mut query.cascade),
+            Self::Diff(query) => Some(&mut query.cascade),
+            Self::Blame(query) => Some(&mut query.cascade),
+            Self::Find(query) => Some(&mut query.cascade),
+            Self::Explain(query) => Some(&mut query.cascade),
+            Self::Changes(query) => Some(&mut query.filter.cascade),
+            Self::Tail(query) => Some(&mut query.filter.cascade),
+            Self::Report(query) => Some(&mut query.filter.cascade),
+            Self::Gaps(query) => Some(&mut query.filter.cascade),
+            Self::Incidents(query) => Some(&mut query.filter.cascade),
+            Self::Loops(query) => Some(&mut query.filter.cascade),
+            Self::Export(_)
+            | Self::Rejected(_)
+            | Self::Evidence(_)
+            | Self::Dossier(_)
+            | Self::Stats(_)
+            | Self::Checkpoint(_)
+            | Self::Anchors(_)
+            | Self::Proof(_) => None,
+        }
+    }
+
     /// Whether answering needs the index.
     pub const fn needs_index(&self) -> bool {
         !matches!(

@@ -61,6 +61,14 @@ impl CommandLine {
             .flags("--label", &filter.labels)
             .flags("--not-label", &filter.not_labels)
             .flags("--type", &filter.types)
+            .switch("--cascade", filter.cascade)
+    }
+
+    fn switch(mut self, flag: &str, is_set: bool) -> Self {
+        if is_set {
+            self.words.push(flag.to_owned());
+        }
+        self
     }
 
     /// The line; `None` if a word cannot be passed to a command (NUL).

@@ -79,7 +79,7 @@ pub(super) fn answer(
     };
     let events = snapshot.events_of(key)?;
     lines.note_pruned(key, events.baseline_time(), Some(time));
-    let mut replayer = Replayer::new(snapshot, false);
+    let mut replayer = Replayer::new(snapshot, query.cascade);
     let mut damage = Damages::default();
     let track = replayer.track(key, events, (time, time), &mut damage)?;
     let mut explainer = Explainer {

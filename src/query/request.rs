@@ -187,6 +187,10 @@ pub struct ExplainQuery {
     /// The event itself as the first line, as `tail` has it.
     #[arg(skip)]
     pub head: bool,
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
+    #[arg(long)]
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The calls that could not be read, in the order of arrival.

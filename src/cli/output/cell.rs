@@ -4,6 +4,9 @@ use super::command::broken;
 use crate::event::ProfileKey;
 use crate::format::{Change, Role, Styles, Text, View, grouped, plain, width_of};
 
+/// The flag that a table need not be given.
+const CASCADE: &str = "--cascade";
+
 /// The content of a cell of a table, or the value of a detail.
 #[derive(Clone, Debug)]
 pub enum Cell {
@@ -83,9 +86,16 @@ impl Cell {
         }
     }
 
-    /// A command to type, from untrusted text; without one the cell is empty.
+    /// A command to type, from untrusted text; without one the cell is empty. Tables show
+    /// cascades without being asked to.
     pub fn command(command: Option<&str>) -> Self {
-        Self::Command(plain(command.unwrap_or_default()))
+        let command = command.unwrap_or_default();
+        let words = shlex::split(command).filter(|words| words.iter().any(|word| word == CASCADE));
+        let shorter = words.and_then(|mut words| {
+            words.retain(|word| word != CASCADE);
+            shlex::try_join(words.iter().map(String::as_str)).ok()
+        });
+        Self::Command(plain(shorter.as_deref().unwrap_or(command)))
     }
 
     pub(super) fn width(&self, styles: Styles) -> usize {

@@ -62,7 +62,9 @@ impl TailArgs {
 }
 
 pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = args.query();
+    let mut query = args.query();
+    query.filter.cascade |=
+        ask::shows_cascade(args.ask.no_cascade, args.ask.output.format, context);
     if !args.follow && args.cursor_file.is_none() {
         return ask::run(Query::Tail(query), args.ask.output.clone(), context);
     }

@@ -29,7 +29,6 @@ use super::counter::ranked;
 use super::filter::{CauseKind, Filter, Span};
 use super::lines::LabelCount;
 use super::moment::parse_seconds;
-use super::request::InvalidParam;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 use collect::{Collector, SubjectCount};
@@ -55,15 +54,6 @@ pub struct GapsQuery {
 }
 
 impl GapsQuery {
-    /// Refuses causes: gaps are found in unexplained changes.
-    pub fn check(&self) -> Result<(), InvalidParam> {
-        if self.filter.causes.is_empty() {
-            return Ok(());
-        }
-        let what = "gaps shows only unexplained changes; leave it out";
-        Err(InvalidParam::new("cause", what))
-    }
-
     /// The default for merging: the maximum distance of lost spans, in seconds.
     pub const WITHIN: i64 = 3_600;
     /// The default minimum number of (sub)profiles of a lost span.
@@ -81,8 +71,14 @@ pub(super) fn answer(
     query: &GapsQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    let causes = &query.filter.causes;
+    if !causes.is_empty() && !causes.contains(&CauseKind::Unexplained) {
+        // Gaps are found in unexplained changes.
+        return Ok(false);
+    }
     let filter = Filter {
         causes: Vec::new(),
+        cascade: query.filter.cascades(),
         ..query.filter.clone()
     };
     let mut all = collect_changes(snapshot, &filter, lines, &Collector::default)?;

@@ -134,7 +134,12 @@ pub(super) fn answer(
         (times, Reverse(count.changes), parts.clone())
     });
     for (parts, Count { changes, extent }) in groups {
-        let mut filter = Some(query.filter.clone());
+        // A group of another cause speaks of the same states.
+        let cascade = query.filter.cascades();
+        let mut filter = Some(Filter {
+            cascade,
+            ..query.filter.clone()
+        });
         let mut group = ReportGroup::default();
         for (part, by) in parts.into_iter().zip(&by) {
             filter = filter.and_then(|filter| part.narrow(*by, query.zone, filter));

@@ -123,12 +123,6 @@ impl Entry {
         }
     }
 
-    /// The same without a parameter.
-    fn without(self, param: &'static str) -> Self {
-        let params = self.params.mut_arg(param, |arg| arg.hide(true));
-        Self { params, ..self }
-    }
-
     /// The schema of a line of its answer.
     pub fn line(&self, generator: &mut SchemaGenerator) -> Schema {
         match self.lines.as_slice() {
@@ -374,13 +368,8 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         Entry::new::<GapsQuery, GapLine>(
             ("gaps", Everything),
             "Unexplained changes, and which lost calls would explain them",
-            |query| {
-                query.check()?;
-                Ok(Query::Gaps(query))
-            },
-        )
-        // The cause is known.
-        .without("causes"),
+            |query| Ok(Query::Gaps(query)),
+        ),
         Entry::new::<IncidentsParams, IncidentLine>(
             ("incidents", Everything),
             "Changes of one field in many (sub)profiles at once; with show or undo, the changes \

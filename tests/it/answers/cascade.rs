@@ -139,6 +139,28 @@ fn a_deleted_profile_takes_its_subprofiles_along() {
         Some(1)
     );
     assert_eq!(read(&["blame", "7/11", "--cascade"]).len(), 1);
+    // What came back is seen for the first time, in what an event did, too.
+    let explained = |flag: &str| read(&["explain", "9", flag]);
+    assert_eq!(explained("--no-cascade")[0]["old"], HOSTILE);
+    assert_eq!(explained("--cascade"), Vec::<Value>::new());
+    // A command that an answer suggests finds what the answer has counted.
+    for causes in [&[][..], &["--cause", "cascade", "--cause", "first_seen"]] {
+        for by in ["cause", "type", "field"] {
+            let report = [&["report", "--by", by, "--cascade"], causes].concat();
+            for row in read(&report) {
+                let words = shlex::split(row["command"].as_str().unwrap()).unwrap();
+                let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+                let changes = read(&words);
+                assert_eq!(row["changes"], changes.len(), "{words:?}");
+            }
+        }
+    }
+    // Tables show it unasked.
+    for words in [&["tail"][..], &["report", "--by", "cause"]] {
+        let table = |flag: &str| cli(&data, &[words, &["--format", "table", flag]].concat()).ok();
+        assert!(table("--cascade").contains("cascade"));
+        assert!(!table("--no-cascade").contains("cascade"));
+    }
     let diff = [
         "diff",
         "7/11",

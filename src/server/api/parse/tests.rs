@@ -387,7 +387,6 @@ fn an_invalid_parameter_of_groups_is_named() {
         ("/v1/report?by=colour", "by"),
         ("/v1/report?by=", "by"),
         ("/v1/report?within=1h", "within"),
-        ("/v1/gaps?cause=set", "cause"),
         ("/v1/gaps?least=0", "least"),
         ("/v1/gaps?within=soon", "within"),
         ("/v1/incidents?show=mail", "show"),
@@ -436,7 +435,8 @@ fn a_page_and_an_event_can_be_asked_for() {
         asked("/v1/explain/17"),
         Query::Explain(ExplainQuery {
             seq: 17,
-            head: false
+            head: false,
+            cascade: false
         })
     );
 }

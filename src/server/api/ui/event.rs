@@ -57,7 +57,11 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     };
     page.damage = answered.damage;
     if page.asks() {
-        let query = Query::Explain(ExplainQuery { seq, head: false });
+        let query = Query::Explain(ExplainQuery {
+            seq,
+            head: false,
+            cascade: true,
+        });
         let answered = each(trail, &query, |line: ExplainLine<'static>| {
             page.with_asked(&line);
             ControlFlow::Continue(())
