@@ -3,8 +3,9 @@
 //! where the noise is about the same for all. The order rotates from round to round,
 //! since a turn after a writer finds a busy disk.
 //!
-//! In a round all send the same bodies, which nobody has had before. profiletrail
-//! takes part twice, with a store that was empty and with one of many events.
+//! In a round all send the same bodies, which nobody has had before; signed calls have
+//! others, and their turn ends when they are used up. profiletrail takes part twice,
+//! with a store that was empty and with one of many events.
 //!
 //! After each turn of profiletrail a query runs that is answered only when the
 //! index has every event. Its duration is reported, so deferred work is visible.
@@ -154,19 +155,20 @@ pub fn measure(
             let mut order: Vec<_> = contestants.iter().zip(&mut turns).collect();
             order.rotate_left(round % count.max(1));
             for (contestant, turns) in order {
-                std::thread::sleep(REST);
                 source.rewind();
+                let sender = contestant.sender.as_ref();
+                let signed =
+                    sender.map(|sender| sender.calls(&mut bodies, args.signed + connections));
+                let signed = signed.transpose()?;
+                std::thread::sleep(REST);
                 let time = args.turn();
-                turns.push(match &contestant.sender {
+                turns.push(match signed {
                     _ if contestant.kind == Kind::Wrk => {
                         let script = place.data("requests.lua");
                         wrk_turn(contestant, *connections, &mut source, (&script, time))?
                     }
                     None => turn(contestant, *connections, &mut source, time)?,
-                    Some(sender) => {
-                        let mut calls = sender.calls(&mut bodies, args.signed + connections)?;
-                        turn(contestant, *connections, &mut calls, time)?
-                    }
+                    Some(mut calls) => turn(contestant, *connections, &mut calls, time)?,
                 });
             }
             for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {

@@ -1,10 +1,12 @@
 //! Signed calls: calls per second when each is verified.
 //!
 //! They are signed before a turn begins, since signing costs far more than
-//! verifying. Each is sent once, since a repetition would be refused. The sender's
-//! test key is served by the benchmark's own DNS server.
+//! verifying. Each is sent once, and a nonce makes each another message, since a
+//! repetition would be refused and some bodies are sent twice. The sender's test key
+//! is served by the benchmark's own DNS server.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use base64::Engine as _;
@@ -32,6 +34,7 @@ const HOST: &str = "localhost";
 pub struct Sender {
     key: RsaKeyPair,
     dns: DnsServer,
+    next_nonce: AtomicU64,
 }
 
 impl Sender {
@@ -42,7 +45,11 @@ impl Sender {
             .context("reading the sender's key")?;
         let record = format!("v=DKIM1; k=rsa; p={PUBLIC}");
         let dns = DnsServer::start(record.trim_end()).context("starting a name server")?;
-        Ok(Self { key, dns })
+        Ok(Self {
+            key,
+            dns,
+            next_nonce: AtomicU64::new(0),
+        })
     }
 
     /// Starts a server that takes this sender's calls alone.
@@ -84,7 +91,7 @@ impl Sender {
         let date = Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
         let len = body.len();
         let form = "application/x-www-form-urlencoded";
-        let nonce: String = digest.chars().take(6).collect();
+        let nonce = self.next_nonce.fetch_add(1, Ordering::Relaxed);
         let text = format!(
             "(request-target): post /webhook\nhost: {HOST}\ndate: {date}\ncontent-length: {len}\n\
              content-type: {form}\nx-copernica-id: {ACCOUNT}\ndigest: SHA-256={digest}\nx-nonce: {nonce}"
