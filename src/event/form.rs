@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use percent_encoding::percent_decode;
-
 use super::charset::Charset;
 use super::error::DecodeError;
 use super::variable::{MAX_PAIRS, too_many_pairs};
@@ -51,18 +49,19 @@ impl<'a> FormText<'a> {
         }
         let mut decoded = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
-        while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
-            let (plain, escaped) = rest.split_at(at);
-            decoded.extend_from_slice(plain);
-            let escape = escaped.get(..3).unwrap_or(escaped);
-            let mut parts = percent_decode(escape);
-            let byte = parts.next().unwrap_or_default();
-            // What is left shows whether it was an escape.
-            let len = escape.len() - parts.count();
-            decoded.push(if (byte, len) == (b'+', 1) { b' ' } else { byte });
-            rest = escaped.get(len..).unwrap_or_default();
+        while let [first, after @ ..] = rest {
+            let (byte, after) = match (first, after) {
+                (b'+', _) => (b' ', after),
+                // A broken escape stands for itself.
+                (b'%', [high, low, behind @ ..]) => match byte_of(*high, *low) {
+                    Some(byte) => (byte, behind),
+                    None => (b'%', after),
+                },
+                _ => (*first, after),
+            };
+            decoded.push(byte);
+            rest = after;
         }
-        decoded.extend_from_slice(rest);
         Cow::Owned(if charset.is_utf8() {
             String::from_utf8(decoded)
                 .unwrap_or_else(|error| charset.decode(error.as_bytes()).into_owned())
@@ -70,6 +69,12 @@ impl<'a> FormText<'a> {
             charset.decode(&decoded).into_owned()
         })
     }
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn byte_of(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 /// A pair of a form, still encoded.
@@ -114,7 +119,10 @@ const fn bracket(bytes: &[u8]) -> Option<(u8, usize)> {
 /// The first bracket in form bytes: where it begins, what it is and how many
 /// bytes it takes.
 fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
-    memchr::memchr3_iter(b'[', b']', b'%', bytes).find_map(|place| {
+    // Names are short: a loop is done before a vector search has begun.
+    let places = (0..).zip(bytes);
+    let mut places = places.filter(|(_, byte)| matches!(byte, b'[' | b']' | b'%'));
+    places.find_map(|(place, _)| {
         let (byte, len) = bracket(bytes.get(place..)?)?;
         Some((place, byte, len))
     })
