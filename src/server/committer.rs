@@ -55,9 +55,9 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub fn new(disk: DiskSpaceMonitor, longest: u64, poison: Option<&str>) -> Self {
+    pub fn new(disk: DiskSpaceMonitor, longest: u64, poison: Option<String>) -> Self {
         Self {
-            poison: Mutex::new(poison.map(str::to_owned)),
+            poison: Mutex::new(poison),
             busy: Mutex::default(),
             disk,
             longest,
@@ -408,7 +408,7 @@ impl Committer {
                  Check the disk (is it full, or failing?), then start the server again: that recovers the log, \
                  and nothing that was acknowledged is lost"
             );
-            *poison = Some(reason.to_owned());
+            *poison = Some(reason);
         }
     }
 }

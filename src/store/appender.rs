@@ -1,30 +1,20 @@
 //! Adding events: resolved, encoded, appended and synced in groups.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::open::Trail;
 use super::owners::RecentOwners;
+use super::sequencer::{Group, Placed, Sequencer};
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
+use crate::log::AppendError;
 use crate::log::record::{EventHead, EventRecord, RecordError, RejectedHead, RejectedRecord};
-use crate::log::{AppendError, Writer};
 
-/// The most records in one frame: beyond that a larger group gains nothing,
-/// and reading one event reads its frame.
-const FRAME_RECORDS: usize = 256;
-
-/// About how many bytes a frame grows to.
-const FRAME_BYTES: usize = 256 * 1024;
-
-/// The least size at which a segment of rejected calls is closed.
-const MIN_REJECTED_SEGMENT: u64 = 64 * 1024;
-
-/// How far the index may fall behind before appending waits for it.
-const MAX_LAG: u64 = 100_000;
-
-/// How long a group waits for an index that is too far behind.
-const LAG_PATIENCE: Duration = Duration::from_millis(200);
+/// How often a group is decided anew because others were given its place.
+const MOST_MOVED: usize = 20;
 
 /// A received call with its envelope decoded.
 #[derive(Clone, Debug)]
@@ -82,72 +72,133 @@ pub enum Outcome {
     Unavailable(String),
 }
 
+impl From<AppendError> for Outcome {
+    fn from(error: AppendError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl ParsedCall {
+    /// Its subprofile, if it does not name the profile of that.
+    fn looked_up(&self) -> Option<u64> {
+        let (_, envelope) = self.read.as_ref().ok()?;
+        envelope.subprofile.filter(|_| envelope.profile.is_none())
+    }
+}
+
 /// Appends events to a trail.
 pub struct Appender {
     trail: Arc<Trail>,
-    events: Writer,
-    rejected: Writer,
+    sequencer: Box<dyn Sequencer>,
     last_received: i64,
-    /// Whether the index has been complete once; from then on appending waits for it.
-    indexed_once: bool,
-    /// The position of the index at the last check.
-    last_applied: u64,
-    owners: RecentOwners,
+    owners: Arc<Mutex<RecentOwners>>,
+}
+
+/// Learns whose the subprofiles of appended events are.
+#[derive(Clone)]
+pub struct Owners(Arc<Mutex<RecentOwners>>);
+
+impl Owners {
+    /// Notes an appended event.
+    pub fn note(&self, seq: u64, head: &EventHead<'_>) {
+        if let Some(subprofile) = head.subprofile {
+            self.0.lock().note(subprofile, head.profile, seq);
+        }
+    }
+}
+
+/// A group whose arrivals are encoded.
+#[derive(Default)]
+struct Encoded {
+    group: Group,
+    /// The places in the group of what became an event, …
+    events: Vec<usize>,
+    /// … and of what became a rejected call.
+    rejected: Vec<usize>,
+    /// Subprofile and profile, by the place of the event.
+    named: Vec<(usize, u64, u64)>,
+    /// The places of what closes segments.
+    closing: Vec<usize>,
 }
 
 impl Appender {
-    pub(super) fn new(trail: Arc<Trail>, events: Writer, rejected: Writer) -> Self {
+    pub(super) fn new(trail: Arc<Trail>, sequencer: Box<dyn Sequencer>) -> Self {
         Self {
-            owners: RecentOwners::after(trail.last_seq()),
+            owners: Arc::new(Mutex::new(RecentOwners::after(trail.last_seq()))),
             trail,
-            events,
-            rejected,
+            sequencer,
             last_received: 0,
-            indexed_once: false,
-            last_applied: 0,
         }
+    }
+
+    /// The same with another sequencer, made of the present one. It hands what others append
+    /// to the [`Owners`].
+    pub fn through<E>(
+        self,
+        make: impl FnOnce(Box<dyn Sequencer>, Owners) -> Result<Box<dyn Sequencer>, E>,
+    ) -> Result<Self, E> {
+        let owners = Owners(Arc::clone(&self.owners));
+        let sequencer = make(self.sequencer, owners)?;
+        Ok(Self { sequencer, ..self })
     }
 
     /// Closes the segments of rejected calls early enough to keep their total below this many bytes.
     pub fn limit_rejected(&mut self, most: u64) {
-        self.rejected
-            .limit_segments((most / 8).max(MIN_REJECTED_SEGMENT));
+        self.sequencer.limit_rejected(most);
     }
 
     /// Why no event is accepted, after a failed write or sync.
-    pub fn poison(&self) -> Option<&str> {
-        self.events.poison().or_else(|| self.rejected.poison())
+    pub fn poison(&self) -> Option<String> {
+        self.sequencer.poison()
     }
 
     /// Whether a call names only a subprofile whose profile cannot be looked up
     /// before the index has caught up. [`Appender::append`] does not wait for that:
     /// it would answer `Unavailable`.
     pub fn must_wait_for_index(&self, call: &ParsedCall) -> bool {
-        let Ok((_, envelope)) = &call.read else {
-            return false;
-        };
-        let subprofile = envelope.subprofile.filter(|_| envelope.profile.is_none());
-        subprofile.is_some_and(|own| !self.owners.can_tell(own, self.trail.index()))
+        let owners = self.owners.lock();
+        let looked_up = call.looked_up();
+        looked_up.is_some_and(|own| !owners.can_tell(own, self.trail.index()))
     }
 
     /// Appends a group. When this returns, everything reported as stored is on stable
     /// storage. The outcomes are in the order of the arrivals.
-    pub fn append(&mut self, group: Vec<Arrival>) -> Vec<Outcome> {
+    pub fn append(&mut self, mut group: Vec<Arrival>) -> Vec<Outcome> {
         if let Some(poison) = self.poison() {
-            return vec![Outcome::Unavailable(poison.to_owned()); group.len()];
+            return vec![Outcome::Unavailable(poison); group.len()];
         }
-        let mut outcomes = vec![Outcome::Unavailable("it was not written".to_owned()); group.len()];
-        let mut events = Vec::new();
-        let mut rejected = Vec::new();
+        for arrival in &mut group {
+            if let Arrival::Call(call) = arrival {
+                self.make_received_unique(call);
+            }
+        }
+        for _ in 0..MOST_MOVED {
+            let mut outcomes =
+                vec![Outcome::Unavailable("it was not written".to_owned()); group.len()];
+            let encoded = self.encode(&group, &mut outcomes);
+            // Else others were given the place that it depends on.
+            if let Ok(placed) = self.sequencer.append(&encoded.group) {
+                self.settle(&encoded, placed, &mut outcomes);
+                return outcomes;
+            }
+        }
+        let why = "other nodes were given the place that it depends on";
+        vec![Outcome::Unavailable(why.to_owned()); group.len()]
+    }
+
+    /// Encodes a group. What is rejected or cannot be encoded has its outcome.
+    fn encode(&self, group: &[Arrival], outcomes: &mut [Outcome]) -> Encoded {
+        let mut encoded = Encoded::default();
+        // Before anything is looked up.
+        let position = self.sequencer.position();
         let mut owners = HashMap::new();
-        let mut closing = Vec::new();
-        // Subprofile and profile, by the place of the event in the group.
-        let mut named = Vec::new();
-        for ((place, arrival), outcome) in group.into_iter().enumerate().zip(&mut outcomes) {
-            let encoded = match arrival {
-                Arrival::Call(mut call) => {
-                    self.make_received_unique(&mut call);
-                    match self.encode_call(&call, &mut owners) {
+        for ((place, arrival), outcome) in group.iter().enumerate().zip(outcomes) {
+            let record = match arrival {
+                Arrival::Call(call) => {
+                    if call.looked_up().is_some() {
+                        encoded.group.after = position;
+                    }
+                    match self.encode_call(call, &mut owners) {
                         // The index cannot answer now; the sender may retry.
                         Err((503, error)) => Err(error.to_string()),
                         Err((status, error)) if call.is_repeated => {
@@ -155,16 +206,19 @@ impl Appender {
                             Ok(None)
                         }
                         Err((status, error)) => {
-                            let record = encode_rejected(&call, status, &error);
+                            let record = encode_rejected(call, status, &error);
                             record.map_err(|error| error.to_string()).map(|record| {
-                                rejected.push((place, record));
+                                encoded.rejected.push(place);
+                                encoded.group.rejected.push(record);
                                 *outcome = Outcome::Rejected(status, error);
                                 None
                             })
                         }
                         Ok((record, profile)) => {
-                            let subprofile = call.read.ok().and_then(|(_, read)| read.subprofile);
-                            named.extend(subprofile.map(|own| (place, own, profile)));
+                            let read = call.read.as_ref().ok();
+                            let subprofile = read.and_then(|(_, read)| read.subprofile);
+                            let named = subprofile.map(|own| (place, own, profile));
+                            encoded.named.extend(named);
                             Ok(Some(record))
                         }
                     }
@@ -176,45 +230,64 @@ impl Appender {
                 } => {
                     if let Some(subprofile) = event.key.subprofile {
                         owners.insert(subprofile, event.key.profile);
-                        named.push((place, subprofile, event.key.profile));
+                        encoded.named.push((place, subprofile, event.key.profile));
                     }
-                    let record = encode_imported(&event, body, evidence.as_deref());
+                    let record = encode_imported(event, body.as_ref(), evidence.as_deref());
                     record.map(Some).map_err(|error| error.to_string())
                 }
-                Arrival::Control(record) => Ok(Some(record)),
+                Arrival::Control(record) => Ok(Some(record.clone())),
                 Arrival::CloseSegments => {
-                    closing.push(place);
+                    encoded.closing.push(place);
                     Ok(None)
                 }
             };
-            match encoded {
-                Ok(record) => events.extend(record.map(|record| (place, record))),
+            match record {
+                Ok(Some(record)) => {
+                    encoded.events.push(place);
+                    encoded.group.events.push(record);
+                }
+                Ok(None) => {}
                 Err(why) => *outcome = Outcome::Unavailable(why),
             }
         }
-        append_all(&mut self.events, &events, &mut outcomes, |outcome, seq| {
-            *outcome = Outcome::Kept(seq)
-        });
-        append_all(&mut self.rejected, &rejected, &mut outcomes, |_, _| ());
-        for place in closing {
-            let closed = [&mut self.events, &mut self.rejected].map(Writer::close_segment);
-            if let Some(outcome) = outcomes.get_mut(place) {
-                *outcome = match closed.into_iter().collect::<Result<(), _>>() {
+        encoded
+    }
+
+    /// Turns the numbers of a group into outcomes.
+    fn settle(&mut self, encoded: &Encoded, placed: Placed, outcomes: &mut [Outcome]) {
+        let (events, rejected) = (placed.events.into_iter(), placed.rejected.into_iter());
+        for (place, placed) in encoded.events.iter().zip(events) {
+            if let Some(outcome) = outcomes.get_mut(*place) {
+                *outcome = match placed {
+                    Ok(seq) => Outcome::Kept(seq),
+                    Err(error) => error.into(),
+                };
+            }
+        }
+        for (place, placed) in encoded.rejected.iter().zip(rejected) {
+            if let (Some(outcome), Err(error)) = (outcomes.get_mut(*place), placed) {
+                *outcome = error.into();
+            }
+        }
+        for place in &encoded.closing {
+            let closed = self.sequencer.close_segments();
+            if let Some(outcome) = outcomes.get_mut(*place) {
+                *outcome = match closed {
                     Ok(()) => Outcome::Kept(self.trail.last_seq()),
                     Err(error) => Outcome::Unavailable(error.to_string()),
                 };
             }
-            self.owners = RecentOwners::after(self.trail.last_seq());
+            // Locked first: what others append meanwhile is noted after that.
+            let mut owners = self.owners.lock();
+            *owners = RecentOwners::after(self.trail.last_seq());
         }
-        for (place, subprofile, profile) in named {
-            if let Some(Outcome::Kept(seq)) = outcomes.get(place) {
-                self.owners.note(subprofile, profile, *seq);
+        let mut owners = self.owners.lock();
+        for (place, subprofile, profile) in &encoded.named {
+            if let Some(Outcome::Kept(seq)) = outcomes.get(*place) {
+                owners.note(*subprofile, *profile, *seq);
             }
         }
-        self.owners
-            .shrink(self.trail.index(), self.trail.last_seq());
-        self.wait_for_slow_index();
-        outcomes
+        owners.shrink(self.trail.index(), self.trail.last_seq());
     }
 
     /// Gives each call a distinct microsecond, so that an import can recognize an
@@ -269,14 +342,19 @@ impl Appender {
         if let Some(profile) = owners.get(&subprofile) {
             return Ok(*profile);
         }
-        if let Some(profile) = self.owners.get(subprofile) {
+        let (known, can_tell) = {
+            let recent = self.owners.lock();
+            let can_tell = recent.can_tell(subprofile, self.trail.index());
+            (recent.get(subprofile), can_tell)
+        };
+        if let Some(profile) = known {
             return Ok(profile);
         }
         let behind = || {
             let reason = "the index is not complete yet, so the profile is unknown; try again";
             (503, DecodeError::new(reason, "profile"))
         };
-        if !self.owners.can_tell(subprofile, self.trail.index()) {
+        if !can_tell {
             return Err(behind());
         }
         match self.trail.snapshot().try_profile_of(subprofile) {
@@ -286,59 +364,6 @@ impl Appender {
             )),
             Ok(None) => Err(behind()),
             Err(error) => Err((503, DecodeError::new(error.to_string(), "profile"))),
-        }
-    }
-
-    /// Keeps the index from falling behind without bound, since queries wait
-    /// for it. While one is being built, events do not wait.
-    fn wait_for_slow_index(&mut self) {
-        let progress = self.trail.index().progress();
-        let lag = progress.last.saturating_sub(progress.applied);
-        let rebuilt = progress.applied < self.last_applied;
-        self.indexed_once = (self.indexed_once && !rebuilt) || lag < MAX_LAG / 2;
-        self.last_applied = progress.applied;
-        if self.indexed_once && lag > MAX_LAG {
-            let target = progress.last - MAX_LAG / 2;
-            let waited = self
-                .trail
-                .indexer
-                .wait_for(target, Some(LAG_PATIENCE), |_| ());
-            if let Err(error) = waited {
-                tracing::debug!("appending did not wait for the index: {error}");
-            }
-        }
-    }
-}
-
-/// Appends records in frames of bounded size, and records the result of each.
-fn append_all(
-    writer: &mut Writer,
-    records: &[(usize, Vec<u8>)],
-    outcomes: &mut [Outcome],
-    kept: impl Fn(&mut Outcome, u64),
-) {
-    let mut rest = records;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fit = rest.iter().take(FRAME_RECORDS).take_while(|(_, record)| {
-            let first = bytes == 0;
-            bytes += record.len();
-            first || bytes <= FRAME_BYTES
-        });
-        let (frame, later) = rest.split_at(fit.count().max(1));
-        rest = later;
-        let payload: Vec<&[u8]> = frame.iter().map(|(_, record)| record.as_slice()).collect();
-        let appended = writer.append(&payload);
-        for (number, (place, _)) in frame.iter().enumerate() {
-            let Some(outcome) = outcomes.get_mut(*place) else {
-                continue;
-            };
-            match &appended {
-                Ok(first_seq) => kept(outcome, first_seq + number as u64),
-                Err(error @ (AppendError::Poisoned(_) | AppendError::TooLarge(_))) => {
-                    *outcome = Outcome::Unavailable(error.to_string());
-                }
-            }
         }
     }
 }
@@ -367,17 +392,18 @@ fn encode_rejected(
 
 fn encode_imported(
     event: &Event<'_>,
-    body: Option<(BodyKind, Vec<u8>)>,
+    body: Option<&(BodyKind, Vec<u8>)>,
     evidence: Option<&[u8]>,
 ) -> Result<Vec<u8>, RecordError> {
     let made = event
         .event_type
         .seen()
         .map_or(BodyKind::Content, Seen::body_kind);
-    let (body_kind, bytes) = body
+    let (body_kind, bytes) = match body {
         // An observed event is distinguished from a call by its body.
-        .filter(|_| made == BodyKind::Content)
-        .unwrap_or_else(|| (made, content_bytes(&event.content)));
+        Some((kind, bytes)) if made == BodyKind::Content => (*kind, Cow::Borrowed(&**bytes)),
+        _ => (made, Cow::Owned(content_bytes(&event.content))),
+    };
     let head = EventHead {
         received: event.received,
         time: event.time,
@@ -405,7 +431,7 @@ fn content_bytes(content: &Content<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::event::{decode_envelope, zone_from_name};

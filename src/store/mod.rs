@@ -19,12 +19,13 @@ mod pruning;
 mod reader;
 pub mod retention;
 mod sealing;
+mod sequencer;
 mod snapshot;
 mod sorter;
 mod validation;
 mod walk;
 
-pub use appender::{Appender, Arrival, Outcome, ParsedCall};
+pub use appender::{Appender, Arrival, Outcome, Owners, ParsedCall};
 pub use batch::Batch;
 pub use damages::{Damages, Missing, Unreadable};
 pub use erasing::{Append, EraseError, EraseLine, EraseOrder};
@@ -37,6 +38,7 @@ pub use pruning::{
 };
 pub use reader::EventReader;
 pub use sealing::start_sealer;
+pub use sequencer::{Group, Moved, Placed, Sequencer, frame_len};
 pub use snapshot::{EventsOf, Snapshot};
 pub use sorter::{Sorted, Sorter, ensure_free_space, free_space};
 pub use validation::{ValidationError, ValidationFiles};

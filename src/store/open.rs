@@ -11,6 +11,7 @@ use super::appender::Appender;
 use super::error::TrailError;
 use super::folder::Folder;
 use super::pruning::Pruning;
+use super::sequencer::Local;
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Erasure, Log, OpenMode, Report, remove_segments_outside};
 use crate::proofs::Prover;
@@ -106,7 +107,8 @@ impl Trail {
         });
         let appender = match (events.writer, rejected.writer) {
             (Some(events), Some(rejected)) => {
-                Some(Appender::new(Arc::clone(&trail), events, rejected))
+                let local = Local::new(Arc::clone(&trail), events, rejected);
+                Some(Appender::new(Arc::clone(&trail), Box::new(local)))
             }
             _ => None,
         };
