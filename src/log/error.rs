@@ -137,4 +137,10 @@ pub enum AppendError {
     /// The records do not fit in a frame.
     #[error("a record of {0} bytes is too large")]
     TooLarge(usize),
+    /// Nothing was written.
+    #[error("{0}")]
+    Refused(String),
+    /// Whether it will be in the log is not known.
+    #[error("it is in doubt whether it is kept: {0}")]
+    InDoubt(String),
 }

@@ -267,6 +267,18 @@ impl Prover {
         })
     }
 
+    /// The root of the tree over the first events, which must be there. Nothing is signed.
+    pub fn root_of(&self, size: u64) -> Result<Hash, ProofError> {
+        self.with(&|| false, |state| {
+            self.grow(state, &|| false)?;
+            if state.size() < size {
+                let why = format!("event {size} is not in the tree yet");
+                return Err(ProofError::Missing(why));
+            }
+            root(&mut self.source(state), size)
+        })
+    }
+
     /// The public key of who signs.
     pub fn vkey(&self) -> Result<Vkey, ProofError> {
         self.with(&|| false, |state| Ok(state.signer.vkey.clone()))

@@ -21,9 +21,11 @@
 
 mod files;
 mod format;
+mod membership;
 
 pub use files::{DataFile, FILES};
 pub use format::FORMAT;
+pub use membership::Membership;
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

@@ -30,7 +30,7 @@ pub use batch::Batch;
 pub use damages::{Damages, Missing, Unreadable};
 pub use erasing::{Append, EraseError, EraseLine, EraseOrder};
 pub use error::TrailError;
-pub use folder::{DataFile, FILES, FORMAT, Folder, Holder};
+pub use folder::{DataFile, FILES, FORMAT, Folder, Holder, Membership};
 pub use open::{OpenOptions, Purpose, Trail};
 pub use order::order_second;
 pub use pruning::{

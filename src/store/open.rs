@@ -9,9 +9,9 @@ use parking_lot::{Mutex, RwLock};
 
 use super::appender::Appender;
 use super::error::TrailError;
-use super::folder::Folder;
+use super::folder::{Folder, Membership};
 use super::pruning::Pruning;
-use super::sequencer::Local;
+use super::sequencer::{Apart, Local, Sequencer};
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Erasure, Log, OpenMode, Report, remove_segments_outside};
 use crate::proofs::Prover;
@@ -51,6 +51,8 @@ pub struct Trail {
     pub(super) rejected: Log,
     pub(super) prover: Arc<Prover>,
     folder: Folder,
+    /// Whether a server has opened it.
+    server: bool,
     /// What is pruned. Replaced by each prune.
     pub(super) retention: PresentRetention,
     /// Locked during a prune.
@@ -102,17 +104,31 @@ impl Trail {
             rejected: rejected.log,
             removal_due: AtomicBool::new(folder.pruned.is_some()),
             folder,
+            server,
             retention,
             pruning: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
             (Some(events), Some(rejected)) => {
-                let local = Local::new(Arc::clone(&trail), events, rejected);
-                Some(Appender::new(Arc::clone(&trail), Box::new(local)))
+                let sequencer: Box<dyn Sequencer> = match trail.refuse_apart() {
+                    Err(TrailError::Refused(why)) => Box::new(Apart(why)),
+                    _ => Box::new(Local::new(Arc::clone(&trail), events, rejected)),
+                };
+                Some(Appender::new(Arc::clone(&trail), sequencer))
             }
             _ => None,
         };
         Ok((trail, appender))
+    }
+
+    /// Fails if the folder belongs to a cluster, and no server has opened it: what is
+    /// appended or erased must go through the cluster.
+    pub(super) fn refuse_apart(&self) -> Result<(), TrailError> {
+        let path = self.folder.path();
+        match !self.server && Membership::exists(path) {
+            true => Err(TrailError::Refused(Membership::refusal(path))),
+            false => Ok(()),
+        }
     }
 
     /// The data folder.

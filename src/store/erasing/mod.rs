@@ -133,6 +133,9 @@ impl Trail {
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<EraseLine>, EraseError> {
+        if !order.dry_run {
+            self.refuse_apart()?;
+        }
         let mut pruning = self.begin_pruning()?;
         if pruning.uncertain {
             return Err(PruneError::Uncertain.into());
@@ -181,6 +184,38 @@ impl Trail {
             line.receipt = done.next().and_then(|erasure| erasure.receipt);
         }
         Ok(lines)
+    }
+
+    /// Erases here what another node of the cluster has erased, as its control record in the
+    /// log says. Returns whether it was not erased yet.
+    pub fn repeat_erasure(
+        &self,
+        erasure: &Erasure,
+        append: Append<'_>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<bool, EraseError> {
+        let mut pruning = self.begin_pruning()?;
+        if pruning.uncertain {
+            return Err(PruneError::Uncertain.into());
+        }
+        let present = self.retention();
+        let id = |of: &Erasure| (of.profile, of.until);
+        if present.erasures().iter().any(|own| id(own) == id(erasure)) {
+            return Ok(false);
+        }
+        let profiles = BTreeSet::from([erasure.profile]);
+        let next = self.baselines_without(&present, &profiles, erasure.until)?;
+        let mut in_index = present.in_index().clone();
+        erasure.each_seq().for_each(|seq| in_index.insert(seq));
+        let mut erasures = present.erasures().to_vec();
+        erasures.push(Erasure {
+            receipt: None,
+            ..erasure.clone()
+        });
+        self.put_in_place(&mut pruning, &present, (next, erasures), in_index)?;
+        drop(present);
+        self.finish_locked(&mut pruning, append, stop, &mut |_, _| ())?;
+        Ok(true)
     }
 
     /// Continues an interrupted erasure or removal, if any.
@@ -242,13 +277,9 @@ impl Trail {
         Ok(removed)
     }
 
-    /// The control records of the erasures under way, by profile and moment; those that
-    /// the log lacks are appended.
-    fn receipts(
-        &self,
-        retention: &Retention,
-        append: Append<'_>,
-    ) -> Result<BTreeMap<(u64, i64), u64>, EraseError> {
+    /// The control records that the log has since the erasures under way were planned, by
+    /// profile and moment.
+    fn recorded(&self, retention: &Retention) -> Result<BTreeMap<(u64, i64), u64>, LogError> {
         let planned = retention.unfinished().map(Erasure::last_seq).min();
         let mut found = BTreeMap::new();
         // One was appended if the process died after that.
@@ -260,6 +291,17 @@ impl Trail {
                 }
             }
         }
+        Ok(found)
+    }
+
+    /// The control records of the erasures under way, by profile and moment; those that
+    /// the log lacks are appended.
+    fn receipts(
+        &self,
+        retention: &Retention,
+        append: Append<'_>,
+    ) -> Result<BTreeMap<(u64, i64), u64>, EraseError> {
+        let mut found = self.recorded(retention)?;
         for erasure in retention.unfinished() {
             let id = (erasure.profile, erasure.until);
             if found.contains_key(&id) {
@@ -314,6 +356,7 @@ impl Trail {
         let Some(planned) = present.unfinished().map(Erasure::last_seq).min() else {
             return Ok(false);
         };
+        let recorded = self.recorded(&present)?;
         let mut erasures = present.erasures().to_vec();
         let mut in_index = present.in_index().clone();
         let mut is_late = false;
@@ -323,7 +366,11 @@ impl Trail {
                 let Ok((head, _)) = EventHead::decode(record) else {
                     continue;
                 };
-                let under_way = erasures.iter_mut().filter(|own| own.receipt.is_none());
+                // What a control record says was erased is all.
+                let is_open = |own: &&mut Erasure| {
+                    own.receipt.is_none() && !recorded.contains_key(&(own.profile, own.until))
+                };
+                let under_way = erasures.iter_mut().filter(is_open);
                 let mut own = under_way.filter(|own| own.profile == head.profile);
                 if let Some(erasure) = own.find(|own| head.received <= own.until)
                     && erasure.last_seq() < seq

@@ -99,6 +99,8 @@ pub const FILES: &[DataFile] = &[
     file("format", FORMAT[0], FORMAT[1]),
     file("format.new", FORMAT[0], FORMAT[1]),
     file("proofs/*", "", ""),
+    file("cluster", "", ""),
+    file("cluster.new", "", ""),
     file("keys", "", ""),
     file("keys.new", "", ""),
     file("tokens", "", ""),

@@ -83,7 +83,7 @@ pub enum PruneError {
     )]
     Uncertain,
     /// The folder is not empty.
-    #[error("baselines can only be imported into an empty data folder")]
+    #[error("baselines can only be imported into an empty data folder that belongs to no cluster")]
     NotBlank,
     /// It was stopped.
     #[error("it was stopped; the next one continues")]

@@ -7,8 +7,8 @@ use parking_lot::MutexGuard;
 use super::{PruneError, Pruning};
 use crate::event::ProfileKey;
 use crate::storage::RealDisk;
-use crate::store::Trail;
 use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned, SeqSet};
+use crate::store::{Membership, Trail};
 
 /// An import of baselines into an empty folder. Locks out prunes; without
 /// [`Restore::finish`] it has no effect.
@@ -33,7 +33,8 @@ impl Trail {
         if pruning.uncertain {
             return Err(PruneError::Uncertain);
         }
-        if !self.is_blank() {
+        // The other nodes would not get them.
+        if !self.is_blank() || Membership::exists(self.folder().path()) {
             return Err(PruneError::NotBlank);
         }
         let folder = self.folder();
