@@ -31,6 +31,7 @@ compile_error!(
 pub mod auth;
 mod background;
 pub mod cli;
+pub mod cluster;
 mod dice;
 pub mod event;
 pub mod format;

@@ -35,6 +35,12 @@ const SETTINGS: &str = "alert_after api backup cache_size color copernica_id dat
     max_connections_per_address max_rejected min_free pager public_host segment_size signature \
     timestamp timezone title tls_cert tls_key trusted_proxy tz ui witness workers";
 
+/// The same of a node of a cluster.
+#[cfg(feature = "nats")]
+const OF_NODES: &str = "nats nats_creds nats_monitor";
+#[cfg(not(feature = "nats"))]
+const OF_NODES: &str = "";
+
 /// The settings that only `scripts/profiletrail-pull` reads.
 const OF_PULL: [&str; 2] = ["PROFILETRAIL_PEER", "PROFILETRAIL_PEER_TOKEN"];
 
@@ -67,6 +73,11 @@ pub fn command() -> Command {
     with_environment(Args::command())
 }
 
+/// The flags that are settings, too.
+fn known_settings() -> impl Iterator<Item = &'static str> {
+    SETTINGS.split(' ').chain(OF_NODES.split_whitespace())
+}
+
 /// The name of a flag's setting.
 fn setting(flag: &str) -> String {
     format!("{PREFIX}{}", flag.to_ascii_uppercase())
@@ -78,7 +89,7 @@ fn with_environment(command: Command) -> Command {
     }
     let named = |arg: Arg| {
         let id = arg.get_id().as_str();
-        if !SETTINGS.split(' ').any(|setting| setting == id) {
+        if !known_settings().any(|setting| setting == id) {
             return arg;
         }
         let name = setting(id);
@@ -245,7 +256,7 @@ fn env_of(arg: &Arg) -> Option<&str> {
 /// The names of this program's form that are no setting.
 fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
     let is_known = |name: &str| {
-        OF_PULL.contains(&name) || SETTINGS.split(' ').any(|known| setting(known) == name)
+        OF_PULL.contains(&name) || known_settings().any(|known| setting(known) == name)
     };
     let names = pairs.iter().map(|(name, _)| name.as_str());
     names

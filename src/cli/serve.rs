@@ -19,6 +19,8 @@ use super::server_args::ServerArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use super::{Bar, CommandContext, ExitStatus, UsageError};
+#[cfg(feature = "nats")]
+use crate::cluster::ClusterConfig;
 use crate::event::MAX_BODY;
 use crate::frontend::{Network, Proxies, TlsFiles};
 use crate::index::MAX_FIELDS;
@@ -75,6 +77,15 @@ pub struct ServeArgs {
     /// firstname,lastname
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub title: Vec<String>,
+    /// Share the order of events with other nodes over these NATS servers (nats://HOST:4222), the
+    /// nearest first; see docs/cluster.md
+    #[cfg(feature = "nats")]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub nats: Vec<String>,
+    /// The file with the credentials for the NATS servers
+    #[cfg(feature = "nats")]
+    #[arg(long, value_name = "FILE", requires = "nats")]
+    pub nats_creds: Option<PathBuf>,
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
@@ -110,11 +121,12 @@ impl ServeArgs {
 
 pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::from(args.log, args.log_format, context);
+    let max_body = usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?;
     let config = ServerConfig {
         data: context.data.clone(),
         listen: args.server.listen,
         zone: context.zone,
-        max_body: usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?,
+        max_body,
         segment_size: segment_size(args.segment_size)?,
         cache: context.cache,
         workers: usize::from(args.workers),
@@ -132,6 +144,12 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         title: named(&args.title),
         alert_after: args.server.alert_after,
         settings: args.server.settings(),
+        #[cfg(feature = "nats")]
+        cluster: (!args.nats.is_empty()).then(|| ClusterConfig {
+            servers: args.nats.clone(),
+            credentials: args.nats_creds.clone(),
+            max_body,
+        }),
     };
     raise_descriptor_limit(args.server.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;

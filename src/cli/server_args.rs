@@ -46,6 +46,10 @@ pub struct ServerArgs {
     /// Have this witness (C2SP tlog-witness) sign a checkpoint a day; can be repeated
     #[arg(long, value_name = "URL=KEY", value_delimiter = ',', value_parser = Countersigner::witness)]
     pub witness: Vec<Countersigner>,
+    /// The monitoring addresses of the NATS servers, such as http://10.0.0.1:8222, for doctor
+    #[cfg(feature = "nats")]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub nats_monitor: Vec<String>,
 }
 
 impl ServerArgs {
@@ -67,6 +71,10 @@ impl ServerArgs {
                 .chain(&self.witness)
                 .cloned()
                 .collect(),
+            #[cfg(feature = "nats")]
+            nats_monitors: self.nats_monitor.clone(),
+            #[cfg(not(feature = "nats"))]
+            nats_monitors: Vec::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::refusals::Refusals;
 use super::reply::Reply;
 use super::signed::Checker;
 use super::tails::Tails;
+use crate::cluster::Status;
 use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings};
 use crate::ops::{self, Maintenance};
@@ -53,6 +54,8 @@ pub(super) struct About {
     /// What checks signatures, if they are checked.
     pub checker: Option<Checker>,
     pub countersigning: Countersigning,
+    /// What is known of the cluster, if it is a node of one.
+    pub cluster: Option<Status>,
 }
 
 /// Appends events and returns the outcome of each.
@@ -258,6 +261,7 @@ impl Commands {
             last_age: about.refusals.last_age(),
             refused: about.refusals.counts(),
             countersigners: about.countersigning.states(),
+            cluster: about.cluster.as_ref().map(Status::facts),
             ..Running::of(&self.trail, about.settings.clone())
         };
         serde_json::to_writer(&mut out, &running)?;

@@ -17,6 +17,7 @@ use super::disk_space::DiskSpaceMonitor;
 use super::group_commit::GroupCommitDelay;
 use super::inactivity::InactivityAlarm;
 use super::reply::{Batch, Reply, Responder};
+use crate::cluster::Status;
 use crate::event::micros_to_rfc3339;
 use crate::frontend::Answers;
 use crate::metrics::Metrics;
@@ -52,16 +53,34 @@ pub(super) struct Health {
     disk: DiskSpaceMonitor,
     /// The bytes that the longest call may need.
     longest: u64,
+    /// What is known of the cluster, if this is a node of one.
+    cluster: Option<Status>,
 }
 
 impl Health {
-    pub fn new(disk: DiskSpaceMonitor, longest: u64, poison: Option<String>) -> Self {
+    pub fn new(
+        disk: DiskSpaceMonitor,
+        longest: u64,
+        poison: Option<String>,
+        cluster: Option<Status>,
+    ) -> Self {
         Self {
             poison: Mutex::new(poison),
             busy: Mutex::default(),
             disk,
             longest,
+            cluster,
         }
+    }
+
+    /// What is known of the cluster, if this is a node of one.
+    pub const fn cluster(&self) -> Option<&Status> {
+        self.cluster.as_ref()
+    }
+
+    /// Why the cluster keeps no calls now, if that is so.
+    fn apart(&self) -> Option<String> {
+        self.cluster.as_ref()?.trouble()
     }
 
     /// Why no event can be appended, without details that are only for the operator; `None` while
@@ -69,6 +88,9 @@ impl Health {
     pub fn trouble(&self) -> Option<&'static str> {
         if self.lock_poison().is_some() {
             return Some("events cannot be kept; the server's log says why");
+        }
+        if self.apart().is_some() {
+            return Some("the cluster does not keep events now; the server's log says why");
         }
         if self.disk.is_short(0) {
             return Some("the disk is almost full");
@@ -100,7 +122,8 @@ impl Health {
         };
         let poison = self.lock_poison().clone();
         let poison = poison.map(|why| ("log_failed", why));
-        poison.or_else(short)
+        let apart = || self.apart().map(|why| ("cluster", why));
+        poison.or_else(short).or_else(apart)
     }
 
     /// The answer at `/healthz` or `/readyz`: whether events can be kept and, at the former, whether
@@ -384,6 +407,9 @@ impl Committer {
                 }
                 Outcome::Unavailable(_) if self.appender.poison().is_some() => {
                     self.metrics.refused("log_failed");
+                }
+                Outcome::Unavailable(_) if self.health.apart().is_some() => {
+                    self.metrics.refused("cluster");
                 }
                 // Only this call: the index does not know yet whose subprofile it is.
                 Outcome::Unavailable(_) => self.metrics.refused("owner_unknown"),

@@ -22,8 +22,12 @@ use super::signed::Checker;
 use super::supervisor;
 use super::worker::Worker;
 use crate::auth::keys::{KeyConfig, KeyRing};
-use crate::auth::signature::Policy;
+#[cfg(feature = "nats")]
+use crate::auth::signature::Evidence;
+use crate::auth::signature::{Policy, Replays};
 use crate::background::Background;
+#[cfg(feature = "nats")]
+use crate::cluster::{Cluster, ClusterConfig, Observer, start_erasures};
 use crate::event::Zone;
 use crate::format::shell;
 use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
@@ -33,7 +37,7 @@ use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::proofs::{start_countersigning, start_prover};
 use crate::store::{
-    Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
+    Folder, Membership, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
     start_retention, start_sealer,
 };
 
@@ -103,6 +107,9 @@ pub struct ServerConfig {
     pub alert_after: Option<Duration>,
     /// What `doctor` checks of them, and who signs checkpoints, too.
     pub settings: Settings,
+    /// The cluster that it is a node of.
+    #[cfg(feature = "nats")]
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl ServerConfig {
@@ -182,6 +189,10 @@ pub struct Server {
     prover: Background,
     countersigning: Option<Background>,
     supervisor: Option<Background>,
+    #[cfg(feature = "nats")]
+    erasures: Option<Background>,
+    #[cfg(feature = "nats")]
+    cluster: Option<Cluster>,
 }
 
 impl Server {
@@ -217,12 +228,35 @@ impl Server {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
         appender.limit_rejected(config.max_rejected);
+        let inactivity = InactivityAlarm::new(config.alert_after, &trail);
+        let replays = Replays::default();
+        #[cfg(feature = "nats")]
+        let (appender, cluster) = match &config.cluster {
+            Some(cluster) => {
+                let policy = config
+                    .signature
+                    .as_ref()
+                    .map(|checked| checked.policy.clone());
+                let observer = observer(inactivity.clone(), policy, replays.clone());
+                let joined = Cluster::join(cluster.clone(), &trail, appender, observer);
+                let (appender, cluster) = joined.map_err(system("joining the cluster"))?;
+                (appender, Some(cluster))
+            }
+            None => (appender, None),
+        };
+        #[cfg(feature = "nats")]
+        let status = cluster.as_ref().map(Cluster::status);
+        #[cfg(not(feature = "nats"))]
+        let status = None;
+        if status.is_none() && Membership::exists(&config.data) {
+            return Err(TrailError::Refused(Membership::refusal(&config.data)).into());
+        }
         let disk = DiskSpaceMonitor::new(config.data.clone(), config.min_free);
         let longest = config.max_body as u64 + (1 << 16);
-        let health = Arc::new(Health::new(disk, longest, appender.poison()));
+        let health = Health::new(disk, longest, appender.poison(), status);
+        let health = Arc::new(health);
         let answers = Answers::default();
         let (metrics, limiter) = (Metrics::new(), Arc::new(QueryLimiter::new(CAPACITY)));
-        let inactivity = InactivityAlarm::new(config.alert_after, &trail);
         let observers = (metrics.clone(), inactivity.clone());
         let (queue, committer) = committer::start(
             appender,
@@ -258,7 +292,8 @@ impl Server {
             .map_err(system("looking keys up in DNS"))?;
             keys = Some(ring.clone());
             let policy = signature.policy.clone();
-            checker = Some(Checker::new(policy, ring, Arc::clone(&refusals), &trail)?);
+            let refusals = Arc::clone(&refusals);
+            checker = Some(Checker::new(policy, ring, refusals, &trail, replays)?);
         }
         let worker = Worker {
             queue: queue.clone(),
@@ -310,11 +345,20 @@ impl Server {
             .map_err(system("starting the signing of checkpoints by others"))?;
         let append = move |group| queue.import(group);
         let appending = append.clone();
+        #[cfg(feature = "nats")]
+        let erasures = match &cluster {
+            Some(cluster) => {
+                let started = start_erasures(Arc::clone(&trail), cluster.status(), append.clone());
+                Some(started.map_err(system("repeating erasures"))?)
+            }
+            None => None,
+        };
         let about = Some(About {
             settings,
             refusals,
             checker,
             countersigning: states,
+            cluster: health.cluster().cloned(),
         });
         let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);
         let control =
@@ -339,6 +383,10 @@ impl Server {
             prover,
             countersigning,
             supervisor,
+            #[cfg(feature = "nats")]
+            erasures,
+            #[cfg(feature = "nats")]
+            cluster,
         })
     }
 
@@ -370,6 +418,8 @@ impl Server {
         drop(self.sealer);
         drop(self.retention);
         drop(self.countersigning);
+        #[cfg(feature = "nats")]
+        drop(self.erasures);
         drop(self.prover);
         self.webhook.stop();
         // Calls that wait for a key are answered 503.
@@ -380,9 +430,27 @@ impl Server {
         if self.committer.join().is_err() {
             tracing::error!("the committer panicked");
         }
+        #[cfg(feature = "nats")]
+        drop(self.cluster);
         let last = self.trail.last_seq();
         tracing::info!("stopped; the log has {last} events");
     }
+}
+
+/// Learns from the events of other nodes what this one would have learnt from its own.
+#[cfg(feature = "nats")]
+fn observer(inactivity: InactivityAlarm, policy: Option<Policy>, replays: Replays) -> Observer {
+    Box::new(move |seq, record| {
+        inactivity.received(record.head.received);
+        let (Some(policy), Some(evidence)) = (&policy, record.head.evidence) else {
+            return;
+        };
+        if let Ok(Evidence::Proof(proof)) = Evidence::decode(evidence, record.body)
+            && let Some(date) = proof.date()
+        {
+            replays.note(&proof.text, policy.expires(date), seq);
+        }
+    })
 }
 
 fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServerError> {

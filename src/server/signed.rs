@@ -42,17 +42,19 @@ fn now() -> i64 {
 }
 
 impl Checker {
-    /// A checker that knows the signed messages in the trail that could be sent again.
+    /// A checker that knows the signed messages in the trail that could be sent again, and
+    /// those in `replays`.
     pub fn new(
         policy: Policy,
         keys: KeyRing,
         refusals: Arc<Refusals>,
         trail: &Trail,
+        replays: Replays,
     ) -> Result<Self, TrailError> {
         let checker = Self {
             policy: Arc::new(policy),
             keys,
-            replays: Replays::default(),
+            replays,
             refusals,
         };
         checker.note_events(trail)?;

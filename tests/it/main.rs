@@ -14,6 +14,8 @@
 
 mod answers;
 mod cli;
+#[cfg(feature = "nats")]
+mod cluster;
 #[cfg(feature = "fuzzing")]
 mod log;
 mod ops;

@@ -168,5 +168,7 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         lookup: vec!["mail".to_owned()],
         alert_after: None,
         settings: Settings::default(),
+        #[cfg(feature = "nats")]
+        cluster: None,
     }
 }

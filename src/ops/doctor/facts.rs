@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::ClusterFacts;
 use crate::event::{DecodeError, now_micros};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
@@ -54,6 +55,8 @@ pub struct Settings {
     pub alert_after: Option<u64>,
     /// Who signs checkpoints, too.
     pub countersigners: Vec<Countersigner>,
+    /// The monitoring addresses of the NATS servers.
+    pub nats_monitors: Vec<String>,
 }
 
 impl Settings {
@@ -74,6 +77,10 @@ impl Settings {
             countersigners: match self.countersigners.is_empty() {
                 true => others.countersigners,
                 false => self.countersigners,
+            },
+            nats_monitors: match self.nats_monitors.is_empty() {
+                true => others.nats_monitors,
+                false => self.nats_monitors,
             },
         }
     }
@@ -111,6 +118,8 @@ pub struct Running {
     pub last_age: Option<i64>,
     /// The calls since its start of which nothing was kept.
     pub refused: Vec<Refused>,
+    /// The state of its cluster, if it is a node of one.
+    pub cluster: Option<ClusterFacts>,
 }
 
 /// Calls of which nothing was kept, for one reason.

@@ -11,6 +11,8 @@
 //! other machines, except for the sender's as its signed calls show it.
 
 mod certificate;
+#[cfg(feature = "nats")]
+mod cluster;
 mod facts;
 mod finding;
 mod health;
@@ -100,6 +102,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("proofs", service::proofs),
     ("countersigners", service::countersigners),
     ("erasure", service::erasure),
+    #[cfg(feature = "nats")]
+    ("cluster", cluster::cluster),
+    #[cfg(feature = "nats")]
+    ("nats", cluster::nats),
     ("descriptors", machine::descriptors),
     ("disk", machine::disk),
     ("inodes", machine::inodes),

@@ -12,6 +12,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::worker::Shared;
+#[cfg(feature = "nats")]
+use crate::cluster::Status;
 use crate::event::now_micros;
 use crate::metrics::{family, gauge};
 use crate::storage::bytes_of;
@@ -101,8 +103,52 @@ impl Collector for State {
         ];
         let help = "What this program was built from";
         family(out, "build_info", help, std::iter::once((build, 1)))?;
+        #[cfg(feature = "nats")]
+        if let Some(cluster) = parts.health.cluster() {
+            encode_cluster(cluster, out)?;
+        }
         self.encode_frontends(out)
     }
+}
+
+/// What is known of the cluster that this is a node of.
+#[cfg(feature = "nats")]
+fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    for (name, help, value) in [
+        (
+            "cluster_lag_messages",
+            "Messages of the stream that this node has not applied yet",
+            cluster.lag(),
+        ),
+        (
+            "cluster_ready",
+            "1 while this node takes calls for the cluster",
+            cluster.trouble().is_none().into(),
+        ),
+        (
+            "cluster_diverged",
+            "1 if the log of this node is not that of the others",
+            cluster.is_diverged().into(),
+        ),
+    ] {
+        gauge(out, name, help, None, value)?;
+    }
+    for (name, help, value) in [
+        (
+            "cluster_in_doubt",
+            "Groups of calls of which it was not known in time whether they are kept",
+            cluster.in_doubt(),
+        ),
+        (
+            "cluster_redelivered",
+            "Messages of the stream that came more than once",
+            cluster.redelivered(),
+        ),
+    ] {
+        let mut counter = out.encode_descriptor(name, help, None, MetricType::Counter)?;
+        counter.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
+    }
+    Ok(())
 }
 
 impl State {

@@ -402,6 +402,7 @@ pages! {
     asking: "docs/asking.md" after &["README.md"],
     benchmarks: "docs/benchmarks.md" after &[],
     calls: "docs/calls.md" after &[],
+    cluster: "docs/cluster.md" after &[],
     dossier: "docs/dossier.md" after CALLS,
     erasure: "docs/erasure.md" after &["README.md"],
     findings: "docs/findings.md" after CALLS,

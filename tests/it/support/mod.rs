@@ -24,6 +24,8 @@ pub mod fortnight;
 pub mod hostile;
 pub mod http;
 pub mod looks;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod notary;
 pub mod recorder;
 pub mod ring;

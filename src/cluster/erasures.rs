@@ -1,0 +1,82 @@
+//! Erases here what was erased on another node.
+//!
+//! The control record of an erasure comes through the stream, at the same place in each log. A
+//! thread reads what is appended, and repeats the erasures that it finds. How far it has read
+//! is in the folder, so that a crash in between repeats them, too.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::status::Status;
+use crate::background::{Background, Stop};
+use crate::log::{Control, Erasure};
+use crate::store::{Arrival, EraseError, Membership, Outcome, Trail};
+
+/// The pause between two looks at the log.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is noted how far the log was read.
+const NOTED: Duration = Duration::from_secs(60);
+
+/// Starts the thread. `append` closes segments of the own log.
+pub fn start_erasures(
+    trail: Arc<Trail>,
+    status: Status,
+    append: impl Fn(Vec<Arrival>) -> Vec<Outcome> + Send + 'static,
+) -> io::Result<Background> {
+    Background::start_idle("erasures", move |stop| {
+        let mut noted: Option<(u64, Instant)> = None;
+        while !stop.wait(PAUSE) {
+            if status.trouble().is_some() {
+                continue;
+            }
+            if let Err(error) = look(&trail, &mut noted, &append, stop) {
+                tracing::warn!("what another node erased is not erased here yet: {error}");
+            }
+        }
+    })
+}
+
+/// Repeats what is new in the log. `noted` is how far it was read, and when that was written.
+fn look(
+    trail: &Trail,
+    noted: &mut Option<(u64, Instant)>,
+    append: &dyn Fn(Vec<Arrival>) -> Vec<Outcome>,
+    stop: &Stop,
+) -> Result<(), EraseError> {
+    let folder = trail.folder().path();
+    let failed = |error: io::Error| EraseError::Append(format!("the file `cluster`: {error}"));
+    let Some(mut membership) = Membership::read(folder).map_err(failed)? else {
+        return Ok(());
+    };
+    let (checked, written) = *noted.get_or_insert((membership.checked, Instant::now()));
+    let last = trail.last_seq();
+    let mut found: Vec<Erasure> = Vec::new();
+    let mut scan = trail.events().scan_range(checked + 1, last);
+    while let Some(records) = scan.next_records(|_| ())? {
+        for (_, record) in records {
+            let Some(Control::Erased(erasure)) = Control::decode(record) else {
+                continue;
+            };
+            found.push(erasure);
+        }
+        if stop.is_set() {
+            return Ok(());
+        }
+    }
+    for erasure in &found {
+        if trail.repeat_erasure(erasure, append, &|| stop.is_set())? {
+            tracing::info!("profile {} is erased, as on another node", erasure.profile);
+        }
+    }
+    let is_due = !found.is_empty() || written.elapsed() >= NOTED;
+    if is_due && last > membership.checked {
+        membership.checked = last;
+        membership.write(folder).map_err(failed)?;
+        *noted = Some((last, Instant::now()));
+    } else {
+        *noted = Some((last, written));
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! What the nodes tell each other of their logs, and what follows from it.
+//!
+//! Each node publishes once a minute how many events it has and their root. A node that
+//! contradicts as many others as agree with it, itself among these, accepts no calls: with
+//! three nodes the one that is wrong stops, and with two both do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::applier::Shared;
+use super::message::{Mark, hex};
+use super::session::{Publish, Subject};
+use crate::background::{Background, Stop};
+use crate::store::Trail;
+
+/// How often a node says what it has.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// For how long it counts what another has said.
+const COUNTED: Duration = Duration::from_secs(600);
+
+/// The pause between two looks at the time.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Publishes marks, and compares those of others.
+pub struct Marks {
+    trail: Arc<Trail>,
+    shared: Arc<Shared>,
+    publish: UnboundedSender<Publish>,
+    /// Whether the last mark of each node agrees, and when it came.
+    others: HashMap<String, (bool, Instant)>,
+}
+
+/// Starts the thread.
+pub fn start(mut marks: Marks, claims: Receiver<Mark>) -> std::io::Result<Background> {
+    Background::start("marks", move |stop| marks.run(&claims, stop))
+}
+
+impl Marks {
+    pub fn new(trail: Arc<Trail>, shared: Arc<Shared>, publish: UnboundedSender<Publish>) -> Self {
+        Self {
+            trail,
+            shared,
+            publish,
+            others: HashMap::new(),
+        }
+    }
+
+    fn run(&mut self, claims: &Receiver<Mark>, stop: &Stop) {
+        let mut said: Option<Instant> = None;
+        while !stop.is_set() {
+            match claims.recv_timeout(PAUSE) {
+                Ok(claim) => self.compare(claim),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let is_due = said.is_none_or(|said| said.elapsed() >= INTERVAL);
+            if is_due && self.shared.status.is_ready() {
+                said = Some(Instant::now());
+                self.say();
+            }
+        }
+    }
+
+    /// The name of this node.
+    fn own(&self) -> Option<String> {
+        Some(self.trail.prover().vkey().ok()?.name)
+    }
+
+    fn say(&self) {
+        let place = *self.shared.place.lock();
+        let (Some(place), Some(node)) = (place, self.own()) else {
+            return;
+        };
+        let root = match self.trail.prover().root_of(place.events) {
+            Ok(root) => hex(&root),
+            Err(error) => return tracing::warn!("the other nodes are told nothing: {error}"),
+        };
+        let mark = Mark {
+            node,
+            applied: place.applied,
+            events: place.events,
+            rejected: place.rejected,
+            root,
+        };
+        let Ok(payload) = serde_json::to_vec(&mark) else {
+            return;
+        };
+        let (reply, _) = sync_channel(1);
+        // Where the session has ended, nobody is told.
+        let _ = self.publish.send(Publish {
+            subject: Subject::Mark,
+            id: format!("{}-{}", mark.node, mark.applied),
+            payload,
+            after: None,
+            deadline: Instant::now() + Duration::from_secs(5),
+            reply,
+        });
+    }
+
+    fn compare(&mut self, claim: Mark) {
+        if self.own().as_ref() == Some(&claim.node) {
+            return;
+        }
+        let own = match self.trail.prover().root_of(claim.events) {
+            Ok(root) => hex(&root),
+            Err(error) => {
+                return tracing::warn!(
+                    "the events of node {} are not compared: {error}",
+                    claim.node
+                );
+            }
+        };
+        let agrees = own == claim.root;
+        if !agrees {
+            tracing::error!(
+                "the first {} events of this node and of node {} differ: {own} here, {} there",
+                claim.events,
+                claim.node,
+                claim.root
+            );
+        }
+        self.others.insert(claim.node, (agrees, Instant::now()));
+        self.others.retain(|_, (_, said)| said.elapsed() < COUNTED);
+        let contradicted = self.others.values().filter(|(agrees, _)| !agrees).count();
+        let agreed = self.others.len() - contradicted;
+        self.shared.status.set_outvoted(contradicted > agreed);
+    }
+}

@@ -1,0 +1,696 @@
+//! The connection to NATS: reads the stream, publishes, and looks whether both work.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use async_nats::connection::State as Connection;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{Context, GetStreamErrorKind, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{ContextBuilder, ErrorCode, Message};
+use async_nats::{Client, ConnectOptions};
+use futures_util::StreamExt;
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::applier::{Place, Shared, Task};
+use super::message::{Mark, hex};
+use super::sequencer::{ClusterConfig, DEADLINE, MESSAGE};
+use super::status::ClusterFacts;
+use crate::store::{Membership, Trail};
+
+/// How long the stream keeps messages: a node may be away for so long.
+const KEPT: Duration = Duration::from_secs(72 * 3600);
+
+/// How long one attempt to publish, or a request, may take.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// The pause before the next attempt.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause between two looks at the stream.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// After how many failed looks no calls are accepted.
+const FAILED_LOOKS: u32 = 3;
+
+/// After how many looks at a stream that ends before what was read it is not trusted.
+const MOST_BEHIND: u32 = 30;
+
+/// How often an idle consumer gives a sign of life; without two of them it is made again.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How many messages are on their way at once.
+const BATCH: usize = 32;
+
+/// On how many servers the stream must be.
+const REPLICAS: usize = 3;
+
+/// The first version of the servers that is known to lose nothing.
+const VERSION: (i64, i64, i64) = (2, 12, 3);
+
+/// What the payload has beside the bodies: heads, frames and headers, in bytes.
+const BESIDE: usize = 64 * 1024;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Records.
+    Group,
+    /// What a log had.
+    Mark,
+    /// Nothing: shows that the stream takes messages.
+    Probe,
+}
+
+impl Subject {
+    const ALL: [Self; 3] = [Self::Group, Self::Mark, Self::Probe];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Mark => "mark",
+            Self::Probe => "probe",
+        }
+    }
+
+    fn of(self, log_id: u64) -> String {
+        format!("profiletrail.{log_id:016x}.{}", self.word())
+    }
+}
+
+/// A message to publish.
+pub struct Publish {
+    pub subject: Subject,
+    /// By which the stream knows it when it comes again.
+    pub id: String,
+    pub payload: Vec<u8>,
+    /// The only message after which it may come.
+    pub after: Option<u64>,
+    pub deadline: Instant,
+    pub reply: SyncSender<Published>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is in the stream, under this number.
+    At(u64),
+    /// Another message has the place.
+    Moved,
+    /// The servers take no message of this length.
+    TooLarge,
+    /// It may be in the stream now, or later.
+    InDoubt(String),
+}
+
+/// Why the stream is not followed.
+enum Trouble {
+    /// It may end by itself.
+    Passing(String),
+    /// The operator must do something.
+    Refused(String),
+    /// This node cannot go on.
+    Diverged(String),
+    /// The own log takes nothing any more, for a reason that was said.
+    Ended,
+}
+
+/// The thread of the connection.
+pub struct Session {
+    config: ClusterConfig,
+    trail: Arc<Trail>,
+    shared: Arc<Shared>,
+    tasks: Sender<Task>,
+    /// The next message that the applier gets; 0 until that is known.
+    next: AtomicU64,
+}
+
+impl Session {
+    pub const fn new(
+        config: ClusterConfig,
+        trail: Arc<Trail>,
+        shared: Arc<Shared>,
+        tasks: Sender<Task>,
+    ) -> Self {
+        Self {
+            config,
+            trail,
+            shared,
+            tasks,
+            next: AtomicU64::new(0),
+        }
+    }
+
+    /// Works until it is stopped.
+    pub fn run(self, mut published: UnboundedReceiver<Publish>, mut stop: watch::Receiver<bool>) {
+        let built = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = match built {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let why = format!("the thread for NATS could not start: {error}");
+                return self.shared.status.diverged(why);
+            }
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = self.work(&mut published) => {}
+            }
+        });
+        // A request that cannot be interrupted, as reading a tree, may still run.
+        runtime.shutdown_background();
+    }
+
+    async fn work(&self, published: &mut UnboundedReceiver<Publish>) {
+        let client = loop {
+            match self.connect().await {
+                Ok(client) => break client,
+                Err(why) => self.shared.status.joining(why),
+            }
+            sleep(LOOK).await;
+        };
+        let context = ContextBuilder::new()
+            .timeout(ATTEMPT)
+            .ack_timeout(ATTEMPT)
+            .build(client);
+        tokio::join!(self.publish_all(&context, published), self.follow(&context));
+    }
+
+    /// Connects in the background; the error is in the settings.
+    async fn connect(&self) -> Result<Client, String> {
+        let mut options = ConnectOptions::new();
+        if let Some(file) = &self.config.credentials {
+            let read = options.credentials_file(file).await;
+            options = read.map_err(|error| format!("--nats-creds {}: {error}", file.display()))?;
+        }
+        let connected = options
+            .name("profiletrail")
+            .retry_on_initial_connect()
+            // The ones that are named, in their order.
+            .ignore_discovered_servers()
+            .retain_servers_order()
+            .connection_timeout(ATTEMPT)
+            .ping_interval(ATTEMPT)
+            .reconnect_delay_callback(|_| PAUSE)
+            .connect(self.config.servers.as_slice())
+            .await;
+        connected.map_err(|error| format!("--nats: {error}"))
+    }
+
+    async fn publish_all(&self, context: &Context, published: &mut UnboundedReceiver<Publish>) {
+        while let Some(publish) = published.recv().await {
+            let done = self.publish(context, &publish).await;
+            // It may have given up.
+            let _ = publish.reply.try_send(done);
+        }
+    }
+
+    /// Publishes until the stream has acknowledged, with the same id each time.
+    async fn publish(&self, context: &Context, publish: &Publish) -> Published {
+        let subject = publish.subject.of(self.shared.log_id);
+        let mut message = PublishMessage::build()
+            .payload(publish.payload.clone().into())
+            .message_id(&publish.id);
+        if let Some(after) = publish.after {
+            message = message.expected_last_sequence(after);
+        }
+        let mut why = "the NATS servers are not reached".to_owned();
+        loop {
+            let left = publish.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Published::InDoubt(why);
+            }
+            // Else the message would wait in the client, and be sent much later.
+            if context.client().connection_state() == Connection::Connected {
+                let attempt = async {
+                    let sent = context.send_publish(subject.clone(), message.clone());
+                    sent.await?.await
+                };
+                match timeout(left.min(ATTEMPT), attempt).await {
+                    Ok(Ok(ack)) => return Published::At(ack.sequence),
+                    Ok(Err(error)) => match error.kind() {
+                        PublishErrorKind::WrongLastSequence => return Published::Moved,
+                        PublishErrorKind::MaxPayloadExceeded => return Published::TooLarge,
+                        _ => why = error.to_string(),
+                    },
+                    Err(_) => why = "the NATS servers do not acknowledge".to_owned(),
+                }
+            }
+            sleep(PAUSE.min(left)).await;
+        }
+    }
+
+    async fn follow(&self, context: &Context) {
+        loop {
+            let status = &self.shared.status;
+            let Err(trouble) = self.follow_once(context).await;
+            match trouble {
+                Trouble::Refused(why) => status.joining(why),
+                Trouble::Passing(why) => {
+                    tracing::debug!("the stream is read again: {why}");
+                    if self.shared.place.lock().is_none() {
+                        status.joining(why);
+                    }
+                }
+                Trouble::Diverged(why) => return status.diverged(why),
+                Trouble::Ended => return status.apart("the own log takes nothing any more"),
+            }
+            sleep(PAUSE * 2).await;
+        }
+    }
+
+    /// Finds the place of the own log if it is not known yet, and reads on from there.
+    async fn follow_once(&self, context: &Context) -> Result<Infallible, Trouble> {
+        let stream = self.stream(context).await?;
+        let info = passing(stream.get_info()).await?;
+        self.check(&info, &context.client())?;
+        let member = self.new_member(&info)?;
+        if self.next.load(Ordering::Relaxed) == 0 {
+            let place = self.find_place(context, &stream, &info).await?;
+            if let Some(member) = member {
+                let written = member.write(self.trail.folder().path());
+                written.map_err(|error| Trouble::Refused(format!("the data folder: {error}")))?;
+            }
+            self.tell(Task::Begin(place)).await?;
+            self.next.store(place.applied + 1, Ordering::Relaxed);
+        }
+        tokio::select! {
+            ended = self.read(&stream) => ended,
+            ended = self.look(context, &stream) => ended,
+        }
+    }
+
+    /// The stream. It is made if there is none and this folder has never been in a cluster.
+    async fn stream(&self, context: &Context) -> Result<Stream, Trouble> {
+        let name = format!("profiletrail-{:016x}", self.shared.log_id);
+        let found = match timeout(ATTEMPT, context.get_stream(&name)).await {
+            Ok(found) => found,
+            Err(_) => return Err(Trouble::Passing("no NATS server answers".to_owned())),
+        };
+        let error = match found {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        let is_missing = match error.kind() {
+            GetStreamErrorKind::JetStream(error) => {
+                error.error_code() == ErrorCode::STREAM_NOT_FOUND
+            }
+            _ => false,
+        };
+        if !is_missing {
+            return Err(Trouble::Passing(error.to_string()));
+        }
+        if self.membership()?.is_some() {
+            return Err(Trouble::Refused(format!(
+                "the NATS servers have no stream {name}, which this folder followed before: is --nats \
+                 right? docs/cluster.md says how to begin a new one"
+            )));
+        }
+        let made = context.create_stream(Config {
+            name,
+            subjects: Subject::ALL
+                .map(|subject| subject.of(self.shared.log_id))
+                .to_vec(),
+            description: Some("The order of a profiletrail cluster".to_owned()),
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            num_replicas: REPLICAS,
+            max_age: KEPT,
+            duplicate_window: Duration::from_secs(120),
+            deny_delete: true,
+            ..Config::default()
+        });
+        match timeout(ATTEMPT * 5, made).await {
+            Ok(Ok(_)) => Err(Trouble::Passing("the stream has just been made".to_owned())),
+            Ok(Err(error)) => Err(Trouble::Refused(format!(
+                "the stream could not be made on {REPLICAS} NATS servers: {error}"
+            ))),
+            Err(_) => Err(Trouble::Passing("no NATS server answers".to_owned())),
+        }
+    }
+
+    /// Refuses a stream that could lose something.
+    fn check(&self, info: &Info, client: &Client) -> Result<(), Trouble> {
+        let config = &info.config;
+        let server = client.server_info();
+        let longest = self.config.max_body.max(2 * MESSAGE) + BESIDE;
+        let (major, minor, patch) = VERSION;
+        let problem = if config.num_replicas < REPLICAS {
+            Some(format!(
+                "the stream is on {} servers: `nats stream edit {} --replicas {REPLICAS}`",
+                config.num_replicas, config.name
+            ))
+        } else if config.storage != StorageType::File {
+            Some("the stream is in memory, and a power cut would end it".to_owned())
+        } else if config.retention != RetentionPolicy::Limits
+            || config.max_messages > 0
+            || config.max_bytes > 0
+            || config.max_messages_per_subject > 0
+        {
+            Some("the stream drops messages by other limits than their age".to_owned())
+        } else if config.duplicate_window < 2 * DEADLINE {
+            Some(
+                "the stream forgets the ids of messages too early: set its duplicate window to 2m"
+                    .to_owned(),
+            )
+        } else if !client.is_server_compatible(major, minor, patch) {
+            Some(format!(
+                "NATS server {} loses acknowledged messages: use {major}.{minor}.{patch} or a later one",
+                server.version
+            ))
+        } else if server.max_payload < longest {
+            Some(format!(
+                "the NATS servers take {} bytes at most, and a call may need {longest}: set max_payload \
+                 higher, or --max-body lower",
+                server.max_payload
+            ))
+        } else {
+            None
+        };
+        let peers = info.cluster.as_ref().map(|cluster| &cluster.replicas);
+        let current = peers.map(|peers| {
+            peers
+                .iter()
+                .filter(|peer| peer.current && !peer.offline)
+                .count()
+        });
+        self.shared.status.set_facts(ClusterFacts {
+            version: server.version,
+            replicas: config.num_replicas as u64,
+            // The leader is not among them.
+            current: current.map_or(0, |current| current as u64 + 1),
+            ..ClusterFacts::default()
+        });
+        problem.map_or(Ok(()), |problem| Err(Trouble::Refused(problem)))
+    }
+
+    fn membership(&self) -> Result<Option<Membership>, Trouble> {
+        let read = Membership::read(self.trail.folder().path());
+        read.map_err(|error| {
+            Trouble::Refused(format!("the file `cluster` of the data folder: {error}"))
+        })
+    }
+
+    /// What the folder is to know of the stream, if it does not yet. It follows no other.
+    fn new_member(&self, info: &Info) -> Result<Option<Membership>, Trouble> {
+        let stream = info.created.unix_timestamp_nanos().to_string();
+        match self.membership()? {
+            Some(known) if known.stream == stream => Ok(None),
+            Some(_) => Err(Trouble::Refused(
+                "the stream is not the one that this folder followed before. docs/cluster.md says how to \
+                 begin a new one"
+                    .to_owned(),
+            )),
+            None => Ok(Some(Membership { stream, checked: 0 })),
+        }
+    }
+
+    /// Finds which part of the stream the own log has, by the marks of all nodes.
+    async fn find_place(
+        &self,
+        context: &Context,
+        stream: &Stream,
+        info: &Info,
+    ) -> Result<Place, Trouble> {
+        if info.state.last_sequence == 0 {
+            return self.begin_stream(context).await;
+        }
+        let own = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let consumer = pull::Config {
+            filter_subject: Subject::Mark.of(self.shared.log_id),
+            ..consumer(DeliverPolicy::All)
+        };
+        let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
+        let (mut best, mut found): (Option<Mark>, usize) = (None, 0);
+        loop {
+            let mut read = 0;
+            let mut marks = passing(consumer.fetch().max_messages(1_000).messages()).await?;
+            while let Some(message) = marks.next().await {
+                let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
+                read += 1;
+                let Ok(mark) = serde_json::from_slice::<Mark>(&message.payload) else {
+                    continue;
+                };
+                let is_later = best
+                    .as_ref()
+                    .is_none_or(|best| best.applied <= mark.applied);
+                if is_later && mark.events <= own.0 && mark.rejected <= own.1 {
+                    best = Some(mark);
+                }
+            }
+            found += read;
+            if read == 0 {
+                break;
+            }
+        }
+        let mark = best.filter(|mark| mark.applied + 1 >= info.state.first_sequence);
+        let Some(mark) = mark else {
+            return Err(Trouble::Refused(format!(
+                "this folder has {} events and {} rejected calls, and the stream begins later ({found} \
+                 marks): restore a newer backup of another node",
+                own.0, own.1
+            )));
+        };
+        if self.root(mark.events).await? != mark.root {
+            return Err(Trouble::Diverged(format!(
+                "the first {} events of this folder are not those of node {}: restore a backup of another \
+                 node",
+                mark.events, mark.node
+            )));
+        }
+        Ok(Place {
+            applied: mark.applied,
+            events: mark.events,
+            rejected: mark.rejected,
+        })
+    }
+
+    /// Begins a new stream with what the own log has.
+    async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
+        let (events, rejected) = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let root = self.root(events).await?;
+        let vkey = self.trail.prover().vkey();
+        let mark = Mark {
+            node: vkey.map_or_else(|_| String::new(), |vkey| vkey.name),
+            applied: 0,
+            events,
+            rejected,
+            root,
+        };
+        let payload =
+            serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
+        let (reply, _) = std::sync::mpsc::sync_channel(1);
+        let publish = Publish {
+            subject: Subject::Mark,
+            id: format!("begin-{}", mark.node),
+            payload,
+            after: Some(0),
+            deadline: Instant::now() + DEADLINE,
+            reply,
+        };
+        match self.publish(context, &publish).await {
+            Published::At(1) => Ok(Place {
+                applied: 0,
+                events,
+                rejected,
+            }),
+            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
+        }
+    }
+
+    /// The root over the first events of the own log.
+    async fn root(&self, events: u64) -> Result<String, Trouble> {
+        let prover = Arc::clone(self.trail.prover());
+        let root = tokio::task::spawn_blocking(move || prover.root_of(events)).await;
+        match root {
+            Ok(Ok(root)) => Ok(hex(&root)),
+            Ok(Err(error)) => Err(Trouble::Refused(error.to_string())),
+            Err(error) => Err(Trouble::Refused(error.to_string())),
+        }
+    }
+
+    /// Hands what the stream has to the own log.
+    async fn read(&self, stream: &Stream) -> Result<Infallible, Trouble> {
+        let start_sequence = self.next.load(Ordering::Relaxed);
+        let consumer = consumer(DeliverPolicy::ByStartSequence { start_sequence });
+        let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH)
+            .heartbeat(HEARTBEAT)
+            .expires(HEARTBEAT * 10);
+        let mut messages = passing(messages.messages()).await?;
+        while let Some(message) = messages.next().await {
+            let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
+            let info = message
+                .info()
+                .map_err(|error| Trouble::Passing(error.to_string()))?;
+            let (at, next) = (info.stream_sequence, self.next.load(Ordering::Relaxed));
+            if at < next {
+                self.shared.status.add_redelivered();
+                continue;
+            }
+            if at > next {
+                return Err(missing(stream, next, at).await);
+            }
+            let task = self.task(at, &message);
+            self.tell(task?).await?;
+            self.next.store(at + 1, Ordering::Relaxed);
+        }
+        Err(Trouble::Passing("the stream has ended".to_owned()))
+    }
+
+    fn task(&self, at: u64, message: &Message) -> Result<Task, Trouble> {
+        let word = message.subject.rsplit('.').next();
+        let mut subjects = Subject::ALL.into_iter();
+        let found = subjects.find(|known| Some(known.word()) == word);
+        let headers = message.headers.as_ref();
+        let id = headers.and_then(|headers| headers.get(async_nats::header::NATS_MESSAGE_ID));
+        match found {
+            Some(Subject::Group) => Ok(Task::Group {
+                at,
+                id: id.map(|id| id.as_str().to_owned()).unwrap_or_default(),
+                payload: message.payload.to_vec(),
+            }),
+            Some(Subject::Mark) => match serde_json::from_slice(&message.payload) {
+                Ok(mark) => Ok(Task::Mark { at, mark }),
+                Err(error) => Err(Trouble::Diverged(format!(
+                    "message {at} of the stream cannot be read: {error}"
+                ))),
+            },
+            Some(Subject::Probe) | None => Ok(Task::Other { at }),
+        }
+    }
+
+    async fn tell(&self, task: Task) -> Result<(), Trouble> {
+        let told = self.tasks.send(task).await;
+        told.map_err(|_| Trouble::Ended)
+    }
+
+    /// Looks whether the stream answers, and is followed. Where calls are not accepted, it is
+    /// found out whether they can be.
+    async fn look(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
+        let (mut failed, mut behind) = (0, 0);
+        // What was read at the last look, if the stream had more.
+        let mut waiting = None;
+        loop {
+            let read = self.next.load(Ordering::Relaxed).saturating_sub(1);
+            match timeout(ATTEMPT, stream.get_info()).await {
+                Ok(Ok(info)) => {
+                    failed = 0;
+                    // For a while a leader that was replaced may answer.
+                    behind = match info.state.last_sequence < read {
+                        true => behind + 1,
+                        false => 0,
+                    };
+                    // It may have been sent into a connection that ended.
+                    if waiting == Some(read) {
+                        return Err(Trouble::Passing(format!(
+                            "nothing comes after message {read}"
+                        )));
+                    }
+                    waiting = (info.state.last_sequence > read).then_some(read);
+                    if behind > MOST_BEHIND {
+                        return Err(Trouble::Diverged(format!(
+                            "the stream has lost messages: it ends with {}, and this node has read {read}. \
+                             docs/cluster.md says how to begin a new one",
+                            info.state.last_sequence
+                        )));
+                    }
+                    self.check(&info, &context.client())?;
+                    let applied = self.shared.place.lock().map_or(0, |place| place.applied);
+                    self.shared
+                        .status
+                        .set_lag(info.state.last_sequence.saturating_sub(applied));
+                    if !self.shared.status.is_ready() {
+                        self.probe(context).await?;
+                    }
+                }
+                _ => failed += 1,
+            }
+            if failed >= FAILED_LOOKS {
+                self.shared.status.apart(
+                    "the NATS servers do not answer for the stream: are two of three reached?",
+                );
+            }
+            if failed % 5 == 4 && context.client().force_reconnect().await.is_err() {
+                tracing::debug!("the connection to NATS could not be made again");
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Publishes a message without content. Once the own log is there, the order is followed.
+    async fn probe(&self, context: &Context) -> Result<(), Trouble> {
+        let (reply, _) = std::sync::mpsc::sync_channel(1);
+        let publish = Publish {
+            subject: Subject::Probe,
+            id: format!("{:016x}", super::sequencer::random()),
+            payload: Vec::new(),
+            after: None,
+            deadline: Instant::now() + ATTEMPT,
+            reply,
+        };
+        if let Published::At(at) = self.publish(context, &publish).await {
+            self.tell(Task::Settle { at }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A consumer that is gone when nobody reads from it.
+fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
+    pull::Config {
+        deliver_policy,
+        ack_policy: AckPolicy::None,
+        memory_storage: true,
+        num_replicas: 1,
+        inactive_threshold: HEARTBEAT * 30,
+        ..pull::Config::default()
+    }
+}
+
+/// What a request gives within its time.
+async fn passing<T, E: std::fmt::Display>(
+    request: impl Future<Output = Result<T, E>>,
+) -> Result<T, Trouble> {
+    match timeout(ATTEMPT, request).await {
+        Ok(Ok(given)) => Ok(given),
+        Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
+        Err(_) => Err(Trouble::Passing(
+            "no NATS server answers in time".to_owned(),
+        )),
+    }
+}
+
+/// Why the next message is not the one that was delivered.
+async fn missing(stream: &Stream, next: u64, delivered: u64) -> Trouble {
+    let info = match passing(stream.get_info()).await {
+        Ok(info) => info,
+        Err(trouble) => return trouble,
+    };
+    if info.state.first_sequence > next {
+        return Trouble::Diverged(format!(
+            "this node was away for too long: the stream begins with message {}, and {next} is the next \
+             one. Restore a backup of another node",
+            info.state.first_sequence
+        ));
+    }
+    // Another replica may have it.
+    match stream.get_raw_message(next).await {
+        Ok(_) => Trouble::Passing(format!("message {next} was skipped")),
+        Err(_) => Trouble::Diverged(format!(
+            "message {next} is missing in the stream, before {delivered}. Restore a backup of a node that \
+             goes on"
+        )),
+    }
+}

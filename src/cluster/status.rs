@@ -1,0 +1,180 @@
+//! What a server knows of its cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+/// Whether calls can be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "nats"),
+    expect(dead_code, reason = "a build without the feature is never a node")
+)]
+enum State {
+    /// The node is not where the others are yet.
+    Joining(String),
+    /// Calls are accepted.
+    Ready,
+    /// The stream takes no messages, or cannot be read.
+    Apart(String),
+    /// The log is not that of the other nodes, or the stream is not to be trusted. It stays so.
+    Diverged(String),
+}
+
+/// Why a node stops whose log is not that of the others.
+const OUTVOTED: &str = "the events of this node are not those of the other nodes: restore a backup of one that \
+     agrees with another";
+
+/// The state of a node; clones share it.
+#[derive(Clone, Debug)]
+pub struct Status(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Whether the other nodes have another log, as their marks say.
+    outvoted: AtomicBool,
+    lag: AtomicU64,
+    in_doubt: AtomicU64,
+    redelivered: AtomicU64,
+    facts: Mutex<ClusterFacts>,
+}
+
+/// What a node says of its cluster in `doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterFacts {
+    /// Why no calls are accepted, if that is so.
+    pub trouble: Option<String>,
+    /// The version of the NATS server that the node is connected to.
+    pub version: String,
+    /// On how many NATS servers the stream is kept.
+    pub replicas: u64,
+    /// How many of them are up to date.
+    pub current: u64,
+    /// Messages of the stream that are not applied yet.
+    pub lag: u64,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        let joining = State::Joining("the NATS servers are not reached yet".to_owned());
+        Self(Arc::new(Shared {
+            state: Mutex::new(joining),
+            outvoted: AtomicBool::new(false),
+            lag: AtomicU64::new(0),
+            in_doubt: AtomicU64::new(0),
+            redelivered: AtomicU64::new(0),
+            facts: Mutex::default(),
+        }))
+    }
+}
+
+impl Status {
+    /// Why no calls are accepted, for the operator; `None` while they are.
+    pub fn trouble(&self) -> Option<String> {
+        match &*self.0.state.lock() {
+            State::Ready if self.0.outvoted.load(Ordering::Relaxed) => Some(OUTVOTED.to_owned()),
+            State::Ready => None,
+            State::Joining(why) | State::Apart(why) | State::Diverged(why) => Some(why.clone()),
+        }
+    }
+
+    /// Whether the log is not that of the other nodes.
+    pub fn is_diverged(&self) -> bool {
+        self.0.outvoted.load(Ordering::Relaxed)
+            || matches!(&*self.0.state.lock(), State::Diverged(_))
+    }
+
+    /// Messages of the stream that are not applied yet.
+    pub fn lag(&self) -> u64 {
+        self.0.lag.load(Ordering::Relaxed)
+    }
+
+    /// Groups of which it was not known in time whether they are kept.
+    pub fn in_doubt(&self) -> u64 {
+        self.0.in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// Messages that were delivered more than once.
+    pub fn redelivered(&self) -> u64 {
+        self.0.redelivered.load(Ordering::Relaxed)
+    }
+
+    /// What `doctor` shows.
+    pub fn facts(&self) -> ClusterFacts {
+        ClusterFacts {
+            trouble: self.trouble(),
+            lag: self.lag(),
+            ..self.0.facts.lock().clone()
+        }
+    }
+}
+
+#[cfg(feature = "nats")]
+impl Status {
+    /// Calls are accepted from now on, unless the log has diverged.
+    pub(super) fn ready(&self) {
+        let mut state = self.0.state.lock();
+        if matches!(*state, State::Joining(_) | State::Apart(_)) {
+            tracing::info!("calls are accepted: this node follows the order of the cluster");
+            *state = State::Ready;
+        }
+    }
+
+    /// The node cannot begin to follow.
+    pub(super) fn joining(&self, why: String) {
+        let mut state = self.0.state.lock();
+        if !matches!(*state, State::Diverged(_)) && *state != State::Joining(why.clone()) {
+            tracing::warn!("no calls are accepted yet: {why}");
+            *state = State::Joining(why);
+        }
+    }
+
+    /// No calls are accepted for now.
+    pub(super) fn apart(&self, why: &str) {
+        let mut state = self.0.state.lock();
+        if *state == State::Ready {
+            tracing::error!("no calls are accepted until this ends: {why}");
+            *state = State::Apart(why.to_owned());
+        }
+    }
+
+    /// No calls are accepted any more.
+    pub(super) fn diverged(&self, why: String) {
+        let mut state = self.0.state.lock();
+        if !matches!(*state, State::Diverged(_)) {
+            tracing::error!("no calls are accepted any more: {why}");
+            *state = State::Diverged(why);
+        }
+    }
+
+    /// Whether at least as many other nodes contradict this one as agree with it, with itself.
+    pub(super) fn set_outvoted(&self, outvoted: bool) {
+        if self.0.outvoted.swap(outvoted, Ordering::Relaxed) != outvoted && outvoted {
+            tracing::error!("no calls are accepted until this ends: {OUTVOTED}");
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        *self.0.state.lock() == State::Ready
+    }
+
+    pub(super) fn set_lag(&self, messages: u64) {
+        self.0.lag.store(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_in_doubt(&self) {
+        self.0.in_doubt.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_redelivered(&self) {
+        self.0.redelivered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_facts(&self, facts: ClusterFacts) {
+        *self.0.facts.lock() = facts;
+    }
+}

@@ -1,0 +1,90 @@
+//! Checks of the cluster that a server is a node of.
+
+use serde::Deserialize;
+
+use super::{Facts, Finding};
+use crate::http_request::get;
+
+/// The least number of servers that keep the stream.
+const REPLICAS: u64 = 3;
+
+/// What a NATS server says of its JetStream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JetStream {
+    config: JetStreamConfig,
+}
+
+/// Its settings. A server leaves out what is off.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JetStreamConfig {
+    sync_always: bool,
+}
+
+/// Whether the node keeps calls, and the stream is on enough servers.
+pub(super) fn cluster(facts: &Facts) -> Vec<Finding> {
+    let Some(cluster) = facts.running().and_then(|running| running.cluster.as_ref()) else {
+        return Vec::new();
+    };
+    if let Some(why) = &cluster.trouble {
+        let fix = "docs/cluster.md says what each reason asks for; until then the other nodes take the calls";
+        return Finding::problem(format!("this node keeps no calls: {why}"), fix);
+    }
+    if cluster.current < REPLICAS {
+        return Finding::warning(
+            format!(
+                "{} of {} NATS servers have the whole stream: with one less, no calls are kept",
+                cluster.current, cluster.replicas
+            ),
+            "start the missing ones; `nats stream report` shows which",
+        );
+    }
+    Finding::ok(format!(
+        "the order is shared over {} NATS servers of version {}; {} messages are not applied yet",
+        cluster.current, cluster.version, cluster.lag
+    ))
+}
+
+/// Whether the NATS servers sync each message to the disk.
+pub(super) fn nats(facts: &Facts) -> Vec<Finding> {
+    let is_node = facts
+        .running()
+        .is_some_and(|running| running.cluster.is_some());
+    let monitors = &facts.settings.nats_monitors;
+    match (is_node, monitors.is_empty()) {
+        (false, true) => Vec::new(),
+        (true, true) => Finding::warning(
+            "whether the NATS servers sync each message to the disk is not known",
+            "name their monitoring addresses with --nats-monitor, such as http://10.0.0.1:8222",
+        ),
+        _ => monitors.iter().flat_map(|monitor| syncs(monitor)).collect(),
+    }
+}
+
+fn syncs(monitor: &str) -> Vec<Finding> {
+    let url = format!("{}/jsz?config=true", monitor.trim_end_matches('/'));
+    let answer = match get(&url) {
+        Ok(answer) if answer.status == 200 => {
+            serde_json::from_slice::<JetStream>(&answer.body).map_err(|error| error.to_string())
+        }
+        Ok(answer) => Err(format!("it answers with status {}", answer.status)),
+        Err(error) => Err(error.to_string()),
+    };
+    match answer {
+        Ok(JetStream { config }) if config.sync_always => {
+            Finding::ok(format!("the NATS server at {monitor} syncs each message"))
+        }
+        Ok(_) => Finding::problem(
+            format!(
+                "the NATS server at {monitor} acknowledges messages that are not synced yet: a power cut can \
+                 lose them"
+            ),
+            "set `sync_interval: always` in its jetstream block, and restart it",
+        ),
+        Err(why) => Finding::problem(
+            format!("the NATS server at {monitor} does not answer: {why}"),
+            "start it, or correct --nats-monitor",
+        ),
+    }
+}
