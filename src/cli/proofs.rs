@@ -123,6 +123,24 @@ fn say_why(end: &Answered) {
     }
 }
 
+/// Prints an answer as lines or as text, and says why something was not found.
+fn finish(
+    lines: Vec<u8>,
+    text: String,
+    is_jsonl: bool,
+    end: &Answered,
+) -> anyhow::Result<ExitStatus> {
+    super::print(match is_jsonl {
+        true => String::from_utf8(lines)?,
+        false => text,
+    })?;
+    say_why(end);
+    Ok(match end.found {
+        true => ExitStatus::Success,
+        false => ExitStatus::Nothing,
+    })
+}
+
 /// Lists the anchors.
 fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let (lines, end) = ask(Query::Anchors(AnchorsQuery {}), context)?;
@@ -141,15 +159,8 @@ fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<Ex
         }
         text.push('\n');
     }
-    super::print(match context.format(args.format) {
-        Format::Jsonl => String::from_utf8(lines)?,
-        _ => text,
-    })?;
-    say_why(&end);
-    Ok(match end.found {
-        true => ExitStatus::Success,
-        false => ExitStatus::Nothing,
-    })
+    let is_jsonl = context.format(args.format) == Format::Jsonl;
+    finish(lines, text, is_jsonl, &end)
 }
 
 pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -177,15 +188,7 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
             _ => text.push_str(&line.note),
         }
     }
-    super::print(match args.format {
-        Some(Format::Jsonl) => String::from_utf8(lines)?,
-        _ => text,
-    })?;
-    say_why(&end);
-    Ok(match end.found {
-        true => ExitStatus::Success,
-        false => ExitStatus::Nothing,
-    })
+    finish(lines, text, args.format == Some(Format::Jsonl), &end)
 }
 
 pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {

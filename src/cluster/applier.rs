@@ -16,7 +16,7 @@ use crate::store::{Group, Owners, Placed, Sequencer, Trail};
 /// The most records and about the most bytes that are appended at once.
 const BATCH: (usize, usize) = (256, 256 * 1024);
 
-/// What the thread is told.
+/// A task of the thread.
 pub enum Task {
     /// Which part of the stream the own log has, before any of these.
     Begin(Place),
@@ -195,7 +195,7 @@ impl Applier {
         })
     }
 
-    /// Appends the records of messages, and tells who waits for them.
+    /// Appends the records of messages, and sends their numbers to the waiting publisher.
     fn append(&mut self, group: &Group, pending: Vec<Pending>) -> Result<(), Ended> {
         let first = self.place.events + 1 - group.events.len() as u64;
         let first_rejected = self.place.rejected + 1 - group.rejected.len() as u64;
@@ -315,7 +315,7 @@ fn new_of(
     Ok(new)
 }
 
-/// Whether the own log has this record, as far as it can tell: it may be pruned or lost.
+/// Whether the own log has this record. One that is pruned, lost or unreadable counts as the same.
 fn is_same(cursor: &mut Cursor, number: u64, record: &[u8]) -> bool {
     match cursor.get(number) {
         Ok(own) => own == record || is_pruned(own) || Lost::decode(own).is_some(),

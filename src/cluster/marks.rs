@@ -1,4 +1,4 @@
-//! What the nodes tell each other of their logs, and what follows from it.
+//! Marks: the sizes and roots that each node publishes of its logs, and their comparison.
 //!
 //! Each node publishes once a minute how many events it has and their root. A node that
 //! contradicts as many others as agree with it, itself among these, accepts no calls: with
@@ -78,7 +78,7 @@ impl Marks {
         };
         let root = match self.trail.prover().root_of(place.events) {
             Ok(root) => hex(&root),
-            Err(error) => return tracing::warn!("the other nodes are told nothing: {error}"),
+            Err(error) => return tracing::warn!("no mark can be published: {error}"),
         };
         let mark = Mark {
             node,
@@ -91,7 +91,7 @@ impl Marks {
             return;
         };
         let (reply, _) = sync_channel(1);
-        // Where the session has ended, nobody is told.
+        // After the end of the session nothing is published.
         let _ = self.publish.send(Publish {
             subject: Subject::Mark,
             id: format!("{}-{}", mark.node, mark.applied),

@@ -10,7 +10,7 @@
 //! - `sequencer`: what the committer calls; publishes, and waits.
 //! - `session`: the connection: reads the stream, publishes, and looks whether both work.
 //! - `applier`: the one thread that appends to the own log.
-//! - `marks`: what the nodes tell each other of their trees.
+//! - `marks`: what the nodes publish of their trees.
 //! - `erasures`: repeats what was erased on another node.
 //!
 //! **The number** of a record is counted: a group's records follow those of the groups before

@@ -32,7 +32,7 @@ const TASKS: usize = 64;
 /// The longest wait for the place that a group was refused for.
 const MOVED: Duration = Duration::from_millis(500);
 
-/// Is told of each event that another node has appended, or this one in vain.
+/// Gets each event that another node has appended, or that this one has appended after its caller gave up.
 pub type Observer = Box<dyn Fn(u64, &EventRecord<'_>) + Send>;
 
 /// How a node reaches its cluster.

@@ -280,7 +280,7 @@ impl Session {
                 let written = member.write(self.trail.folder().path());
                 written.map_err(|error| Trouble::Refused(format!("the data folder: {error}")))?;
             }
-            self.tell(Task::Begin(place)).await?;
+            self.send(Task::Begin(place)).await?;
             self.next.store(place.applied + 1, Ordering::Relaxed);
         }
         tokio::select! {
@@ -289,7 +289,7 @@ impl Session {
         }
     }
 
-    /// The stream. It is made if there is none and this folder has never been in a cluster.
+    /// Gets the stream; creates it if no stream exists and this folder never belonged to a cluster.
     async fn stream(&self, context: &Context) -> Result<Stream, Trouble> {
         let name = format!("profiletrail-{:016x}", self.shared.log_id);
         let found = match timeout(ATTEMPT, context.get_stream(&name)).await {
@@ -543,7 +543,7 @@ impl Session {
                 return Err(missing(stream, next, at).await);
             }
             let task = self.task(at, &message);
-            self.tell(task?).await?;
+            self.send(task?).await?;
             self.next.store(at + 1, Ordering::Relaxed);
         }
         Err(Trouble::Passing("the stream has ended".to_owned()))
@@ -571,9 +571,9 @@ impl Session {
         }
     }
 
-    async fn tell(&self, task: Task) -> Result<(), Trouble> {
-        let told = self.tasks.send(task).await;
-        told.map_err(|_| Trouble::Ended)
+    async fn send(&self, task: Task) -> Result<(), Trouble> {
+        let sent = self.tasks.send(task).await;
+        sent.map_err(|_| Trouble::Ended)
     }
 
     /// Looks whether the stream answers, and is followed. Where calls are not accepted, it is
@@ -641,7 +641,7 @@ impl Session {
             reply,
         };
         if let Published::At(at) = self.publish(context, &publish).await {
-            self.tell(Task::Settle { at }).await?;
+            self.send(Task::Settle { at }).await?;
         }
         Ok(())
     }

@@ -97,9 +97,19 @@ pub(super) struct Anchors {
 impl Prover {
     /// The anchors, in the order of time. One that cannot be read is left out.
     pub fn anchors(&self) -> Result<Vec<AnchorSummary>, ProofError> {
+        self.with_anchors(<[_]>::to_vec)
+    }
+
+    /// The last anchor, if there is one.
+    pub fn last_anchor(&self) -> Option<AnchorSummary> {
+        let last = self.with_anchors(|anchors| anchors.last().cloned());
+        last.ok().flatten()
+    }
+
+    fn with_anchors<T>(&self, ask: impl FnOnce(&[AnchorSummary]) -> T) -> Result<T, ProofError> {
         let mut anchors = self.anchors.lock();
         if let Some(kept) = &anchors.kept {
-            return Ok(kept.clone());
+            return Ok(ask(kept));
         }
         let mut kept = Vec::new();
         for time in self.anchor_times()? {
@@ -108,8 +118,9 @@ impl Prover {
                 Err(error) => tracing::warn!("{error}: run `profiletrail verify`"),
             }
         }
-        anchors.kept = Some(kept.clone());
-        Ok(kept)
+        let answer = ask(&kept);
+        anchors.kept = Some(kept);
+        Ok(answer)
     }
 
     /// The moments of the anchors whose files are there.

@@ -84,7 +84,7 @@ impl Collector for State {
             let help = "How far the last verified call's date was behind this machine's clock";
             gauge(out, "last_signed_date_age", help, seconds, age)?;
         }
-        if let Some(anchor) = trail.prover().anchors().ok().and_then(|mut all| all.pop()) {
+        if let Some(anchor) = trail.prover().last_anchor() {
             let age = now_micros().div_euclid(1_000_000) - anchor.time;
             let help = "Time since somebody else signed a checkpoint, too";
             gauge(out, "last_anchor_age", help, seconds, age.max(0) as f64)?;

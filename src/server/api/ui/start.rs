@@ -23,12 +23,7 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
         behind: progress.last.saturating_sub(progress.applied),
         free: parts.health.free(),
         checkpoint: parts.trail.prover().last(),
-        anchor: parts
-            .trail
-            .prover()
-            .anchors()
-            .ok()
-            .and_then(|mut all| all.pop()),
+        anchor: parts.trail.prover().last_anchor(),
     };
     let cursor = parts.trail.last_seq();
     let page = Page {
