@@ -12,6 +12,7 @@ use crate::support::hostile::{judge_html, judge_text};
 use crate::support::http::{Reply, token};
 use crate::support::visitor::{UI, Visitor, encoded, has, text};
 use crate::support::{BINARY, Server, clean, cli, data, json_lines};
+use chrono::Utc;
 use profiletrail::ops::demo::{SEED, Story, load};
 
 struct Shop {
@@ -136,9 +137,11 @@ fn changes_are_those_of_the_command(shop: &Shop) {
     assert_eq!(text(reply), csv);
     let reply = shop.file(&format!("/changes.xlsx?{filter}"), "changes-");
     assert!(reply.body.starts_with(b"PK"));
-    // Page after page, each change once; oldest first, too.
+    // Page after page, each change once; oldest first, too. A moment that every question names
+    // alike: with "3 days ago" a change may leave the window between the page and the command.
+    let since = format!("@{}", Utc::now().timestamp() - 3 * 86_400);
     for order in ["", "&order=oldest"] {
-        let mut target = format!("/changes?cause=set&since=3+days+ago{order}");
+        let mut target = format!("/changes?cause=set&since={since}{order}");
         let mut seen = Vec::new();
         let mut pages = 0;
         loop {
@@ -153,19 +156,13 @@ fn changes_are_those_of_the_command(shop: &Shop) {
                 None => break,
             }
         }
-        let all = [
-            "changes",
-            "--cause",
-            "set",
-            "--since",
-            "3 days ago",
-            "--cascade",
-        ];
+        let all = ["changes", "--cause", "set", "--since", &since, "--cascade"];
         let all = json_lines(&cli(&shop.data(), &all).ok());
         assert!(
             pages > 1 && seen.len() == all.len(),
-            "{pages} {}",
-            seen.len()
+            "{pages} pages, {} changes on them, {} in the command's answer",
+            seen.len(),
+            all.len()
         );
         let first = if order.is_empty() {
             all.last()
