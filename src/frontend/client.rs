@@ -86,6 +86,8 @@ pub(super) struct Client {
     /// The peer sends nothing more.
     pub(super) ended: bool,
     pub(super) phase: Phase,
+    /// No request of it has begun.
+    pub(super) is_new: bool,
     /// When the phase began, or a write last got on.
     pub(super) since: Instant,
     pub(super) options: ResponseOptions,
@@ -117,6 +119,7 @@ impl Client {
             readiness: Readiness::default(),
             ended: false,
             phase: Phase::Idle,
+            is_new: true,
             since: now,
             options: ResponseOptions::default(),
             message: Vec::new(),

@@ -120,7 +120,7 @@ impl EventLoop {
                 true
             }
             ReadOutcome::Drained => {
-                if client.phase == Phase::Idle && self.deadline.is_some() {
+                if client.phase == Phase::Idle && !client.is_new && self.deadline.is_some() {
                     self.close(index);
                 }
                 false
@@ -161,6 +161,7 @@ impl EventLoop {
                 return false;
             }
             client.enter(Phase::Head, now);
+            client.is_new = false;
         }
         if !client.should_parse() && client.waiting().len() < self.config.max_head {
             return false;

@@ -3,7 +3,7 @@
 //! | waits for | at most | then |
 //! | --- | --- | --- |
 //! | the TLS handshake | `handshake_timeout` | closed |
-//! | a request, on an open connection | `idle_timeout` | closed |
+//! | a request, on an open connection | `idle_timeout`; while stopping, [`NEW_STOPPING`] on a new one | closed |
 //! | the rest of a head | `head_timeout` | 408 |
 //! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
 //! | the rest of a body that is too large | [`LINGER`] | 413 |
@@ -31,6 +31,9 @@ pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(5);
 /// The same while stopping.
 const LINGER_STOPPING: Duration = Duration::from_secs(1);
+/// How long a new connection may take to begin its request while stopping: its caller could not
+/// know of the stop.
+const NEW_STOPPING: Duration = Duration::from_secs(1);
 /// Bytes of a body that allow a request another second.
 const BODY_RATE: usize = 256 * 1024;
 
@@ -50,6 +53,7 @@ impl EventLoop {
             let age = self.now.saturating_duration_since(client.since);
             let config = &self.config;
             let idle = match client.stream.is_handshaking() {
+                _ if self.deadline.is_some() => NEW_STOPPING,
                 true => config.handshake_timeout,
                 false => config.idle_timeout,
             };

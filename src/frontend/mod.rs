@@ -172,7 +172,7 @@ impl Frontend {
 
     /// Closes the listener and the idle connections at once, lets every request whose first byte
     /// has been read finish and be answered, for at most `grace`, and returns when the thread
-    /// has ended.
+    /// has ended. A connection without a request so far may begin one within a second.
     pub fn shutdown(&mut self, grace: Duration) {
         let Some(thread) = self.thread.take() else {
             return;

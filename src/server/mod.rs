@@ -24,6 +24,7 @@ pub(crate) mod fuzzing;
 mod group_commit;
 mod http_server;
 mod inactivity;
+mod listener;
 mod query_limiter;
 mod receiver;
 mod refusals;

@@ -3,7 +3,7 @@
 //! Invariant: the addresses are bound before anything in the data folder changes, so a busy port
 //! leaves it as it is.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,6 +16,7 @@ use super::control_socket::ControlSocket;
 use super::disk_space::DiskSpaceMonitor;
 use super::http_server::HttpServer;
 use super::inactivity::{InactivityAlarm, start_watch};
+use super::listener::PassedSockets;
 use super::query_limiter::{CAPACITY, QueryLimiter};
 use super::refusals::Refusals;
 use super::signed::Checker;
@@ -160,6 +161,12 @@ pub enum ServerError {
         /// The cause.
         cause: std::io::Error,
     },
+    /// The supervisor passes a socket at another address.
+    #[error(
+        "the supervisor passes a socket at {0}, and neither --listen nor --api names that address: \
+         see ListenStream= in its socket unit"
+    )]
+    Unnamed(SocketAddr),
     /// A system call failed.
     #[error("{what}: {cause}")]
     System {
@@ -200,8 +207,11 @@ impl Server {
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?;
         // Nothing on disk changes before the addresses are known to be free.
-        let listener = listen(config.listen, "--listen")?;
-        let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
+        let mut passed = PassedSockets::take()?;
+        let listener = passed.listen(config.listen, "--listen")?;
+        let api_listener = config.api.map(|api| passed.listen(api, "--api"));
+        let api_listener = api_listener.transpose()?;
+        passed.end()?;
         let address = listener
             .local_addr()
             .map_err(system("reading the address"))?;
@@ -450,13 +460,5 @@ fn observer(inactivity: InactivityAlarm, policy: Option<Policy>, replays: Replay
         {
             replays.note(&proof.text, policy.expires(date), seq);
         }
-    })
-}
-
-fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).map_err(|cause| ServerError::Listen {
-        address,
-        flag,
-        cause,
     })
 }

@@ -334,6 +334,8 @@ fn stops_when_the_last_request_is_answered() {
     for peer in &mut flying {
         peer.send("GET /sleep/100 HTTP/1.1\r\nHost: x\r\n\r\n");
     }
+    // One that has not begun its request yet, and one that never does.
+    let (mut new, mut silent) = (rig.peer(), rig.peer());
     let mut begun = rig.peer();
     begun.send("POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n1");
     std::thread::sleep(Duration::from_millis(50));
@@ -347,13 +349,15 @@ fn stops_when_the_last_request_is_answered() {
         assert!(idle.is_closed());
         assert!(std::net::TcpStream::connect(address).is_err());
         begun.send("23");
-        for peer in flying.iter_mut().chain([&mut begun]) {
+        new.send("GET /sleep/100 HTTP/1.1\r\nHost: x\r\n\r\n");
+        for peer in flying.iter_mut().chain([&mut begun, &mut new]) {
             let answer = peer.answer(false).unwrap();
             assert!(answer.status == 200 && answer.head.contains("Connection: close"));
             assert!(peer.is_closed());
         }
+        assert!(silent.is_closed());
     });
-    assert_eq!(reached.load(Ordering::SeqCst), 8);
+    assert_eq!(reached.load(Ordering::SeqCst), 9);
     assert!(start.elapsed() < Duration::from_secs(6));
 }
 

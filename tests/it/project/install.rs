@@ -40,8 +40,9 @@ fn files(root: &Path) -> BTreeMap<String, u32> {
     found
 }
 
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 6] = [
     "profiletrail.service",
+    "profiletrail.socket",
     "profiletrail-backup.service",
     "profiletrail-backup.timer",
     "profiletrail-pull.service",

@@ -93,6 +93,7 @@ fn installs(deb: &Path, dir: &Path) {
     for file in [
         "etc/profiletrail.env",
         "usr/lib/systemd/system/profiletrail.service",
+        "usr/lib/systemd/system/profiletrail.socket",
         "usr/lib/systemd/system/profiletrail-backup.service",
         "usr/lib/systemd/system/profiletrail-backup.timer",
         "usr/lib/systemd/system/profiletrail-pull.timer",

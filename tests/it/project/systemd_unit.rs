@@ -63,7 +63,11 @@ fn systemd_finds_nothing_wrong_with_it() {
     let services = services.map(|name| written(dir.path(), &format!("profiletrail{name}.service")));
     let mut command = clean("systemd-analyze");
     command.args(["verify", "--man=no"]).args(&services);
-    for name in ["profiletrail-backup.timer", "profiletrail-pull.timer"] {
+    for name in [
+        "profiletrail.socket",
+        "profiletrail-backup.timer",
+        "profiletrail-pull.timer",
+    ] {
         command.arg(written(dir.path(), name));
     }
     assert_eq!(said(&mut command), "");

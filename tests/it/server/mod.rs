@@ -15,6 +15,7 @@ mod key_ring;
 mod key_ring_failures;
 mod metrics;
 mod mixed_calls;
+mod passed_sockets;
 mod proxies;
 mod rejected_calls;
 mod retry;

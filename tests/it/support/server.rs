@@ -48,9 +48,14 @@ impl Server {
     }
 
     /// Starts a command that is, or becomes, a server.
-    pub fn spawn(mut command: Command) -> Result<Self, (Option<i32>, String)> {
+    pub fn spawn(command: Command) -> Result<Self, (Option<i32>, String)> {
+        Self::spawn_from(command, Stdio::null())
+    }
+
+    /// The same with a standard input.
+    pub fn spawn_from(mut command: Command, stdin: Stdio) -> Result<Self, (Option<i32>, String)> {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,0 +1,56 @@
+//! The addresses that the server listens at: sockets that the supervisor has passed to it
+//! (sd_listen_fds(3)), or new ones.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use listenfd::ListenFd;
+
+use super::run::ServerError;
+
+/// The sockets that the supervisor has passed. It holds them open while no server runs, so
+/// calls that arrive during a restart wait instead of being refused.
+pub(super) struct PassedSockets(Vec<(SocketAddr, TcpListener)>);
+
+impl PassedSockets {
+    /// Takes them; none without a supervisor that passes some.
+    pub fn take() -> Result<Self, ServerError> {
+        let mut passed = ListenFd::from_env();
+        let mut listeners = Vec::new();
+        for number in 0..passed.len() {
+            let taken = passed.take_tcp_listener(number).and_then(|listener| {
+                let listener = listener.ok_or_else(|| io::Error::other("it was taken before"))?;
+                Ok((listener.local_addr()?, listener))
+            });
+            listeners.push(taken.map_err(|cause| ServerError::System {
+                what: "taking a socket from the supervisor, which must be one of TCP",
+                cause,
+            })?);
+        }
+        Ok(Self(listeners))
+    }
+
+    /// The socket at this address, which `flag` sets: a passed one or a new one.
+    pub fn listen(
+        &mut self,
+        address: SocketAddr,
+        flag: &'static str,
+    ) -> Result<TcpListener, ServerError> {
+        if let Some(place) = self.0.iter().position(|(own, _)| *own == address) {
+            return Ok(self.0.swap_remove(place).1);
+        }
+        TcpListener::bind(address).map_err(|cause| ServerError::Listen {
+            address,
+            flag,
+            cause,
+        })
+    }
+
+    /// Refuses a socket that no address names: whoever connects to it would wait for ever.
+    pub fn end(self) -> Result<(), ServerError> {
+        match self.0.into_iter().next() {
+            Some((address, _)) => Err(ServerError::Unnamed(address)),
+            None => Ok(()),
+        }
+    }
+}
