@@ -131,3 +131,58 @@ impl Marks {
         self.shared.status.set_outvoted(contradicted > agreed);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use parking_lot::{Condvar, Mutex};
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::cluster::status::Status;
+    use crate::store::{Folder, OpenOptions, Purpose};
+
+    #[test]
+    fn a_node_that_the_others_contradict_takes_no_calls() {
+        let dir = tempfile::tempdir().unwrap();
+        let purpose = Purpose::Append {
+            server: true,
+            segment_size: 1 << 20,
+        };
+        let options = OpenOptions {
+            purpose,
+            cache: 1 << 20,
+            patience: Duration::ZERO,
+        };
+        let data = dir.path().join("data");
+        Folder::make(&data).unwrap();
+        let (trail, _appender) = Trail::open(&data, options).unwrap();
+        let shared = Arc::new(Shared {
+            log_id: trail.folder().log_id,
+            status: Status::default(),
+            place: Mutex::default(),
+            moved: Condvar::new(),
+            waiting: Mutex::default(),
+            poison: Mutex::default(),
+        });
+        shared.status.ready();
+        let own = hex(&trail.prover().root_of(0).unwrap());
+        let mut marks = Marks::new(trail, Arc::clone(&shared), unbounded_channel().0);
+        let mut takes_calls = |node: &str, root: &str| {
+            marks.compare(Mark {
+                node: node.to_owned(),
+                applied: 1,
+                events: 0,
+                rejected: 0,
+                root: root.to_owned(),
+            });
+            shared.status.trouble().is_none()
+        };
+        assert!(takes_calls("b", &own));
+        // One agrees with this node: the other one is wrong.
+        assert!(takes_calls("c", "00"));
+        assert!(!takes_calls("b", "00"));
+        assert!(shared.status.is_diverged());
+        assert!(takes_calls("b", &own));
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,8 +17,17 @@ use crate::support::{Client, Dice, eventually};
 /// How many senders there are.
 const SENDERS: usize = 6;
 
+/// How many kinds of faults there are.
+const KINDS: u64 = 8;
+
 /// How many faults there are; more with `CLUSTER_ROUNDS`.
-const ROUNDS: u64 = 7;
+const ROUNDS: u64 = KINDS;
+
+/// How many acknowledgements are lost; more with `CLUSTER_ACKS`.
+const ACKS: u64 = 20;
+
+/// To how many nodes that share nothing.
+const ALONE: u64 = 4;
 
 /// Sends calls to whichever node takes them.
 struct Load {
@@ -162,6 +171,11 @@ fn fault(kind: u64, own: usize, servers: &mut NatsServers, nodes: &mut [Node], l
             load.goes_on(20);
             servers.mend();
         }
+        6 => {
+            servers.deafen(own);
+            load.goes_on(20);
+            servers.mend();
+        }
         _ => {
             load.moved(own, None);
             nodes[own].kill();
@@ -190,7 +204,7 @@ fn what_was_answered_is_in_every_log_after_faults_under_load() {
         let mut dice = Dice(rounds);
         for round in 0..rounds {
             let own = usize::try_from(dice.below(COUNT as u64)).unwrap();
-            fault(round % ROUNDS, own, &mut servers, &mut nodes, &load);
+            fault(round % KINDS, own, &mut servers, &mut nodes, &load);
             nodes.iter().for_each(Node::wait_ready);
             load.goes_on(20);
         }
@@ -212,10 +226,21 @@ impl Drop for Over<'_> {
 fn a_lost_acknowledgement_makes_nothing_twice_and_no_hole() {
     let dir = tempfile::tempdir().unwrap();
     let servers = NatsServers::start(&dir.path().join("nats"), true);
+    let acks = std::env::var("CLUSTER_ACKS").map_or(ACKS, |acks| acks.parse().unwrap());
+    std::thread::scope(|scope| {
+        for own in 0..ALONE {
+            let (dir, servers) = (dir.path().join(format!("node{own}")), &servers);
+            scope.spawn(move || lose_acknowledgements(dir, servers, acks / ALONE));
+        }
+    });
+}
+
+/// Loses the acknowledgement of each call to a node, which has a stream of its own.
+fn lose_acknowledgements(dir: PathBuf, servers: &NatsServers, acks: u64) {
     let links: Vec<_> = (0..COUNT)
         .map(|own| Link::to(servers.client(own)))
         .collect();
-    let mut node = Node::new(dir.path().join("node"), &servers, 0);
+    let mut node = Node::new(dir, servers, 0);
     let urls: Vec<_> = links
         .iter()
         .map(|link| format!("nats://{}", link.address))
@@ -223,7 +248,7 @@ fn a_lost_acknowledgement_makes_nothing_twice_and_no_hole() {
     node.nats = urls.join(",");
     node.run();
     node.wait_ready();
-    for call in 0..20 {
+    for call in 0..acks {
         let body = format!(
             "type=update&profile=1&time={}&fields[v]=x",
             1_760_000_000 + call
@@ -236,7 +261,7 @@ fn a_lost_acknowledgement_makes_nothing_twice_and_no_hole() {
                 reply.seq()
             });
             // It is in the stream by then, mostly, and the node has not been told.
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(Duration::from_millis(100));
             links.iter().for_each(Link::cut);
             links.iter().for_each(Link::mend);
             post.join().unwrap()
@@ -244,7 +269,9 @@ fn a_lost_acknowledgement_makes_nothing_twice_and_no_hole() {
         assert_eq!(seq, call + 1);
     }
     let bodies = node.bodies();
-    assert_eq!(bodies.len(), 20, "{bodies:?}");
+    assert_eq!(bodies.len() as u64, acks);
+    let different: BTreeSet<_> = bodies.into_values().collect();
+    assert_eq!(different.len() as u64, acks);
 }
 
 /// Changes a bit of every block that a NATS server has of the stream.

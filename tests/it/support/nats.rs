@@ -237,6 +237,13 @@ impl NatsServers {
         self.links_of(own).for_each(Link::cut);
     }
 
+    /// Lets a server hear nothing on the routes that it has opened, while the others hear it.
+    pub fn deafen(&self, own: usize) {
+        let routes = self.routes.iter();
+        let opened = routes.filter(|(from, ..)| *from == own);
+        opened.for_each(|(_, _, link)| link.deafen());
+    }
+
     /// Holds back what a server and the others say to each other.
     pub fn slow(&self, own: usize, by: Duration) {
         self.links_of(own).for_each(|link| link.delay(by));

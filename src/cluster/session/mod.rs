@@ -1,5 +1,8 @@
 //! The connection to NATS: reads the stream, publishes, and looks whether both work.
 
+mod place;
+mod stream;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,24 +12,19 @@ use std::time::{Duration, Instant};
 
 use async_nats::connection::State as Connection;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
-use async_nats::jetstream::context::{Context, GetStreamErrorKind, PublishErrorKind};
+use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, Info, RetentionPolicy, StorageType, Stream};
-use async_nats::jetstream::{ContextBuilder, ErrorCode, Message};
+use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::{ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::applier::{Place, Shared, Task};
-use super::message::{Mark, hex};
-use super::sequencer::{ClusterConfig, DEADLINE, MESSAGE};
-use super::status::ClusterFacts;
-use crate::store::{Membership, Trail};
-
-/// How long the stream keeps messages: a node may be away for so long.
-const KEPT: Duration = Duration::from_secs(72 * 3600);
+use super::applier::{Shared, Task};
+use super::sequencer::ClusterConfig;
+use crate::store::Trail;
 
 /// How long one attempt to publish, or a request, may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -48,15 +46,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How many messages are on their way at once.
 const BATCH: usize = 32;
-
-/// On how many servers the stream must be.
-const REPLICAS: usize = 3;
-
-/// The first version of the servers that is known to lose nothing.
-const VERSION: (i64, i64, i64) = (2, 12, 3);
-
-/// What the payload has beside the bodies: heads, frames and headers, in bytes.
-const BESIDE: usize = 64 * 1024;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,235 +275,6 @@ impl Session {
         tokio::select! {
             ended = self.read(&stream) => ended,
             ended = self.look(context, &stream) => ended,
-        }
-    }
-
-    /// Gets the stream; creates it if no stream exists and this folder never belonged to a cluster.
-    async fn stream(&self, context: &Context) -> Result<Stream, Trouble> {
-        let name = format!("profiletrail-{:016x}", self.shared.log_id);
-        let found = match timeout(ATTEMPT, context.get_stream(&name)).await {
-            Ok(found) => found,
-            Err(_) => return Err(Trouble::Passing("no NATS server answers".to_owned())),
-        };
-        let error = match found {
-            Ok(stream) => return Ok(stream),
-            Err(error) => error,
-        };
-        let is_missing = match error.kind() {
-            GetStreamErrorKind::JetStream(error) => {
-                error.error_code() == ErrorCode::STREAM_NOT_FOUND
-            }
-            _ => false,
-        };
-        if !is_missing {
-            return Err(Trouble::Passing(error.to_string()));
-        }
-        if self.membership()?.is_some() {
-            return Err(Trouble::Refused(format!(
-                "the NATS servers have no stream {name}, which this folder followed before: is --nats \
-                 right? docs/cluster.md says how to begin a new one"
-            )));
-        }
-        let made = context.create_stream(Config {
-            name,
-            subjects: Subject::ALL
-                .map(|subject| subject.of(self.shared.log_id))
-                .to_vec(),
-            description: Some("The order of a profiletrail cluster".to_owned()),
-            retention: RetentionPolicy::Limits,
-            storage: StorageType::File,
-            num_replicas: REPLICAS,
-            max_age: KEPT,
-            duplicate_window: Duration::from_secs(120),
-            deny_delete: true,
-            ..Config::default()
-        });
-        match timeout(ATTEMPT * 5, made).await {
-            Ok(Ok(_)) => Err(Trouble::Passing("the stream has just been made".to_owned())),
-            Ok(Err(error)) => Err(Trouble::Refused(format!(
-                "the stream could not be made on {REPLICAS} NATS servers: {error}"
-            ))),
-            Err(_) => Err(Trouble::Passing("no NATS server answers".to_owned())),
-        }
-    }
-
-    /// Refuses a stream that could lose something.
-    fn check(&self, info: &Info, client: &Client) -> Result<(), Trouble> {
-        let config = &info.config;
-        let server = client.server_info();
-        let longest = self.config.max_body.max(2 * MESSAGE) + BESIDE;
-        let (major, minor, patch) = VERSION;
-        let problem = if config.num_replicas < REPLICAS {
-            Some(format!(
-                "the stream is on {} servers: `nats stream edit {} --replicas {REPLICAS}`",
-                config.num_replicas, config.name
-            ))
-        } else if config.storage != StorageType::File {
-            Some("the stream is in memory, and a power cut would end it".to_owned())
-        } else if config.retention != RetentionPolicy::Limits
-            || config.max_messages > 0
-            || config.max_bytes > 0
-            || config.max_messages_per_subject > 0
-        {
-            Some("the stream drops messages by other limits than their age".to_owned())
-        } else if config.duplicate_window < 2 * DEADLINE {
-            Some(
-                "the stream forgets the ids of messages too early: set its duplicate window to 2m"
-                    .to_owned(),
-            )
-        } else if !client.is_server_compatible(major, minor, patch) {
-            Some(format!(
-                "NATS server {} loses acknowledged messages: use {major}.{minor}.{patch} or a later one",
-                server.version
-            ))
-        } else if server.max_payload < longest {
-            Some(format!(
-                "the NATS servers take {} bytes at most, and a call may need {longest}: set max_payload \
-                 higher, or --max-body lower",
-                server.max_payload
-            ))
-        } else {
-            None
-        };
-        let peers = info.cluster.as_ref().map(|cluster| &cluster.replicas);
-        let current = peers.map(|peers| {
-            peers
-                .iter()
-                .filter(|peer| peer.current && !peer.offline)
-                .count()
-        });
-        self.shared.status.set_facts(ClusterFacts {
-            version: server.version,
-            replicas: config.num_replicas as u64,
-            // The leader is not among them.
-            current: current.map_or(0, |current| current as u64 + 1),
-            ..ClusterFacts::default()
-        });
-        problem.map_or(Ok(()), |problem| Err(Trouble::Refused(problem)))
-    }
-
-    fn membership(&self) -> Result<Option<Membership>, Trouble> {
-        let read = Membership::read(self.trail.folder().path());
-        read.map_err(|error| {
-            Trouble::Refused(format!("the file `cluster` of the data folder: {error}"))
-        })
-    }
-
-    /// What the folder is to know of the stream, if it does not yet. It follows no other.
-    fn new_member(&self, info: &Info) -> Result<Option<Membership>, Trouble> {
-        let stream = info.created.unix_timestamp_nanos().to_string();
-        match self.membership()? {
-            Some(known) if known.stream == stream => Ok(None),
-            Some(_) => Err(Trouble::Refused(
-                "the stream is not the one that this folder followed before. docs/cluster.md says how to \
-                 begin a new one"
-                    .to_owned(),
-            )),
-            None => Ok(Some(Membership { stream, checked: 0 })),
-        }
-    }
-
-    /// Finds which part of the stream the own log has, by the marks of all nodes.
-    async fn find_place(
-        &self,
-        context: &Context,
-        stream: &Stream,
-        info: &Info,
-    ) -> Result<Place, Trouble> {
-        if info.state.last_sequence == 0 {
-            return self.begin_stream(context).await;
-        }
-        let own = (self.trail.last_seq(), self.trail.rejected().last_seq());
-        let consumer = pull::Config {
-            filter_subject: Subject::Mark.of(self.shared.log_id),
-            ..consumer(DeliverPolicy::All)
-        };
-        let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
-        let (mut best, mut found): (Option<Mark>, usize) = (None, 0);
-        loop {
-            let mut read = 0;
-            let mut marks = passing(consumer.fetch().max_messages(1_000).messages()).await?;
-            while let Some(message) = marks.next().await {
-                let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
-                read += 1;
-                let Ok(mark) = serde_json::from_slice::<Mark>(&message.payload) else {
-                    continue;
-                };
-                let is_later = best
-                    .as_ref()
-                    .is_none_or(|best| best.applied <= mark.applied);
-                if is_later && mark.events <= own.0 && mark.rejected <= own.1 {
-                    best = Some(mark);
-                }
-            }
-            found += read;
-            if read == 0 {
-                break;
-            }
-        }
-        let mark = best.filter(|mark| mark.applied + 1 >= info.state.first_sequence);
-        let Some(mark) = mark else {
-            return Err(Trouble::Refused(format!(
-                "this folder has {} events and {} rejected calls, and the stream begins later ({found} \
-                 marks): restore a newer backup of another node",
-                own.0, own.1
-            )));
-        };
-        if self.root(mark.events).await? != mark.root {
-            return Err(Trouble::Diverged(format!(
-                "the first {} events of this folder are not those of node {}: restore a backup of another \
-                 node",
-                mark.events, mark.node
-            )));
-        }
-        Ok(Place {
-            applied: mark.applied,
-            events: mark.events,
-            rejected: mark.rejected,
-        })
-    }
-
-    /// Begins a new stream with what the own log has.
-    async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
-        let (events, rejected) = (self.trail.last_seq(), self.trail.rejected().last_seq());
-        let root = self.root(events).await?;
-        let vkey = self.trail.prover().vkey();
-        let mark = Mark {
-            node: vkey.map_or_else(|_| String::new(), |vkey| vkey.name),
-            applied: 0,
-            events,
-            rejected,
-            root,
-        };
-        let payload =
-            serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
-        let (reply, _) = std::sync::mpsc::sync_channel(1);
-        let publish = Publish {
-            subject: Subject::Mark,
-            id: format!("begin-{}", mark.node),
-            payload,
-            after: Some(0),
-            deadline: Instant::now() + DEADLINE,
-            reply,
-        };
-        match self.publish(context, &publish).await {
-            Published::At(1) => Ok(Place {
-                applied: 0,
-                events,
-                rejected,
-            }),
-            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
-        }
-    }
-
-    /// The root over the first events of the own log.
-    async fn root(&self, events: u64) -> Result<String, Trouble> {
-        let prover = Arc::clone(self.trail.prover());
-        let root = tokio::task::spawn_blocking(move || prover.root_of(events)).await;
-        match root {
-            Ok(Ok(root)) => Ok(hex(&root)),
-            Ok(Err(error)) => Err(Trouble::Refused(error.to_string())),
-            Err(error) => Err(Trouble::Refused(error.to_string())),
         }
     }
 

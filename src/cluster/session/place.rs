@@ -1,0 +1,120 @@
+//! Which part of the stream the own log has.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::Context;
+use async_nats::jetstream::stream::{Info, Stream};
+use futures_util::StreamExt;
+
+use super::{Publish, Published, Session, Subject, Trouble, consumer, passing};
+use crate::cluster::applier::Place;
+use crate::cluster::message::{Mark, hex};
+use crate::cluster::sequencer::DEADLINE;
+
+impl Session {
+    /// Finds which part of the stream the own log has, by the marks of all nodes.
+    pub(super) async fn find_place(
+        &self,
+        context: &Context,
+        stream: &Stream,
+        info: &Info,
+    ) -> Result<Place, Trouble> {
+        if info.state.last_sequence == 0 {
+            return self.begin_stream(context).await;
+        }
+        let own = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let consumer = pull::Config {
+            filter_subject: Subject::Mark.of(self.shared.log_id),
+            ..consumer(DeliverPolicy::All)
+        };
+        let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
+        let (mut best, mut found): (Option<Mark>, usize) = (None, 0);
+        loop {
+            let mut read = 0;
+            let mut marks = passing(consumer.fetch().max_messages(1_000).messages()).await?;
+            while let Some(message) = marks.next().await {
+                let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
+                read += 1;
+                let Ok(mark) = serde_json::from_slice::<Mark>(&message.payload) else {
+                    continue;
+                };
+                let is_later = best
+                    .as_ref()
+                    .is_none_or(|best| best.applied <= mark.applied);
+                if is_later && mark.events <= own.0 && mark.rejected <= own.1 {
+                    best = Some(mark);
+                }
+            }
+            found += read;
+            if read == 0 {
+                break;
+            }
+        }
+        let mark = best.filter(|mark| mark.applied + 1 >= info.state.first_sequence);
+        let Some(mark) = mark else {
+            return Err(Trouble::Refused(format!(
+                "this folder has {} events and {} rejected calls, and the stream begins later ({found} \
+                 marks): restore a newer backup of another node",
+                own.0, own.1
+            )));
+        };
+        if self.root(mark.events).await? != mark.root {
+            return Err(Trouble::Diverged(format!(
+                "the first {} events of this folder are not those of node {}: restore a backup of another \
+                 node",
+                mark.events, mark.node
+            )));
+        }
+        Ok(Place {
+            applied: mark.applied,
+            events: mark.events,
+            rejected: mark.rejected,
+        })
+    }
+
+    /// Begins a new stream with what the own log has.
+    async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
+        let (events, rejected) = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let root = self.root(events).await?;
+        let vkey = self.trail.prover().vkey();
+        let mark = Mark {
+            node: vkey.map_or_else(|_| String::new(), |vkey| vkey.name),
+            applied: 0,
+            events,
+            rejected,
+            root,
+        };
+        let payload =
+            serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
+        let (reply, _) = std::sync::mpsc::sync_channel(1);
+        let publish = Publish {
+            subject: Subject::Mark,
+            id: format!("begin-{}", mark.node),
+            payload,
+            after: Some(0),
+            deadline: Instant::now() + DEADLINE,
+            reply,
+        };
+        match self.publish(context, &publish).await {
+            Published::At(1) => Ok(Place {
+                applied: 0,
+                events,
+                rejected,
+            }),
+            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
+        }
+    }
+
+    /// The root over the first events of the own log.
+    async fn root(&self, events: u64) -> Result<String, Trouble> {
+        let prover = Arc::clone(self.trail.prover());
+        let root = tokio::task::spawn_blocking(move || prover.root_of(events)).await;
+        match root {
+            Ok(Ok(root)) => Ok(hex(&root)),
+            Ok(Err(error)) => Err(Trouble::Refused(error.to_string())),
+            Err(error) => Err(Trouble::Refused(error.to_string())),
+        }
+    }
+}
