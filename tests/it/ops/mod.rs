@@ -6,6 +6,7 @@ mod demo_server;
 mod demo_undo;
 mod doctor;
 mod erase;
+mod erase_crash;
 mod prune;
 mod repair;
 mod seal;
