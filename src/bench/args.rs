@@ -207,6 +207,10 @@ pub struct RunArgs {
     /// Another build of the program, to be measured in the same rounds
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
+    /// The program nats-server: a cluster of three nodes is measured, too. `tests/nats/install`
+    /// installs it and prints its folder
+    #[arg(long, value_name = "FILE")]
+    pub cluster: Option<PathBuf>,
     /// Write what was measured as JSON too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

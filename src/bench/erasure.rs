@@ -1,19 +1,32 @@
 //! What proofs cost, and how long it takes to erase a person.
 
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
+use super::load::Load;
+use super::source::Prepared;
 use super::storage_cost::milliseconds;
 use super::store::disk_bytes;
 use super::timed::{answer, ask};
 
 /// How long is waited between two questions whether the person is hidden.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long calls come before it is asked whether an erasure has ended.
+const PART: Duration = Duration::from_millis(250);
+
+/// Connections over which calls come during an erasure.
+const CONNECTIONS: usize = 32;
+
+/// Requests that are prepared for it; they are sent again and again.
+const PREPARED: usize = 100_000;
 
 /// Proofs, and an erasure, of a running server.
 #[derive(Debug, Serialize)]
@@ -30,6 +43,11 @@ pub struct Erasure {
     pub hidden_ms: f64,
     /// Until nothing of the person was in any file, in milliseconds.
     pub done_ms: f64,
+    /// Calls per second over 32 connections while another person is erased, beside those
+    /// before and after it.
+    pub calls_meanwhile: f64,
+    /// Until nothing of that person was in any file, in milliseconds.
+    pub loaded_done_ms: f64,
     /// The server's memory, and the most meanwhile.
     pub server: Memory,
 }
@@ -55,28 +73,17 @@ pub fn measure(
     }
     let proofs_bytes = disk_bytes(&data.join("proofs"))?;
     server.forget_peak();
-    let profile = profile.to_string();
     let begun = Instant::now();
-    let (hidden_ms, line) = std::thread::scope(|scope| {
-        let erase = [
-            "erase",
-            &profile,
-            "--reason",
-            "benchmark",
-            "--yes",
-            "--still-present",
-        ];
-        let erasing = scope.spawn(move || answer(binary, data, &erase));
+    let (hidden_ms, line) = while_erasing(binary, data, profile, |erasing| {
         // The erasure itself ends later.
-        while ask(binary, data, &["history", &profile], 1)?.lines > 0 {
+        let asked = profile.to_string();
+        while !erasing.is_finished() && ask(binary, data, &["history", &asked], 1)?.lines > 0 {
             std::thread::sleep(PAUSE);
         }
-        let hidden_ms = milliseconds(begun);
-        let line = erasing.join();
-        let line = line.map_err(|_| anyhow::anyhow!("the erasure panicked"))??;
-        anyhow::Ok((hidden_ms, line))
+        Ok(milliseconds(begun))
     })?;
     let done_ms = milliseconds(begun);
+    let (calls_meanwhile, loaded_done_ms) = under_load(args, &server, binary, data, profile + 1)?;
     let memory = server.memory()?;
     server.stop()?;
     Ok(Erasure {
@@ -85,10 +92,76 @@ pub fn measure(
         proofs_bytes,
         events: line
             .get("events")
-            .and_then(serde_json::Value::as_u64)
+            .and_then(Value::as_u64)
             .context("how many were erased")?,
         hidden_ms,
         done_ms,
+        calls_meanwhile,
+        loaded_done_ms,
         server: memory,
     })
+}
+
+/// Erases a profile, and does something meanwhile. Returns its result, and the line of
+/// `erase`.
+fn while_erasing<T>(
+    binary: &Path,
+    data: &Path,
+    profile: u64,
+    meanwhile: impl FnOnce(&ScopedJoinHandle<'_, anyhow::Result<Value>>) -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Value)> {
+    std::thread::scope(|scope| {
+        let erasing = scope.spawn(move || {
+            let profile = profile.to_string();
+            let erase = [
+                "erase",
+                &profile,
+                "--reason",
+                "benchmark",
+                "--yes",
+                "--still-present",
+            ];
+            answer(binary, data, &erase)
+        });
+        let found = meanwhile(&erasing);
+        let line = erasing.join();
+        let line = line.map_err(|_| anyhow::anyhow!("the erasure panicked"))??;
+        Ok((found?, line))
+    })
+}
+
+/// Erases a profile while calls come. Returns their rate beside that without an erasure, and
+/// how long the erasure took, in milliseconds.
+fn under_load(
+    args: &RunArgs,
+    server: &Server,
+    binary: &Path,
+    data: &Path,
+    profile: u64,
+) -> anyhow::Result<(f64, f64)> {
+    eprintln!("erasing while calls come");
+    let mut bodies = args.later_bodies();
+    let mut source = Prepared::new(&mut bodies, PREPARED);
+    let mut load = Load::open(server.address, CONNECTIONS, &mut source)?;
+    // In parts alike, as each waits for its last answers.
+    let mut calls_until = |over: &dyn Fn() -> bool| -> anyhow::Result<(f64, f64)> {
+        let (mut calls, mut seconds) = (0.0, 0.0);
+        while !over() {
+            let part = load.run(&mut source, Some(PART))?;
+            anyhow::ensure!(part.refused == 0, "{} calls were refused", part.refused);
+            calls += part.kept as f64;
+            seconds += part.elapsed.as_secs_f64();
+        }
+        Ok((calls, seconds))
+    };
+    let usual = |since: Instant| move || since.elapsed() > args.turn();
+    let before = calls_until(&usual(Instant::now()))?;
+    let begun = Instant::now();
+    let ((calls, seconds), _) = while_erasing(binary, data, profile, |erasing| {
+        calls_until(&|| erasing.is_finished())
+    })?;
+    let done_ms = milliseconds(begun);
+    let after = calls_until(&usual(Instant::now()))?;
+    let usual = (before.0 + after.0) / (before.1 + after.1);
+    Ok((calls / seconds / usual, done_ms))
 }

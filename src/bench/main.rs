@@ -15,6 +15,7 @@
 //! | `rates` | calls per second, everything in turn |
 //! | `storage_cost`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
 //! | `erasure` | proofs, and erasing a person |
+//! | `cluster` | three nodes that share their order over NATS |
 //! | `large_events` | a store of large events of one profile: the memory of every question |
 //! | `scale` | all of it at several sizes |
 //! | `report`, `table` | tables and JSON |
@@ -23,6 +24,7 @@
 mod args;
 mod baseline_server;
 mod child;
+mod cluster;
 mod compared;
 mod disk;
 mod dns;

@@ -13,11 +13,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
+use super::cluster::{Cluster, Outage};
 use super::load::Load;
 use super::peers::{Peers, Which};
 use super::place::Place;
@@ -35,6 +36,9 @@ const MOST_PREPARED: f64 = 200_000.0;
 
 /// Sizes of the groups that are appended and synced.
 const GROUPS: [usize; 3] = [1, 32, 128];
+
+/// The thread that hashes events into the tree, and how long it may take to have all.
+const PROVER: (&str, Duration) = ("prover", Duration::from_secs(3));
 
 /// What the machine needs to become quiet after a turn.
 const REST: Duration = Duration::from_millis(200);
@@ -55,6 +59,8 @@ pub enum Kind {
     Wrk,
     /// Another build of it, with a store that was empty.
     Against,
+    /// A node of three, with a store that was empty.
+    Cluster,
     /// A peer with a database that was empty.
     Peer,
     /// The do-nothing server.
@@ -105,6 +111,11 @@ pub struct Rates {
     pub rows: Vec<Row>,
     /// By group.
     pub disk: Vec<DiskRow>,
+    /// The processor time of the thread that hashes events into the tree and signs, beside
+    /// that of the whole server.
+    pub proofs: f64,
+    /// What the death of each NATS server of a cluster cost.
+    pub outages: Vec<Outage>,
 }
 
 struct Contestant {
@@ -137,7 +148,23 @@ pub fn measure(
     peers: &Peers,
     full: Option<&Path>,
 ) -> anyhow::Result<Rates> {
-    let contestants = contestants(args, place, peers, full)?;
+    let mut cluster = None;
+    let mut contestants = contestants(args, place, peers, full)?;
+    if let Some(program) = &args.cluster {
+        let (started, node) = Cluster::start(args, place, program)?;
+        cluster = Some(started);
+        contestants.insert(
+            1,
+            Contestant {
+                kind: Kind::Cluster,
+                name: "a node of three over NATS".to_owned(),
+                server: node,
+                asked: None,
+                secure: None,
+                sender: None,
+            },
+        );
+    }
     let mut bodies = args.later_bodies();
     let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
@@ -183,6 +210,18 @@ pub fn measure(
         }
         rows.extend(summarize(*connections, &contestants, &turns));
     }
+    std::thread::sleep(PROVER.1);
+    let own = contestants.first().context("no contestant")?;
+    let (proofs, all) = (
+        own.server.thread_time(PROVER.0)?,
+        own.server.processor_time()?,
+    );
+    let proofs = proofs.as_secs_f64() / all.as_secs_f64();
+    let mut outages = Vec::new();
+    let node = contestants.iter().find(|own| own.kind == Kind::Cluster);
+    if let (Some(cluster), Some(node)) = (&mut cluster, node) {
+        outages = cluster.kill_servers(args, &node.server)?;
+    }
     for contestant in contestants {
         match contestant.kind {
             Kind::Nothing => contestant.server.kill()?,
@@ -198,7 +237,12 @@ pub fn measure(
             per_second: median(turns),
         })
         .collect();
-    Ok(Rates { rows, disk })
+    Ok(Rates {
+        rows,
+        disk,
+        proofs,
+        outages,
+    })
 }
 
 fn contestants(

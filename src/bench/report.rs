@@ -100,6 +100,17 @@ fn print_rates(rates: &Rates) {
         disk.row([row.group.to_string(), whole(row.per_second)]);
     }
     disk.print("The disk alone");
+    let mut outages = Printed::new(&["killed", "longest wait for an answer", "answered 503"], 1);
+    for outage in &rates.outages {
+        outages.row([
+            format!("NATS server {}", outage.server),
+            ms(outage.longest_ms),
+            outage.refused.to_string(),
+        ]);
+    }
+    if !rates.outages.is_empty() {
+        outages.print("A node of three, 32 connections");
+    }
 }
 
 fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
@@ -184,6 +195,14 @@ fn print_erasure(cost: &StorageCost) {
         ("events erased", whole(erasure.events as f64)),
         ("hidden after", ms(erasure.hidden_ms)),
         ("erased after", ms(erasure.done_ms)),
+        (
+            "calls/s meanwhile, to those without",
+            format!("{:.2}", erasure.calls_meanwhile),
+        ),
+        (
+            "another person, with these calls, after",
+            ms(erasure.loaded_done_ms),
+        ),
         ("server's most memory", mib(erasure.server.peak_kib)),
     ] {
         table.row([what.to_owned(), value]);

@@ -96,6 +96,9 @@ pub fn of(report: &Report) -> Vec<Target> {
         ] {
             add(what, ms(took), mark, took < most);
         }
+        let ratio = erasure.calls_meanwhile;
+        let what = "calls/s during an erasure to those without, 32 connections";
+        add(what, format!("{ratio:.2}"), "≥ 0.90", ratio >= 0.9);
         let live = [
             ("history", "history of one profile, live", 10.0, "< 10 ms"),
             (
@@ -134,6 +137,15 @@ pub fn of(report: &Report) -> Vec<Target> {
             let value = format!("{} events/s", whole(rate));
             add("full export", value, "> 300,000 events/s", rate > 300_000.0);
         }
+    }
+    if let Some(rates) = &report.rates {
+        let share = rates.proofs;
+        add(
+            "processor time of proofs, of the server's in all",
+            format!("{share:.3}"),
+            "≤ 0.02",
+            share <= 0.02,
+        );
     }
     for (connections, rows) in report.rates.iter().flat_map(by_connections) {
         let of = |kind| rows.iter().filter(move |row| row.kind == kind);
