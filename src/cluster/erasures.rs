@@ -8,8 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::session::KEPT;
 use super::status::Status;
 use crate::background::{Background, Stop};
+use crate::event::now_micros;
 use crate::log::{Control, Erasure};
 use crate::store::{Arrival, EraseError, Membership, Outcome, Trail};
 
@@ -27,20 +29,32 @@ pub fn start_erasures(
 ) -> io::Result<Background> {
     Background::start_idle("erasures", move |stop| {
         let mut noted: Option<(u64, Instant)> = None;
+        if has_recent(&trail) {
+            status.erased();
+        }
         while !stop.wait(PAUSE) {
             if status.trouble().is_some() {
                 continue;
             }
-            if let Err(error) = look(&trail, &mut noted, &append, stop) {
+            if let Err(error) = look(&trail, &status, &mut noted, &append, stop) {
                 tracing::warn!("what another node erased is not erased here yet: {error}");
             }
         }
     })
 }
 
+/// Whether the stream may have what was erased before this process began.
+fn has_recent(trail: &Trail) -> bool {
+    let oldest = now_micros().saturating_sub(KEPT.as_micros().try_into().unwrap_or(i64::MAX));
+    let retention = trail.retention();
+    let mut erasures = retention.erasures().iter();
+    erasures.any(|erasure| erasure.until > oldest)
+}
+
 /// Repeats what is new in the log. `noted` is how far it was read, and when that was written.
 fn look(
     trail: &Trail,
+    status: &Status,
     noted: &mut Option<(u64, Instant)>,
     append: &dyn Fn(Vec<Arrival>) -> Vec<Outcome>,
     stop: &Stop,
@@ -64,6 +78,9 @@ fn look(
         if stop.is_set() {
             return Ok(());
         }
+    }
+    if !found.is_empty() {
+        status.erased();
     }
     for erasure in &found {
         if trail.repeat_erasure(erasure, append, &|| stop.is_set())? {

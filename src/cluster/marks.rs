@@ -20,6 +20,10 @@ use crate::store::Trail;
 /// How often a node says what it has.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// The same while others wait for it, to purge the stream of what was erased, and for how long it
+/// is that often.
+const HASTE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
+
 /// For how long it counts what another has said.
 const COUNTED: Duration = Duration::from_secs(600);
 
@@ -58,7 +62,12 @@ impl Marks {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let is_due = said.is_none_or(|said| said.elapsed() >= INTERVAL);
+            let erased = self.shared.status.erased_since();
+            let interval = match erased.is_some_and(|since| since.elapsed() < HASTE.1) {
+                true => HASTE.0,
+                false => INTERVAL,
+            };
+            let is_due = said.is_none_or(|said| said.elapsed() >= interval);
             if is_due && self.shared.status.is_ready() {
                 said = Some(Instant::now());
                 self.say();

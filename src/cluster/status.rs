@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ struct Shared {
     state: Mutex<State>,
     /// Whether the other nodes have another log, as their marks say.
     outvoted: AtomicBool,
+    /// Erasures that the stream may still have: how many there were, and since when.
+    erasures: Mutex<(u64, Option<Instant>)>,
     lag: AtomicU64,
     in_doubt: AtomicU64,
     redelivered: AtomicU64,
@@ -56,6 +59,8 @@ pub struct ClusterFacts {
     pub current: u64,
     /// Messages of the stream that are not applied yet.
     pub lag: u64,
+    /// Whether the stream may still have what was erased.
+    pub has_erased: bool,
 }
 
 impl Default for Status {
@@ -64,6 +69,7 @@ impl Default for Status {
         Self(Arc::new(Shared {
             state: Mutex::new(joining),
             outvoted: AtomicBool::new(false),
+            erasures: Mutex::default(),
             lag: AtomicU64::new(0),
             in_doubt: AtomicU64::new(0),
             redelivered: AtomicU64::new(0),
@@ -88,6 +94,11 @@ impl Status {
             || matches!(&*self.0.state.lock(), State::Diverged(_))
     }
 
+    /// Whether the stream may still have what was erased.
+    pub fn has_erased(&self) -> bool {
+        self.0.erasures.lock().1.is_some()
+    }
+
     /// Messages of the stream that are not applied yet.
     pub fn lag(&self) -> u64 {
         self.0.lag.load(Ordering::Relaxed)
@@ -108,6 +119,7 @@ impl Status {
         ClusterFacts {
             trouble: self.trouble(),
             lag: self.lag(),
+            has_erased: self.has_erased(),
             ..self.0.facts.lock().clone()
         }
     }
@@ -172,6 +184,37 @@ impl Status {
 
     pub(super) fn add_redelivered(&self) {
         self.0.redelivered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Something was erased that the stream may have.
+    pub(super) fn erased(&self) {
+        let mut erasures = self.0.erasures.lock();
+        *erasures = (erasures.0 + 1, Some(Instant::now()));
+    }
+
+    /// How often something was erased, if the stream may still have it.
+    pub(super) fn erasures_in_stream(&self) -> Option<u64> {
+        let (count, since) = *self.0.erasures.lock();
+        since.map(|_| count)
+    }
+
+    /// Since when something is erased that the stream may have.
+    pub(super) fn erased_since(&self) -> Option<Instant> {
+        self.0.erasures.lock().1
+    }
+
+    /// The stream has nothing any more of so many erasures.
+    pub(super) fn purged(&self, count: u64) {
+        let mut erasures = self.0.erasures.lock();
+        if erasures.0 == count {
+            erasures.1 = None;
+        }
+    }
+
+    /// Whether all NATS servers have the whole stream.
+    pub(super) fn is_replicated(&self) -> bool {
+        let facts = self.0.facts.lock();
+        facts.replicas > 0 && facts.current >= facts.replicas
     }
 
     pub(super) fn set_facts(&self, facts: ClusterFacts) {

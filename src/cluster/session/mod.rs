@@ -1,6 +1,7 @@
 //! The connection to NATS: reads the stream, publishes, and looks whether both work.
 
 mod place;
+mod purge;
 mod stream;
 
 use std::convert::Infallible;
@@ -22,6 +23,8 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use self::purge::Nodes;
+pub use self::stream::KEPT;
 use super::applier::{Shared, Task};
 use super::sequencer::ClusterConfig;
 use crate::store::Trail;
@@ -119,10 +122,12 @@ pub struct Session {
     tasks: Sender<Task>,
     /// The next message that the applier gets; 0 until that is known.
     next: AtomicU64,
+    /// What the marks in the stream say of the nodes.
+    nodes: Nodes,
 }
 
 impl Session {
-    pub const fn new(
+    pub fn new(
         config: ClusterConfig,
         trail: Arc<Trail>,
         shared: Arc<Shared>,
@@ -134,6 +139,7 @@ impl Session {
             shared,
             tasks,
             next: AtomicU64::new(0),
+            nodes: Nodes::default(),
         }
     }
 
@@ -275,6 +281,7 @@ impl Session {
         tokio::select! {
             ended = self.read(&stream) => ended,
             ended = self.look(context, &stream) => ended,
+            ended = self.purge(context, &stream) => ended,
         }
     }
 
@@ -302,8 +309,11 @@ impl Session {
             if at > next {
                 return Err(missing(stream, next, at).await);
             }
-            let task = self.task(at, &message);
-            self.send(task?).await?;
+            let task = self.task(at, &message)?;
+            if let Task::Mark { mark, .. } = &task {
+                self.nodes.note(mark, info.published.unix_timestamp());
+            }
+            self.send(task).await?;
             self.next.store(at + 1, Ordering::Relaxed);
         }
         Err(Trouble::Passing("the stream has ended".to_owned()))

@@ -40,6 +40,9 @@ impl Session {
                 let Ok(mark) = serde_json::from_slice::<Mark>(&message.payload) else {
                     continue;
                 };
+                let info = message.info();
+                let info = info.map_err(|error| Trouble::Passing(error.to_string()))?;
+                self.nodes.note(&mark, info.published.unix_timestamp());
                 let is_later = best
                     .as_ref()
                     .is_none_or(|best| best.applied <= mark.applied);

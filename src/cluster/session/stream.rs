@@ -14,7 +14,7 @@ use crate::cluster::status::ClusterFacts;
 use crate::store::Membership;
 
 /// How long the stream keeps messages: a node may be away for so long.
-const KEPT: Duration = Duration::from_secs(72 * 3600);
+pub const KEPT: Duration = Duration::from_secs(72 * 3600);
 
 /// On how many servers the stream must be.
 const REPLICAS: usize = 3;

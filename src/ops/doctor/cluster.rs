@@ -40,6 +40,13 @@ pub(super) fn cluster(facts: &Facts) -> Vec<Finding> {
             "start the missing ones; `nats stream report` shows which",
         );
     }
+    if cluster.has_erased {
+        return Finding::warning(
+            "the NATS servers may still have what was erased",
+            "it is removed when all nodes and all NATS servers are there; one that was replaced counts for 72 \
+             hours",
+        );
+    }
     Finding::ok(format!(
         "the order is shared over {} NATS servers of version {}; {} messages are not applied yet",
         cluster.current, cluster.version, cluster.lag

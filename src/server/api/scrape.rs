@@ -130,6 +130,11 @@ fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Res
             "1 if the log of this node is not that of the others",
             cluster.is_diverged().into(),
         ),
+        (
+            "cluster_erased_in_stream",
+            "1 while the NATS servers may still have what was erased",
+            cluster.has_erased().into(),
+        ),
     ] {
         gauge(out, name, help, None, value)?;
     }

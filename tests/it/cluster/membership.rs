@@ -2,6 +2,10 @@
 //! that was not is found out; what one node erases is erased on all; and `doctor` names what
 //! would lose calls.
 
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+
 use super::node::{converge, three};
 use crate::support::nats::NatsServers;
 use crate::support::{BODY, Cli, Server, cli, eventually, json_lines};
@@ -73,6 +77,7 @@ fn who_is_erased_on_one_node_is_erased_on_one_that_was_away() {
     }
     converge(&nodes);
     nodes[2].stop();
+    assert!(!files_with(&servers.store(0), b"canary4").is_empty());
     let order = [
         "erase",
         "6",
@@ -86,6 +91,9 @@ fn who_is_erased_on_one_node_is_erased_on_one_that_was_away() {
     let line = json_lines(&cli(&nodes[0].data(), &order).ok()).remove(0);
     assert_eq!(line["events"], 4);
     nodes[1].server().client().post("/webhook", BODY).seq();
+    // Without the third node all of it must stay.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!(!files_with(&servers.store(0), b"canary4").is_empty());
     nodes[2].run();
     nodes[2].wait_ready();
     for node in &nodes {
@@ -103,6 +111,39 @@ fn who_is_erased_on_one_node_is_erased_on_one_that_was_away() {
     });
     assert_eq!(erased(&nodes[0])[0]["receipt"], line["receipt"]);
     converge(&nodes);
+    // Nor is it in a file of a NATS server, and the order goes on.
+    let left = || {
+        let own = |own: usize| files_with(&servers.store(own), b"canary4");
+        (0..nodes.len()).flat_map(own).collect::<Vec<_>>()
+    };
+    eventually("the stream has nothing of it", || left().is_empty());
+    let seq = nodes[1].server().client().post("/webhook", BODY).seq();
+    assert_eq!(
+        nodes[0].server().client().post("/webhook", BODY).seq(),
+        seq + 1
+    );
+    nodes[0].kill();
+    nodes[0].run();
+    nodes[0].wait_ready();
+    converge(&nodes);
+}
+
+/// The files of a folder that have some bytes.
+fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // The servers work on.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read(&path).is_ok_and(|own| memmem::find(&own, bytes).is_some()) {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 #[test]
