@@ -1,11 +1,21 @@
-//! A thread that works in the background until its handle is dropped.
+//! Work in the background: threads that work until their handle is dropped, and the pace of what
+//! takes long.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+
+/// From so many events a second on the processor is left to calls.
+const MANY: f64 = 1_000.0;
+
+/// How many times as long as it has worked long work rests then, and for how long at most.
+const REST: (u32, Duration) = (2, Duration::from_secs(1));
+
+/// Over how short a step the rate of events is taken at least.
+const STEP: Duration = Duration::from_millis(10);
 
 /// A thread that works in the background. Dropping this stops it and waits for its end.
 pub struct Background {
@@ -60,12 +70,42 @@ impl Background {
         work: impl FnOnce(&Stop) + Send + 'static,
     ) -> io::Result<Self> {
         Self::start(name, move |stop| {
-            // On Linux this affects the calling thread only.
-            if let Err(error) = rustix::process::nice(19) {
-                tracing::debug!("the priority of the thread {name} could not be lowered: {error}");
-            }
+            lower_priority();
             work(stop);
         })
+    }
+}
+
+/// The pace of long work on a busy server. A low priority alone does not leave enough to calls:
+/// the disk and the memory's bandwidth are shared, too.
+pub struct Pace {
+    since: Instant,
+    last_seq: u64,
+}
+
+impl Pace {
+    /// Work begins; `last_seq` is the last event that the log has.
+    pub fn new(last_seq: u64) -> Self {
+        Self {
+            since: Instant::now(),
+            last_seq,
+        }
+    }
+
+    /// How long the work is to rest after a step, if many events came during it.
+    pub fn rest(&self, last_seq: u64) -> Option<Duration> {
+        let worked = self.since.elapsed();
+        let came = last_seq.saturating_sub(self.last_seq) as f64;
+        let is_busy = came >= MANY * worked.as_secs_f64().max(STEP.as_secs_f64());
+        is_busy.then(|| (worked * REST.0).min(REST.1))
+    }
+}
+
+/// Gives the calling thread, and those that it starts, the lowest priority, for good.
+pub fn lower_priority() {
+    // On Linux this affects the calling thread only.
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::debug!("the priority of a thread could not be lowered: {error}");
     }
 }
 

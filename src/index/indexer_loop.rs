@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::filling::{Failed, Filling};
 use super::replace::Successor;
 use super::shared::{Replace, Shared};
+use crate::background::Pace;
 use crate::log::LogError;
 
 /// How long events are collected before they are indexed, unless a caller waits for
@@ -54,7 +55,6 @@ impl Shared {
         }
         let mut caught_up = Instant::now();
         let mut successor = None;
-        let mut last_seq = 0;
         let mut busy = false;
         loop {
             let done = match self.wait_for_work(busy, caught_up) {
@@ -66,11 +66,12 @@ impl Shared {
                     done.map(|()| true)
                 }
                 Work::Background => {
+                    let pace = Pace::new(self.log.last_seq());
                     let done = self.background_step(&mut successor);
-                    let before = std::mem::replace(&mut last_seq, self.log.last_seq());
-                    if successor.is_some() && before != last_seq {
-                        // Leave the processor to those who append.
-                        self.sleep(GATHER);
+                    if successor.is_some()
+                        && let Some(rest) = pace.rest(self.log.last_seq())
+                    {
+                        self.sleep(rest);
                     }
                     done
                 }

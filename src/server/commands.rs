@@ -18,6 +18,7 @@ use super::refusals::Refusals;
 use super::reply::Reply;
 use super::signed::Checker;
 use super::tails::Tails;
+use crate::background::{Pace, lower_priority};
 use crate::cluster::Status;
 use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings};
@@ -237,11 +238,23 @@ impl Commands {
 
     fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let mut lines = out;
+        let events = self.trail.events();
+        let mut pace = self.about.is_some().then(|| {
+            // This thread has no other command.
+            lower_priority();
+            Pace::new(events.last_seq())
+        });
         let mut output = ops::Output {
             out: &mut lines,
             progress: &mut |done, all| {
                 let stage = Stage::Working;
                 out.progress(Progress { stage, done, all });
+                if let Some(step) = &mut pace {
+                    if let Some(rest) = step.rest(events.last_seq()) {
+                        std::thread::sleep(rest);
+                    }
+                    *step = Pace::new(events.last_seq());
+                }
             },
         };
         // No import adds again what is erased meanwhile.
@@ -285,6 +298,9 @@ impl Commands {
             }
         }
         importer.finish()?;
+        if self.about.is_some() {
+            lower_priority();
+        }
         for order in importer.new_erasures() {
             let report = &mut |done, all| {
                 let stage = Stage::Working;
