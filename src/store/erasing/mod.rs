@@ -177,11 +177,21 @@ impl Trail {
         self.put_in_place(&mut pruning, &present, (next, erasures), in_index)?;
         drop((snapshot, present));
         self.finish_locked(&mut pruning, append, stop, progress)?;
+        // With what was appended after the plan.
         let retention = self.retention();
+        let mut cursor = self.events.cursor();
         for line in &mut lines {
-            let done = retention.erasures().iter().rev();
-            let mut done = done.filter(|erasure| erasure.profile == line.profile);
-            line.receipt = done.next().and_then(|erasure| erasure.receipt);
+            let mut erasures = retention.erasures().iter();
+            let id = (line.profile, line.until);
+            let Some(done) = erasures.find(|own| (own.profile, own.until) == id) else {
+                continue;
+            };
+            line.events = done.events;
+            line.receipt = done.receipt;
+            let record = line.receipt.and_then(|receipt| cursor.get(receipt).ok());
+            if let Some(Control::Erased(erasure)) = record.and_then(Control::decode) {
+                line.subprofiles = erasure.subprofiles;
+            }
         }
         Ok(lines)
     }
@@ -376,6 +386,11 @@ impl Trail {
                     && erasure.last_seq() < seq
                 {
                     erasure.push(seq);
+                    if let Some(own) = head.subprofile
+                        && let Err(place) = erasure.subprofiles.binary_search(&own)
+                    {
+                        erasure.subprofiles.insert(place, own);
+                    }
                     in_index.insert(seq);
                     is_late = true;
                 }
@@ -405,6 +420,13 @@ impl Trail {
             }
         }
         Ok(erasures)
+    }
+
+    /// The `seq` of the control record of the last erasure; 0 without one.
+    pub fn last_receipt(&self) -> u64 {
+        let retention = self.retention();
+        let receipts = retention.erasures().iter().filter_map(|of| of.receipt);
+        receipts.max().unwrap_or(0)
     }
 
     /// The erasure that removed an event, if one did.

@@ -605,6 +605,49 @@ fn an_erasure_under_load_takes_nobody_else_s_events() {
 }
 
 #[test]
+fn what_arrives_during_an_erasure_is_counted_in_it_or_kept() {
+    let (dir, server) = new_server(&["--segment-size", "20KB"]);
+    let data = crate::support::data(&dir);
+    let send = |calls: std::ops::Range<u64>| {
+        let mut client = server.client();
+        for call in calls {
+            let body = format!(
+                "type=update&profile={PERSON}&subprofile={}&time={call}&fields%5Bv%5D={call}",
+                call % 50 + 1
+            );
+            client.post("/webhook", body).seq();
+        }
+    };
+    send(0..30);
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| send(30..600));
+        erase(&data, &["--yes", "--still-present"]).remove(0)
+    });
+    let left = cli(&data, &["export"]).ok();
+    let left = json_lines(&left)
+        .iter()
+        .filter(|line| line["profile"] == PERSON && line["type"] == "update")
+        .count() as u64;
+    let erased = done["events"].as_u64().unwrap();
+    assert_eq!(erased + left, 600, "{done}");
+    assert!(erased >= 30);
+    let subprofiles = done["subprofiles"].as_array().unwrap().len() as u64;
+    assert_eq!(subprofiles, erased.min(50), "{done}");
+    let receipt = dir.path().join("receipt");
+    let out = receipt.to_str().unwrap();
+    cli(
+        &data,
+        &["prove", &done["receipt"].to_string(), "--out", out],
+    )
+    .ok();
+    let record = fs::read(receipt.join("leaf")).unwrap();
+    let record: Value = serde_json::from_slice(&record[1..]).unwrap();
+    assert_eq!(record["erased"]["events"], done["events"]);
+    assert_eq!(record["erased"]["subprofiles"], done["subprofiles"]);
+    server.stop();
+}
+
+#[test]
 fn what_cannot_be_erased_is_said_and_nothing_is_changed() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
