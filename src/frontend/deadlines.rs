@@ -2,8 +2,8 @@
 //!
 //! | waits for | at most | then |
 //! | --- | --- | --- |
-//! | the TLS handshake | `handshake_timeout` | closed |
-//! | a request, on an open connection | `idle_timeout`; while stopping, [`NEW_STOPPING`] on a new one | closed |
+//! | the TLS handshake | `handshake_timeout`; while stopping, [`NEW_STOPPING`] | closed |
+//! | a request, on an open connection | `idle_timeout`; while stopping, [`NEW_STOPPING`] from its opening on, and none after a request | closed |
 //! | the rest of a head | `head_timeout` | 408 |
 //! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
 //! | the rest of a body that is too large | [`LINGER`] | 413 |
@@ -31,8 +31,8 @@ pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(5);
 /// The same while stopping.
 const LINGER_STOPPING: Duration = Duration::from_secs(1);
-/// How long a new connection may take to begin its request while stopping: its caller could not
-/// know of the stop.
+/// How long after its opening a connection may begin its first request while stopping: its caller
+/// could not know of the stop.
 const NEW_STOPPING: Duration = Duration::from_secs(1);
 /// Bytes of a body that allow a request another second.
 const BODY_RATE: usize = 256 * 1024;

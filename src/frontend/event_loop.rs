@@ -202,7 +202,7 @@ impl EventLoop {
         self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
         self.admission.retry_at = None;
         if let Some(mut listener) = self.listener.take() {
-            // It is closed next, which ends the registration in any case.
+            // Closing it would not end this where a supervisor holds the socket, too.
             let _ = self.poll.registry().deregister(&mut listener);
         }
         for index in 0..self.clients.places() {

@@ -172,7 +172,8 @@ impl Frontend {
 
     /// Closes the listener and the idle connections at once, lets every request whose first byte
     /// has been read finish and be answered, for at most `grace`, and returns when the thread
-    /// has ended. A connection without a request so far may begin one within a second.
+    /// has ended. A connection without a request so far may begin one within a second
+    /// of its opening.
     pub fn shutdown(&mut self, grace: Duration) {
         let Some(thread) = self.thread.take() else {
             return;

@@ -13,8 +13,9 @@ use super::run::ServerError;
 pub(super) struct PassedSockets(Vec<(SocketAddr, TcpListener)>);
 
 impl PassedSockets {
-    /// Takes them; none without a supervisor that passes some.
-    pub fn take() -> Result<Self, ServerError> {
+    /// Takes them; none without a supervisor that passes some. One that is at none of these
+    /// addresses is refused: whoever connects to it would wait for ever.
+    pub fn take(named: &[SocketAddr]) -> Result<Self, ServerError> {
         let mut passed = ListenFd::from_env();
         let mut listeners = Vec::new();
         for number in 0..passed.len() {
@@ -22,10 +23,14 @@ impl PassedSockets {
                 let listener = listener.ok_or_else(|| io::Error::other("it was taken before"))?;
                 Ok((listener.local_addr()?, listener))
             });
-            listeners.push(taken.map_err(|cause| ServerError::System {
+            let (address, listener) = taken.map_err(|cause| ServerError::System {
                 what: "taking a socket from the supervisor, which must be one of TCP",
                 cause,
-            })?);
+            })?;
+            if !named.contains(&address) {
+                return Err(ServerError::Unnamed(address));
+            }
+            listeners.push((address, listener));
         }
         Ok(Self(listeners))
     }
@@ -44,13 +49,5 @@ impl PassedSockets {
             flag,
             cause,
         })
-    }
-
-    /// Refuses a socket that no address names: whoever connects to it would wait for ever.
-    pub fn end(self) -> Result<(), ServerError> {
-        match self.0.into_iter().next() {
-            Some((address, _)) => Err(ServerError::Unnamed(address)),
-            None => Ok(()),
-        }
     }
 }

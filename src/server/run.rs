@@ -207,11 +207,11 @@ impl Server {
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?;
         // Nothing on disk changes before the addresses are known to be free.
-        let mut passed = PassedSockets::take()?;
+        let named = config.api.into_iter().chain([config.listen]);
+        let mut passed = PassedSockets::take(&named.collect::<Vec<_>>())?;
         let listener = passed.listen(config.listen, "--listen")?;
         let api_listener = config.api.map(|api| passed.listen(api, "--api"));
         let api_listener = api_listener.transpose()?;
-        passed.end()?;
         let address = listener
             .local_addr()
             .map_err(system("reading the address"))?;

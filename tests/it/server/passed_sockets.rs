@@ -24,6 +24,15 @@ fn start(
     Server::spawn_from(command, socket.into().into())
 }
 
+/// Ends the senders.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_restart_loses_no_call() {
     let dir = tempfile::tempdir().unwrap();
@@ -36,6 +45,8 @@ fn a_restart_loses_no_call() {
     let mut server = run();
     let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let last = thread::scope(|scope| {
+        // The senders end with the test, however that ends.
+        let _over = Over(&over);
         for sender in 0..8 {
             let (over, answered) = (&over, &answered);
             scope.spawn(move || {
@@ -64,7 +75,6 @@ fn a_restart_loses_no_call() {
             server = run();
         }
         goes_on(&server);
-        over.store(true, Ordering::SeqCst);
         server
     });
     last.stop();
@@ -78,7 +88,8 @@ fn a_socket_that_nobody_would_answer_is_refused() {
     let data = dir.path().join("data");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (status, log) = start(&data, listener, "127.0.0.1:0").unwrap_err();
+    let any = format!("0.0.0.0:{}", address.port());
+    let (status, log) = start(&data, listener, &any).unwrap_err();
     let why = format!("passes a socket at {address}, and neither --listen nor --api names");
     assert!(status == Some(3) && log.contains(&why), "{log}");
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
