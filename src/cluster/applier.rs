@@ -32,7 +32,7 @@ pub enum Task {
     },
     /// What another log had.
     Mark { at: u64, mark: Mark },
-    /// A message without content.
+    /// A message of which the own log gets nothing.
     Other { at: u64 },
     /// The present segments are to be closed.
     Close(SyncSender<Result<(), AppendError>>),

@@ -8,10 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::session::KEPT;
 use super::status::Status;
 use crate::background::{Background, Stop};
-use crate::event::now_micros;
 use crate::log::{Control, Erasure};
 use crate::store::{Arrival, EraseError, Membership, Outcome, Trail};
 
@@ -29,9 +27,6 @@ pub fn start_erasures(
 ) -> io::Result<Background> {
     Background::start_idle("erasures", move |stop| {
         let mut noted: Option<(u64, Instant)> = None;
-        if has_recent(&trail) {
-            status.erased();
-        }
         while !stop.wait(PAUSE) {
             if status.trouble().is_some() {
                 continue;
@@ -41,14 +36,6 @@ pub fn start_erasures(
             }
         }
     })
-}
-
-/// Whether the stream may have what was erased before this process began.
-fn has_recent(trail: &Trail) -> bool {
-    let oldest = now_micros().saturating_sub(KEPT.as_micros().try_into().unwrap_or(i64::MAX));
-    let retention = trail.retention();
-    let mut erasures = retention.erasures().iter();
-    erasures.any(|erasure| erasure.until > oldest)
 }
 
 /// Repeats what is new in the log. `noted` is how far it was read, and when that was written.
@@ -64,6 +51,8 @@ fn look(
     let Some(mut membership) = Membership::read(folder).map_err(failed)? else {
         return Ok(());
     };
+    status.set_purged(membership.purged);
+    status.note_erased(trail.last_receipt());
     let (checked, written) = *noted.get_or_insert((membership.checked, Instant::now()));
     let last = trail.last_seq();
     let mut found: Vec<Erasure> = Vec::new();
@@ -79,17 +68,15 @@ fn look(
             return Ok(());
         }
     }
-    if !found.is_empty() {
-        status.erased();
-    }
     for erasure in &found {
         if trail.repeat_erasure(erasure, append, &|| stop.is_set())? {
             tracing::info!("profile {} is erased, as on another node", erasure.profile);
         }
     }
-    let is_due = !found.is_empty() || written.elapsed() >= NOTED;
-    if is_due && last > membership.checked {
-        membership.checked = last;
+    let purged = status.purged();
+    let is_due = !found.is_empty() || purged > membership.purged || written.elapsed() >= NOTED;
+    if is_due && (last, purged) != (membership.checked, membership.purged) {
+        (membership.checked, membership.purged) = (last, purged);
         membership.write(folder).map_err(failed)?;
         *noted = Some((last, Instant::now()));
     } else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(feature = "nats")]
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -37,12 +38,23 @@ struct Shared {
     state: Mutex<State>,
     /// Whether the other nodes have another log, as their marks say.
     outvoted: AtomicBool,
-    /// Erasures that the stream may still have: how many there were, and since when.
-    erasures: Mutex<(u64, Option<Instant>)>,
+    erasures: Mutex<Erasures>,
     lag: AtomicU64,
     in_doubt: AtomicU64,
     redelivered: AtomicU64,
     facts: Mutex<ClusterFacts>,
+}
+
+/// Which erasures the stream may still have, by the `seq` of their control records.
+#[derive(Debug, Default)]
+struct Erasures {
+    /// The last one.
+    last: u64,
+    /// The last one that the stream has no more.
+    purged: u64,
+    /// When the last one was noticed.
+    #[cfg(feature = "nats")]
+    since: Option<Instant>,
 }
 
 /// What a node says of its cluster in `doctor`.
@@ -96,7 +108,8 @@ impl Status {
 
     /// Whether the stream may still have what was erased.
     pub fn has_erased(&self) -> bool {
-        self.0.erasures.lock().1.is_some()
+        let erasures = self.0.erasures.lock();
+        erasures.last > erasures.purged
     }
 
     /// Messages of the stream that are not applied yet.
@@ -186,29 +199,36 @@ impl Status {
         self.0.redelivered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Something was erased that the stream may have.
-    pub(super) fn erased(&self) {
+    /// Something was erased, as the control record with this `seq` says.
+    pub(super) fn note_erased(&self, receipt: u64) {
         let mut erasures = self.0.erasures.lock();
-        *erasures = (erasures.0 + 1, Some(Instant::now()));
+        if receipt > erasures.last {
+            erasures.last = receipt;
+            erasures.since = Some(Instant::now());
+        }
     }
 
-    /// How often something was erased, if the stream may still have it.
-    pub(super) fn erasures_in_stream(&self) -> Option<u64> {
-        let (count, since) = *self.0.erasures.lock();
-        since.map(|_| count)
+    /// The control record of the last erasure, if the stream may still have what it erased.
+    pub(super) fn erased(&self) -> Option<u64> {
+        let erasures = self.0.erasures.lock();
+        (erasures.last > erasures.purged).then_some(erasures.last)
     }
 
     /// Since when something is erased that the stream may have.
     pub(super) fn erased_since(&self) -> Option<Instant> {
-        self.0.erasures.lock().1
+        let erasures = self.0.erasures.lock();
+        erasures.since.filter(|_| erasures.last > erasures.purged)
     }
 
-    /// The stream has nothing any more of so many erasures.
-    pub(super) fn purged(&self, count: u64) {
+    /// The stream has nothing any more of the erasures up to this control record.
+    pub(super) fn set_purged(&self, receipt: u64) {
         let mut erasures = self.0.erasures.lock();
-        if erasures.0 == count {
-            erasures.1 = None;
-        }
+        erasures.purged = erasures.purged.max(receipt);
+    }
+
+    /// The control record up to which that is so.
+    pub(super) fn purged(&self) -> u64 {
+        self.0.erasures.lock().purged
     }
 
     /// Whether all NATS servers have the whole stream.

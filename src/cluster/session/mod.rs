@@ -19,11 +19,12 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use self::purge::Nodes;
+use self::purge::{Due, Nodes};
 pub use self::stream::KEPT;
 use super::applier::{Shared, Task};
 use super::sequencer::ClusterConfig;
@@ -57,7 +58,7 @@ pub enum Subject {
     Group,
     /// What a log had.
     Mark,
-    /// Nothing: shows that the stream takes messages.
+    /// Nothing of worth: shows that the stream takes messages, or pushes out what was erased.
     Probe,
 }
 
@@ -124,6 +125,8 @@ pub struct Session {
     next: AtomicU64,
     /// What the marks in the stream say of the nodes.
     nodes: Nodes,
+    /// The purge that is due.
+    due: Mutex<Option<Due>>,
 }
 
 impl Session {
@@ -140,6 +143,7 @@ impl Session {
             tasks,
             next: AtomicU64::new(0),
             nodes: Nodes::default(),
+            due: Mutex::default(),
         }
     }
 
@@ -275,13 +279,15 @@ impl Session {
                 let written = member.write(self.trail.folder().path());
                 written.map_err(|error| Trouble::Refused(format!("the data folder: {error}")))?;
             }
+            // So that nothing is purged that it has not read yet.
+            self.claim(context, place).await?;
             self.send(Task::Begin(place)).await?;
             self.next.store(place.applied + 1, Ordering::Relaxed);
         }
         tokio::select! {
             ended = self.read(&stream) => ended,
             ended = self.look(context, &stream) => ended,
-            ended = self.purge(context, &stream) => ended,
+            never = self.purge(context, &stream) => match never {},
         }
     }
 

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use super::{Publish, Published, Session, Subject, Trouble, consumer, passing};
 use crate::cluster::applier::Place;
 use crate::cluster::message::{Mark, hex};
-use crate::cluster::sequencer::DEADLINE;
+use crate::cluster::sequencer::{DEADLINE, random};
 
 impl Session {
     /// Finds which part of the stream the own log has, by the marks of all nodes.
@@ -79,35 +79,51 @@ impl Session {
 
     /// Begins a new stream with what the own log has.
     async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
-        let (events, rejected) = (self.trail.last_seq(), self.trail.rejected().last_seq());
-        let root = self.root(events).await?;
+        let place = Place {
+            applied: 0,
+            events: self.trail.last_seq(),
+            rejected: self.trail.rejected().last_seq(),
+        };
+        match self.publish_mark(context, place, Some(0)).await? {
+            Published::At(1) => Ok(place),
+            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
+        }
+    }
+
+    /// Lets the other nodes know where this one reads on.
+    pub(super) async fn claim(&self, context: &Context, place: Place) -> Result<(), Trouble> {
+        match self.publish_mark(context, place, None).await? {
+            Published::At(_) => Ok(()),
+            _ => Err(Trouble::Passing("the stream takes no messages".to_owned())),
+        }
+    }
+
+    async fn publish_mark(
+        &self,
+        context: &Context,
+        place: Place,
+        after: Option<u64>,
+    ) -> Result<Published, Trouble> {
         let vkey = self.trail.prover().vkey();
         let mark = Mark {
             node: vkey.map_or_else(|_| String::new(), |vkey| vkey.name),
-            applied: 0,
-            events,
-            rejected,
-            root,
+            applied: place.applied,
+            events: place.events,
+            rejected: place.rejected,
+            root: self.root(place.events).await?,
         };
         let payload =
             serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
         let (reply, _) = std::sync::mpsc::sync_channel(1);
         let publish = Publish {
             subject: Subject::Mark,
-            id: format!("begin-{}", mark.node),
+            id: format!("{:016x}", random()),
             payload,
-            after: Some(0),
+            after,
             deadline: Instant::now() + DEADLINE,
             reply,
         };
-        match self.publish(context, &publish).await {
-            Published::At(1) => Ok(Place {
-                applied: 0,
-                events,
-                rejected,
-            }),
-            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
-        }
+        Ok(self.publish(context, &publish).await)
     }
 
     /// The root over the first events of the own log.

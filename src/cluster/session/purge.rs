@@ -4,9 +4,10 @@
 //! stream (8 MiB at most), and in the log of each server's Raft group until that has a snapshot
 //! (at 8 MiB, or after some minutes without traffic). So a purge alone removes no byte of the
 //! newest messages. Once all nodes have the erasure, messages of random bytes are published,
-//! more than fit these files; once all nodes have read them, everything before is purged.
+//! more than fit these files; once all nodes have read them, everything up to there is purged.
 //!
-//! A node that is away holds it up until it is back, or cannot follow the stream any more.
+//! A node that is away holds it up until it is back, or cannot follow the stream any more. How
+//! far the stream is purged is in the folder, so that a restart neither forgets nor repeats it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,7 +27,11 @@ use crate::cluster::sequencer::{DEADLINE, random};
 const FILLER: (usize, usize) = (46, 250_000);
 
 /// How long a node waits for each one whose name comes before its own: one of them suffices.
-const RANK: Duration = Duration::from_secs(30);
+/// Marks that tell that all have read come at least once a minute.
+const RANK: Duration = Duration::from_secs(90);
+
+/// The pause after a request that failed.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// How far each node has read, as its last mark in the stream says, and when that was published,
 /// in Unix seconds.
@@ -57,55 +62,75 @@ impl Nodes {
 }
 
 /// A purge that is due.
-struct Due {
-    /// How often something was erased up to now.
-    erasures: u64,
-    /// What was erased is not after this message.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    /// The `seq` of the last control record of an erasure when it became due.
+    receipt: u64,
+    /// The message after which the own log had that record.
     at: u64,
     /// Since when all nodes have read up to there.
-    read: Option<Instant>,
-    /// The last message of random bytes.
-    filler: Option<u64>,
+    all_read_since: Option<Instant>,
+    /// How many messages of random bytes were published, and the last of them.
+    filled: usize,
+    filler: u64,
 }
 
 impl Session {
-    /// Purges the stream whenever something was erased.
-    pub(super) async fn purge(
-        &self,
-        context: &Context,
-        stream: &Stream,
-    ) -> Result<Infallible, Trouble> {
-        let mut due: Option<Due> = None;
+    /// Purges the stream whenever something was erased. What fails is tried again: nobody waits
+    /// for it.
+    pub(super) async fn purge(&self, context: &Context, stream: &Stream) -> Infallible {
         loop {
             sleep(LOOK).await;
-            let Some(erasures) = self.shared.status.erasures_in_stream() else {
-                continue;
-            };
-            let place = *self.shared.place.lock();
-            let (Some(place), true) = (place, self.shared.status.is_ready()) else {
-                continue;
-            };
-            // Also anew where something was erased meanwhile.
-            let own = due.take_if(|due| due.erasures == erasures);
-            let mut own = own.unwrap_or(Due {
-                erasures,
-                at: place.applied,
-                read: None,
-                filler: None,
-            });
-            let info = passing(stream.get_info()).await?;
-            if info.state.first_sequence > own.at {
-                tracing::info!("what was erased is not in the stream any more");
-                self.shared.status.purged(erasures);
-                continue;
+            if let Err(trouble) = self.proceed(context, stream).await {
+                if let Trouble::Passing(why) | Trouble::Refused(why) = trouble {
+                    tracing::warn!("what was erased is still in the stream: {why}");
+                }
+                sleep(RETRY).await;
             }
-            self.proceed(context, stream, &mut own).await?;
-            due = Some(own);
         }
     }
 
-    /// Does what can be done now for a purge.
-    async fn proceed(
+    /// Does what can be done now.
+    async fn proceed(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
+        let status = &self.shared.status;
+        let Some(receipt) = status.erased() else {
+            *self.due.lock() = None;
+            return Ok(());
+        };
+        let place = *self.shared.place.lock();
+        let (Some(place), true) = (place, status.is_ready()) else {
+            return Ok(());
+        };
+        let present = *self.due.lock();
+        let mut due = match present {
+            Some(due) => due,
+            // The stream has it up to there.
+            None if place.events >= receipt => Due {
+                receipt,
+                at: place.applied,
+                all_read_since: None,
+                filled: 0,
+                filler: 0,
+            },
+            None => return Ok(()),
+        };
+        let info = passing(stream.get_info()).await?;
+        self.check(&info, &context.client())?;
+        // By another node, if not by this one.
+        let end = due.filler.max(due.at + FILLER.0 as u64);
+        if info.state.first_sequence > end {
+            tracing::info!("what was erased is not in the stream any more");
+            status.set_purged(due.receipt);
+            *self.due.lock() = None;
+            return Ok(());
+        }
+        let done = self.go_on(context, stream, &mut due).await;
+        *self.due.lock() = Some(due);
+        done
+    }
+
+    /// Publishes random bytes, or purges, when all nodes have read what is before.
+    async fn go_on(
         &self,
         context: &Context,
         stream: &Stream,
@@ -116,31 +141,29 @@ impl Session {
         if applied < due.at || !self.shared.status.is_replicated() {
             return Ok(());
         }
-        match due.filler {
-            None => {
-                let since = *due.read.get_or_insert_with(Instant::now);
-                let own = self.trail.prover().vkey();
-                let rank = own.map_or(0, |own| self.nodes.rank(&own.name));
-                if since.elapsed() >= RANK * u32::try_from(rank).unwrap_or(u32::MAX) {
-                    due.filler = self.fill(context).await;
-                }
+        if due.filled < FILLER.0 {
+            let since = *due.all_read_since.get_or_insert_with(Instant::now);
+            let own = self.trail.prover().vkey();
+            let rank = own.map_or(0, |own| self.nodes.rank(&own.name));
+            if since.elapsed() < RANK * u32::try_from(rank).unwrap_or(u32::MAX) {
+                return Ok(());
             }
-            Some(filler) if applied >= filler => {
-                // The message after it stays: from there on the last of the nodes reads.
-                passing(async { stream.purge().sequence(applied + 1).await }).await?;
-            }
-            Some(_) => {}
+            return self.fill(context, due).await;
+        }
+        if applied >= due.filler {
+            // The mark of a node that has read just so far still names what comes next.
+            let purged = stream.purge().sequence(due.filler + 1).await;
+            purged.map_err(|error| Trouble::Passing(error.to_string()))?;
         }
         Ok(())
     }
 
-    /// Publishes random bytes; returns the number of the last message, or `None` if it is in
-    /// doubt.
-    async fn fill(&self, context: &Context) -> Option<u64> {
-        let mut last = None;
-        for _ in 0..FILLER.0 {
+    /// Publishes the random bytes that are missing.
+    async fn fill(&self, context: &Context, due: &mut Due) -> Result<(), Trouble> {
+        while due.filled < FILLER.0 {
             let mut payload = vec![0; FILLER.1];
-            getrandom::fill(&mut payload).ok()?;
+            let filled = getrandom::fill(&mut payload);
+            filled.map_err(|error| Trouble::Passing(error.to_string()))?;
             let (reply, _) = std::sync::mpsc::sync_channel(1);
             let publish = Publish {
                 subject: Subject::Probe,
@@ -151,12 +174,15 @@ impl Session {
                 reply,
             };
             match self.publish(context, &publish).await {
-                Published::At(at) => last = Some(at),
-                _ => return None,
+                Published::At(at) => {
+                    due.filled += 1;
+                    due.filler = at;
+                }
+                _ => return Err(Trouble::Passing("the stream takes no messages".to_owned())),
             }
             // Calls come between.
             sleep(ATTEMPT / 40).await;
         }
-        last
+        Ok(())
     }
 }

@@ -147,7 +147,12 @@ impl Session {
                  begin a new one"
                     .to_owned(),
             )),
-            None => Ok(Some(Membership { stream, checked: 0 })),
+            // The others purge what was erased before.
+            None => Ok(Some(Membership {
+                stream,
+                checked: 0,
+                purged: self.trail.last_receipt(),
+            })),
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct Membership {
     pub stream: String,
     /// The events up to this `seq` were searched for erasures of other nodes.
     pub checked: u64,
+    /// The stream has nothing any more of what was erased up to the control record with this
+    /// `seq`.
+    #[serde(default)]
+    pub purged: u64,
 }
 
 impl Membership {

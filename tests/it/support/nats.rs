@@ -43,6 +43,8 @@ struct LinkState {
     is_cut: AtomicBool,
     /// Whether what the target answers is thrown away.
     is_deaf: AtomicBool,
+    /// Whether what the target answers waits.
+    is_held: AtomicBool,
     /// How long each piece is held back, in milliseconds.
     delay: AtomicU64,
     is_ended: AtomicBool,
@@ -90,6 +92,7 @@ impl Link {
     pub fn mend(&self) {
         self.state.is_cut.store(false, Ordering::SeqCst);
         self.state.is_deaf.store(false, Ordering::SeqCst);
+        self.state.is_held.store(false, Ordering::SeqCst);
         self.state.delay.store(0, Ordering::SeqCst);
     }
 
@@ -99,7 +102,12 @@ impl Link {
         self.state.delay.store(by, Ordering::SeqCst);
     }
 
-    /// Throws away what the target answers.
+    /// Holds back what the target answers, as a network does that loses it: TCP sends it again.
+    pub fn hold(&self) {
+        self.state.is_held.store(true, Ordering::SeqCst);
+    }
+
+    /// Throws away what the target answers; the connection is to be cut then.
     pub fn deafen(&self) {
         self.state.is_deaf.store(true, Ordering::SeqCst);
     }
@@ -123,6 +131,12 @@ fn pump(mut from: TcpStream, mut to: TcpStream, state: &LinkState, is_answer: bo
         }
         if is_answer && state.is_deaf.load(Ordering::SeqCst) {
             continue;
+        }
+        while is_answer
+            && state.is_held.load(Ordering::SeqCst)
+            && !state.is_ended.load(Ordering::SeqCst)
+        {
+            std::thread::sleep(Duration::from_millis(5));
         }
         if to.write_all(&buffer[..len]).is_err() {
             break;
@@ -238,10 +252,10 @@ impl NatsServers {
     }
 
     /// Lets a server hear nothing on the routes that it has opened, while the others hear it.
-    pub fn deafen(&self, own: usize) {
+    pub fn hold(&self, own: usize) {
         let routes = self.routes.iter();
         let opened = routes.filter(|(from, ..)| *from == own);
-        opened.for_each(|(_, _, link)| link.deafen());
+        opened.for_each(|(_, _, link)| link.hold());
     }
 
     /// Holds back what a server and the others say to each other.
