@@ -23,6 +23,7 @@ pub const DAY: f64 = 86_400.0;
   scripts/bench --events 10000000 --store /var/tmp/stores --json bench.json
   scripts/bench --events 0 --seconds 1 --connections 32 --peers none
   scripts/bench scale --json bench.json --plots .
+  scripts/bench erasure --events 10000000 --store /var/tmp/stores
   scripts/bench plot bench.json .
   scripts/bench generate --events 1000 --profiles 100 > bodies.txt")]
 pub struct Args {
@@ -41,6 +42,8 @@ pub enum Command {
     Run(RunArgs),
     /// Measure at several sizes, and plot cost against size
     Scale(ScaleArgs),
+    /// Measure proofs and the erasure of a person alone
+    Erasure(RunArgs),
     /// Plot what `--json` wrote
     Plot {
         /// What `scale --json` wrote

@@ -71,6 +71,7 @@ fn main() -> ExitCode {
         None => run(&args.run),
         Some(Command::Run(args)) => run(&args),
         Some(Command::Scale(args)) => scale::run(&args),
+        Some(Command::Erasure(args)) => erase(&args),
         Some(Command::Plot { json, dir, base }) => {
             place::base(base.as_deref()).and_then(|base| peers::plot(&base, &json, &dir))
         }
@@ -110,6 +111,19 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
         Some(path) => scale::write(path, &mut runs),
         None => Ok(()),
     }
+}
+
+/// Measures proofs and an erasure.
+fn erase(args: &RunArgs) -> anyhow::Result<()> {
+    let place = Place::new(args)?;
+    let store = store::prepare(args, &place)?;
+    let scratch = store.to_write(&place)?;
+    let plan = args.plan(args.events);
+    let (usual, _) = questions::usual_profile(&place.binary, &store.data, &plan)?;
+    let erasure = erasure::measure(args, &place.binary, &scratch, usual)?;
+    report::print_erasure(&erasure, args.events);
+    targets::print(&targets::of_erasure(&erasure, args.events));
+    Ok(())
 }
 
 /// Measures everything at one size.

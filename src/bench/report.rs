@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::compared;
+use super::erasure::Erasure;
 use super::looked_up::LookedUp;
 use super::peer_store::PeersStorageCost;
 use super::rates::Rates;
@@ -51,7 +52,7 @@ impl Report {
         if let Some(cost) = &self.storage_cost {
             print_storage_cost(cost, self.peers.as_ref());
             print_looked_up(&cost.looked_up);
-            print_erasure(cost);
+            print_erasure(&cost.erasure, cost.made.events);
             print_questions(cost, self.peers.as_ref());
         }
         if !self.large_events.is_empty() {
@@ -179,18 +180,15 @@ fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
     );
 }
 
-fn print_erasure(cost: &StorageCost) {
-    let erasure = &cost.erasure;
+/// Prints what proofs and an erasure cost with so many events.
+pub fn print_erasure(erasure: &Erasure, events: u64) {
     let mut table = Printed::new(&["proofs and erasure, live", "value"], 1);
     for (what, value) in [
         ("first checkpoint", ms(erasure.first_checkpoint_ms)),
         ("prove", ms(erasure.prove_ms)),
         (
             "proofs, bytes an event",
-            format!(
-                "{:.3}",
-                erasure.proofs_bytes as f64 / cost.made.events as f64
-            ),
+            format!("{:.3}", erasure.proofs_bytes as f64 / events as f64),
         ),
         ("events erased", whole(erasure.events as f64)),
         ("hidden after", ms(erasure.hidden_ms)),

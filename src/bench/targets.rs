@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::erasure::Erasure;
 use super::rates::{Kind, Rates, Row};
 use super::report::Report;
 use super::table::{Printed, mib, ms, whole};
@@ -21,16 +22,49 @@ pub struct Target {
 
 const MIB: f64 = 1024.0;
 
-/// All numbers that decide.
-pub fn of(report: &Report) -> Vec<Target> {
-    let mut targets = Vec::new();
-    let mut add = |what: &str, value: String, mark: &str, met: bool| {
-        targets.push(Target {
+impl Target {
+    fn new(what: &str, value: String, mark: &str, met: bool) -> Self {
+        Self {
             what: what.to_owned(),
             value,
             mark: mark.to_owned(),
             met,
-        });
+        }
+    }
+}
+
+/// Those of proofs and of an erasure with so many events.
+pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut add = |what: &str, value, mark: &str, met| {
+        targets.push(Target::new(what, value, mark, met));
+    };
+    let each = erasure.proofs_bytes as f64 / events as f64;
+    // A small store has less than a block of them.
+    if events >= 100_000 {
+        let value = format!("{each:.3}");
+        add("bytes of proofs an event", value, "≤ 0.2", each <= 0.2);
+    }
+    for (what, took, most, mark) in [
+        ("prove, live", erasure.prove_ms, 20.0, "< 20 ms"),
+        ("erase: hidden", erasure.hidden_ms, 20e3, "< 20 s"),
+        ("erase: nothing is left", erasure.done_ms, 90e3, "< 90 s"),
+    ] {
+        add(what, ms(took), mark, took < most);
+    }
+    let ratio = erasure.calls_meanwhile;
+    let what = "calls/s during an erasure to those without, 32 connections";
+    add(what, format!("{ratio:.2}"), "≥ 0.90", ratio >= 0.9);
+    targets
+}
+
+/// All numbers that decide.
+pub fn of(report: &Report) -> Vec<Target> {
+    let cost = report.storage_cost.as_ref();
+    let erasure = cost.map(|cost| of_erasure(&cost.erasure, cost.made.events));
+    let mut targets = erasure.unwrap_or_default();
+    let mut add = |what: &str, value, mark: &str, met| {
+        targets.push(Target::new(what, value, mark, met));
     };
     if let Some(cost) = &report.storage_cost {
         let ratio = cost.to_zstd();
@@ -78,27 +112,6 @@ pub fn of(report: &Report) -> Vec<Target> {
             "< 2 s",
             kill.query_ms < 2e3,
         );
-        let erasure = &cost.erasure;
-        let each = erasure.proofs_bytes as f64 / cost.made.events as f64;
-        // A small store has less than a block of them.
-        if cost.made.events >= 100_000 {
-            add(
-                "bytes of proofs an event",
-                format!("{each:.3}"),
-                "≤ 0.2",
-                each <= 0.2,
-            );
-        }
-        for (what, took, most, mark) in [
-            ("prove, live", erasure.prove_ms, 20.0, "< 20 ms"),
-            ("erase: hidden", erasure.hidden_ms, 20e3, "< 20 s"),
-            ("erase: nothing is left", erasure.done_ms, 90e3, "< 90 s"),
-        ] {
-            add(what, ms(took), mark, took < most);
-        }
-        let ratio = erasure.calls_meanwhile;
-        let what = "calls/s during an erasure to those without, 32 connections";
-        add(what, format!("{ratio:.2}"), "≥ 0.90", ratio >= 0.9);
         let live = [
             ("history", "history of one profile, live", 10.0, "< 10 ms"),
             (
