@@ -11,8 +11,8 @@ use parking_lot::{Condvar, Mutex};
 /// From so many events a second on the processor is left to calls.
 const MANY: f64 = 1_000.0;
 
-/// For how long long work rests then at most.
-const REST: Duration = Duration::from_secs(1);
+/// How many times as long as it has worked long work rests then, and for how long at most.
+const REST: (u32, Duration) = (2, Duration::from_secs(1));
 
 /// Over how short a step the rate of events is taken at least.
 const STEP: Duration = Duration::from_millis(10);
@@ -92,13 +92,12 @@ impl Pace {
         }
     }
 
-    /// How long the work is to rest after a step, if many events came during it: so many times as
-    /// long as the step took.
-    pub fn rest(&self, last_seq: u64, times: u32) -> Option<Duration> {
+    /// How long the work is to rest after a step, if many events came during it.
+    pub fn rest(&self, last_seq: u64) -> Option<Duration> {
         let worked = self.since.elapsed();
         let came = last_seq.saturating_sub(self.last_seq) as f64;
         let is_busy = came >= MANY * worked.as_secs_f64().max(STEP.as_secs_f64());
-        is_busy.then(|| (worked * times).min(REST))
+        is_busy.then(|| (worked * REST.0).min(REST.1))
     }
 }
 

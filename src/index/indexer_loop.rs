@@ -26,10 +26,6 @@ const LOG_INTERVAL: Duration = Duration::from_secs(5);
 /// After how long a log that could not be read is read again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How many times as long as a step of another index took the thread rests after it while many
-/// events come. It has the usual priority, so this is long.
-const REST: u32 = 8;
-
 /// What the thread does next.
 enum Work {
     Stop,
@@ -73,7 +69,7 @@ impl Shared {
                     let pace = Pace::new(self.log.last_seq());
                     let done = self.background_step(&mut successor);
                     if successor.is_some()
-                        && let Some(rest) = pace.rest(self.log.last_seq(), REST)
+                        && let Some(rest) = pace.rest(self.log.last_seq())
                     {
                         self.sleep(rest);
                     }

@@ -59,10 +59,6 @@ pub(super) struct About {
     pub cluster: Option<Status>,
 }
 
-/// How many times as long as a step of its work took a maintenance command rests after it while
-/// many calls come.
-const REST: u32 = 2;
-
 /// Appends events and returns the outcome of each.
 type Append = Arc<dyn Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync>;
 
@@ -254,7 +250,7 @@ impl Commands {
                 let stage = Stage::Working;
                 out.progress(Progress { stage, done, all });
                 if let Some(step) = &mut pace {
-                    if let Some(rest) = step.rest(events.last_seq(), REST) {
+                    if let Some(rest) = step.rest(events.last_seq()) {
                         std::thread::sleep(rest);
                     }
                     *step = Pace::new(events.last_seq());
