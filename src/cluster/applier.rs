@@ -32,7 +32,7 @@ pub enum Task {
     },
     /// What another log had.
     Mark { at: u64, mark: Mark },
-    /// A message of which the own log gets nothing.
+    /// A message that adds nothing to the own log.
     Other { at: u64 },
     /// The present segments are to be closed.
     Close(SyncSender<Result<(), AppendError>>),
@@ -67,6 +67,20 @@ pub struct Shared {
     pub waiting: Mutex<Option<Waiting>>,
     /// Why the own log takes nothing any more.
     pub poison: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// Of a node that has not found its place yet.
+    pub fn new(log_id: u64, poison: Option<String>) -> Self {
+        Self {
+            log_id,
+            status: Status::default(),
+            place: Mutex::default(),
+            moved: Condvar::new(),
+            waiting: Mutex::default(),
+            poison: Mutex::new(poison),
+        }
+    }
 }
 
 /// Appends what is delivered.

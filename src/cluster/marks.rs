@@ -144,11 +144,9 @@ impl Marks {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use parking_lot::{Condvar, Mutex};
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::cluster::status::Status;
     use crate::store::{Folder, OpenOptions, Purpose};
 
     #[test]
@@ -166,14 +164,7 @@ mod tests {
         let data = dir.path().join("data");
         Folder::make(&data).unwrap();
         let (trail, _appender) = Trail::open(&data, options).unwrap();
-        let shared = Arc::new(Shared {
-            log_id: trail.folder().log_id,
-            status: Status::default(),
-            place: Mutex::default(),
-            moved: Condvar::new(),
-            waiting: Mutex::default(),
-            poison: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(trail.folder().log_id, None));
         shared.status.ready();
         let own = hex(&trail.prover().root_of(0).unwrap());
         let mut marks = Marks::new(trail, Arc::clone(&shared), unbounded_channel().0);

@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::watch;
 
@@ -62,14 +61,7 @@ impl Cluster {
         appender: Appender,
         observer: Observer,
     ) -> std::io::Result<(Appender, Self)> {
-        let shared = Arc::new(Shared {
-            log_id: trail.folder().log_id,
-            status: Status::default(),
-            place: Mutex::default(),
-            moved: Condvar::new(),
-            waiting: Mutex::default(),
-            poison: Mutex::new(appender.poison()),
-        });
+        let shared = Arc::new(Shared::new(trail.folder().log_id, appender.poison()));
         let (tasks, applied) = channel(TASKS);
         let (publish, published) = unbounded_channel();
         let (stop, stopped) = watch::channel(false);

@@ -90,6 +90,20 @@ pub struct Publish {
     pub reply: SyncSender<Published>,
 }
 
+impl Publish {
+    /// A message of the session itself, for which nobody waits at the channel.
+    fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
+        Self {
+            subject,
+            id: format!("{:016x}", super::sequencer::random()),
+            payload,
+            after: None,
+            deadline: Instant::now() + within,
+            reply: std::sync::mpsc::sync_channel(1).0,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
@@ -407,15 +421,7 @@ impl Session {
 
     /// Publishes a message without content. Once the own log is there, the order is followed.
     async fn probe(&self, context: &Context) -> Result<(), Trouble> {
-        let (reply, _) = std::sync::mpsc::sync_channel(1);
-        let publish = Publish {
-            subject: Subject::Probe,
-            id: format!("{:016x}", super::sequencer::random()),
-            payload: Vec::new(),
-            after: None,
-            deadline: Instant::now() + ATTEMPT,
-            reply,
-        };
+        let publish = Publish::unanswered(Subject::Probe, Vec::new(), ATTEMPT);
         if let Published::At(at) = self.publish(context, &publish).await {
             self.send(Task::Settle { at }).await?;
         }

@@ -1,7 +1,6 @@
 //! Which part of the stream the own log has.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::context::Context;
@@ -11,7 +10,7 @@ use futures_util::StreamExt;
 use super::{Publish, Published, Session, Subject, Trouble, consumer, passing};
 use crate::cluster::applier::Place;
 use crate::cluster::message::{Mark, hex};
-use crate::cluster::sequencer::{DEADLINE, random};
+use crate::cluster::sequencer::DEADLINE;
 
 impl Session {
     /// Finds which part of the stream the own log has, by the marks of all nodes.
@@ -114,14 +113,9 @@ impl Session {
         };
         let payload =
             serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
-        let (reply, _) = std::sync::mpsc::sync_channel(1);
         let publish = Publish {
-            subject: Subject::Mark,
-            id: format!("{:016x}", random()),
-            payload,
             after,
-            deadline: Instant::now() + DEADLINE,
-            reply,
+            ..Publish::unanswered(Subject::Mark, payload, DEADLINE)
         };
         Ok(self.publish(context, &publish).await)
     }

@@ -20,14 +20,14 @@ use tokio::time::sleep;
 
 use super::{ATTEMPT, KEPT, LOOK, Publish, Published, Session, Subject, Trouble, passing};
 use crate::cluster::message::Mark;
-use crate::cluster::sequencer::{DEADLINE, random};
+use crate::cluster::sequencer::DEADLINE;
 
 /// How many messages of random bytes are published, and the bytes of each: 11 MiB, which do not
 /// compress.
 const FILLER: (usize, usize) = (46, 250_000);
 
 /// How long a node waits for each one whose name comes before its own: one of them suffices.
-/// Marks that tell that all have read come at least once a minute.
+/// It is longer than the minute between two marks of a node.
 const RANK: Duration = Duration::from_secs(90);
 
 /// The pause after a request that failed.
@@ -164,15 +164,7 @@ impl Session {
             let mut payload = vec![0; FILLER.1];
             let filled = getrandom::fill(&mut payload);
             filled.map_err(|error| Trouble::Passing(error.to_string()))?;
-            let (reply, _) = std::sync::mpsc::sync_channel(1);
-            let publish = Publish {
-                subject: Subject::Probe,
-                id: format!("{:016x}", random()),
-                payload,
-                after: None,
-                deadline: Instant::now() + DEADLINE,
-                reply,
-            };
+            let publish = Publish::unanswered(Subject::Probe, payload, DEADLINE);
             match self.publish(context, &publish).await {
                 Published::At(at) => {
                     due.filled += 1;
