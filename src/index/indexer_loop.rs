@@ -1,20 +1,21 @@
 //! The thread that indexes what is synced.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::error::discard;
 use super::filling::{Failed, Filling};
-use super::replace::Successor;
 use super::shared::{Replace, Shared};
-use crate::background::Pace;
+use super::successor::Build;
 use crate::log::LogError;
 
 /// How long events are collected before they are indexed, unless a caller waits for
 /// them.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How long the thread sleeps at most. It is woken when events arrive, and on
-/// every request; one that comes just before it falls asleep is repeated by
-/// those who wait.
+/// How long the thread sleeps at most, unless another index is being built. It is woken
+/// when events arrive, and on every request; one that comes just before it falls asleep is
+/// repeated by those who wait.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 /// Progress is logged if the index lacks more events than this.
@@ -47,17 +48,21 @@ impl Drop for Ended<'_> {
 
 impl Shared {
     /// What the thread does until it is stopped.
-    pub fn run(&self) {
+    pub fn run(self: &Arc<Self>) {
         let _ended = Ended(self);
         let mut rebuilds = 0;
         if let Err(reason) = self.open() {
             self.replace(reason, &mut rebuilds);
         }
         let mut caught_up = Instant::now();
-        let mut successor = None;
+        let mut build = None;
         let mut busy = false;
         loop {
-            let done = match self.wait_for_work(busy, caught_up) {
+            let longest = match build {
+                Some(_) => GATHER,
+                None => MAX_SLEEP,
+            };
+            let done = match self.wait_for_work(busy, caught_up, longest) {
                 Work::Stop => return,
                 Work::Replace(reason) => Err(reason),
                 Work::CatchUp => {
@@ -65,19 +70,10 @@ impl Shared {
                     caught_up = Instant::now();
                     done.map(|()| true)
                 }
-                Work::Background => {
-                    let pace = Pace::new(self.log.last_seq());
-                    let done = self.background_step(&mut successor);
-                    if successor.is_some()
-                        && let Some(rest) = pace.rest(self.log.last_seq())
-                    {
-                        self.sleep(rest);
-                    }
-                    done
-                }
+                Work::Background => self.background_step(&mut build),
             };
             busy = done.unwrap_or_else(|reason| {
-                successor = None;
+                discard(build.take());
                 self.replace(reason, &mut rebuilds);
                 true
             });
@@ -85,8 +81,9 @@ impl Shared {
     }
 
     /// Waits until there is something to do; not at all while a merge or
-    /// another index keeps the thread busy. `caught_up` is when it caught up last.
-    fn wait_for_work(&self, busy: bool, caught_up: Instant) -> Work {
+    /// another index keeps the thread busy. `caught_up` is when it caught up last;
+    /// `longest` is how long it waits for an event.
+    fn wait_for_work(&self, busy: bool, caught_up: Instant, longest: Duration) -> Work {
         let mut waited = busy;
         loop {
             let (applied, wanted) = {
@@ -108,21 +105,16 @@ impl Shared {
                 return Work::Background;
             }
             if behind {
-                self.sleep(gathering);
+                self.changed.wait_for(&mut self.state(), gathering);
             } else {
-                self.log.notifier().wait_for_seq_after(applied, MAX_SLEEP);
+                self.log.notifier().wait_for_seq_after(applied, longest);
                 waited = self.log.last_seq() <= applied;
             }
         }
     }
 
-    /// Sleeps for a while, or until the state changes.
-    fn sleep(&self, time: Duration) {
-        self.changed.wait_for(&mut self.state(), time);
-    }
-
     /// A step of merging, or else of another index: whether there is more to do.
-    fn background_step(&self, successor: &mut Option<Successor>) -> Result<bool, Replace> {
+    fn background_step(self: &Arc<Self>, build: &mut Option<Build>) -> Result<bool, Replace> {
         let merged = match &*self.index() {
             Some(index) => index.compact_step()?,
             None => false,
@@ -130,7 +122,7 @@ impl Shared {
         if merged || !self.state().is_ready() {
             return Ok(merged);
         }
-        match self.build_successor(successor) {
+        match self.build_successor(build) {
             Ok(more) => Ok(more),
             Err(Failed::Index(error)) => Err(error.into()),
             Err(Failed::Outdated(reason)) => Err(Replace::Rebuild(reason)),

@@ -23,8 +23,8 @@
 //!
 //! A whole index is replaced, too, after a prune, since sled keeps removed bytes
 //! in its file ([`Indexer::remove_pruned`]); and when the log can read events
-//! that it could not read when the index was made ([`Indexer::unreadable`]). The new
-//! a new one is built while the old one answers ([`replace`]); events that
+//! that it could not read when the index was made ([`Indexer::unreadable`]). The
+//! new one is built while the old one answers ([`successor`]); events that
 //! cannot be read are listed as such: their (sub)profiles are unknown, so every answer
 //! about a (sub)profile warns about them.
 //!
@@ -46,6 +46,7 @@ mod replace;
 mod run;
 mod shared;
 mod store;
+mod successor;
 #[cfg(test)]
 mod tests_damage;
 #[cfg(test)]

@@ -1,17 +1,15 @@
-//! Opening an index, and putting another in the place of one that is damaged or
-//! outdated.
+//! Opening an index, and making another in the place of one that is damaged or
+//! outdated while questions wait.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::error::{IndexError, discard};
-use super::filling::{Failed, Filling};
-use super::lookup::normalized;
+use super::error::discard;
 use super::manifest::Position;
 use super::shared::{Reason, Replace, Shared};
 use super::store::EventStore;
-use super::tree::{Database, wait_until_closed};
+use super::tree::Database;
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::log::record::is_pruned;
@@ -19,14 +17,6 @@ use crate::log::record::is_pruned;
 /// How often an index is set aside before it is kept in memory: if every new one
 /// breaks, damage is not the cause.
 const MAX_REBUILDS: u32 = 3;
-
-/// An index that is built while another one answers.
-pub(super) struct Successor {
-    index: EventStore,
-    filling: Filling,
-    fields: Vec<String>,
-    reason: Reason,
-}
 
 impl Shared {
     /// Opens the index; an error says why it must be replaced.
@@ -89,7 +79,7 @@ impl Shared {
 
     /// The index that replaces another is to have look-ups of the same fields, unless
     /// others are wanted.
-    fn keep_lookup_fields(&self, index: &EventStore) {
+    pub(super) fn keep_lookup_fields(&self, index: &EventStore) {
         let fields = index.fields();
         if !fields.is_empty() {
             self.state().lookup_fields.get_or_insert(fields);
@@ -176,7 +166,7 @@ impl Shared {
 
     /// Removes the index's folder, and after a prune those that were set aside, too:
     /// they may hold pruned values.
-    fn remove_folders(&self, reason: Reason) -> io::Result<()> {
+    pub(super) fn remove_folders(&self, reason: Reason) -> io::Result<()> {
         let is_pruned = reason == Reason::Pruned;
         self.remove_each(|is_aside| !is_aside || is_pruned)
     }
@@ -205,131 +195,5 @@ impl Shared {
             }
         }
         Ok(())
-    }
-
-    fn successor_path(&self) -> PathBuf {
-        self.path.with_extension("new")
-    }
-
-    /// Why another index is wanted in place of one that is whole.
-    fn wants_successor(&self) -> Option<Reason> {
-        let guard = self.index();
-        let index = guard.as_ref()?;
-        self.keep_lookup_fields(index);
-        let state = self.state();
-        if index.generation() != self.retention().generation() {
-            // Answers that began before the commit need the pruned events.
-            return state.remove_pruned.then_some(Reason::Pruned);
-        }
-        if state.readable {
-            return Some(Reason::Readable);
-        }
-        let wanted = normalized(state.lookup_fields.as_deref().unwrap_or_default());
-        let differ = wanted != index.fields() && !index.db.is_memory();
-        differ.then_some(Reason::Fields)
-    }
-
-    /// Builds the index that is to replace the present one, if another is wanted: a
-    /// step, between which the present one answers and gets new events. Returns whether
-    /// there is more to do.
-    pub fn build_successor(&self, successor: &mut Option<Successor>) -> Result<bool, Failed> {
-        let Some(own) = successor else {
-            let Some(reason) = self.wants_successor() else {
-                return Ok(false);
-            };
-            return match self.begin_successor(reason) {
-                Ok(begun) => {
-                    *successor = Some(begun);
-                    Ok(true)
-                }
-                Err(error) => self.give_up(reason, &error),
-            };
-        };
-        let reason = own.reason;
-        let stepped = self.step_successor(own);
-        if own.index.generation() != self.retention().generation() {
-            // A prune was committed meanwhile, so it may lack events that answers need.
-            *successor = None;
-            return Ok(true);
-        }
-        match stepped {
-            Ok(false) => match successor.take().map(|own| self.place_successor(own)) {
-                Some(Err(error)) => {
-                    tracing::warn!("the new index could not be put in place: {error}");
-                    Err(Failed::Outdated(reason))
-                }
-                _ => Ok(true),
-            },
-            Err(Failed::Index(error)) => {
-                *successor = None;
-                self.give_up(reason, &error)
-            }
-            stepped => stepped,
-        }
-    }
-
-    fn begin_successor(&self, reason: Reason) -> Result<Successor, IndexError> {
-        let path = self.successor_path();
-        // One that was given up may still be writing there.
-        wait_until_closed(&path)?;
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let index = EventStore::open(&path, self.cache, &self.new_manifest())?;
-        self.add_baselines(&index)?;
-        tracing::info!("another index is built from the log, {}", reason.text());
-        Ok(Successor {
-            fields: index.fields(),
-            filling: Filling::after(self, 0),
-            index,
-            reason,
-        })
-    }
-
-    /// Indexes some events; `false` once it has all that the present index has.
-    fn step_successor(&self, own: &mut Successor) -> Result<bool, Failed> {
-        let stepped = own.filling.step(self, &own.index, &own.fields);
-        if let Ok(true) = stepped {
-            own.index.compact_step()?;
-            return stepped;
-        }
-        let seq = own.index.position().seq;
-        own.filling = Filling::after(self, seq);
-        stepped.map(|_| seq < self.state().applied)
-    }
-
-    /// Puts a complete index in the place of the present one. Questions wait a moment.
-    fn place_successor(&self, own: Successor) -> Result<(), IndexError> {
-        let (path, last) = (self.successor_path(), own.index.position().seq);
-        own.index.flush()?;
-        discard(own.index);
-        wait_until_closed(&path)?;
-        self.set_index(None);
-        wait_until_closed(&self.path)?;
-        self.remove_folders(own.reason)?;
-        fs::rename(&path, &self.path)?;
-        let index = EventStore::open(&self.path, self.cache, &self.new_manifest())?;
-        // Without events, nothing has written yet that it has the baselines.
-        self.add_baselines(&index)?;
-        self.set_index(Some(index));
-        tracing::info!("the new index is complete: {last} events");
-        Ok(())
-    }
-
-    /// Keeps the present index, unless it may hold pruned events: then it is rebuilt in
-    /// its own place.
-    fn give_up(&self, reason: Reason, error: &IndexError) -> Result<bool, Failed> {
-        tracing::warn!(
-            "the new index {} could not be built: {error}",
-            reason.text()
-        );
-        let present = self.index().as_ref().map(EventStore::fields);
-        match reason {
-            Reason::Pruned => return Err(Failed::Outdated(reason)),
-            Reason::Readable => self.update(|state| state.readable = false),
-            Reason::Fields => self.update(|state| state.lookup_fields = present),
-        }
-        Ok(false)
     }
 }

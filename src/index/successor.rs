@@ -1,0 +1,238 @@
+//! Building another index while the present one answers.
+//!
+//! A thread of the lowest priority indexes what the log has, so that calls do not wait for it; the
+//! indexer then adds what came meanwhile and puts the new index in place.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
+
+use super::error::{IndexError, discard};
+use super::filling::{Failed, Filling};
+use super::lookup::normalized;
+use super::shared::{Reason, Shared};
+use super::store::EventStore;
+use super::tree::wait_until_closed;
+use crate::background::{Background, Pace, Stop};
+
+/// The indexer adds the rest itself if at most so many events are missing.
+const REST_LEN: u64 = 20_000;
+
+/// An index that is to replace the present one.
+pub(super) struct Successor {
+    index: EventStore,
+    filling: Filling,
+    fields: Vec<String>,
+    reason: Reason,
+}
+
+/// A thread that fills an index. Dropping this ends it.
+pub(super) struct Filler {
+    reason: Reason,
+    filled: Receiver<(Box<Successor>, Result<bool, Failed>)>,
+    _thread: Background,
+}
+
+/// How far it is built.
+pub(super) enum Build {
+    Filling(Filler),
+    /// The indexer adds the rest.
+    Ending(Box<Successor>),
+}
+
+impl Successor {
+    /// Indexes some events; `false` once it has all that the present index has.
+    fn step(&mut self, shared: &Shared) -> Result<bool, Failed> {
+        let stepped = self.filling.step(shared, &self.index, &self.fields);
+        if let Ok(true) = stepped {
+            self.index.compact_step()?;
+            return stepped;
+        }
+        self.filling = Filling::after(shared, self.index.position().seq);
+        stepped.map(|_| self.missing(shared) > 0)
+    }
+
+    /// How many events it lacks that the present index has.
+    fn missing(&self, shared: &Shared) -> u64 {
+        let seq = self.index.position().seq;
+        shared.state().applied.saturating_sub(seq)
+    }
+
+    /// Whether a prune was committed meanwhile, so that it may lack events that answers need.
+    fn is_outdated(&self, shared: &Shared) -> bool {
+        self.index.generation() != shared.retention().generation()
+    }
+
+    /// Indexes what the log has until little is missing, or what is missing no longer halves;
+    /// `false` once nothing is.
+    fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<bool, Failed> {
+        let mut most = u64::MAX;
+        while !self.is_outdated(shared) {
+            let last = self.filling.last_seq();
+            let pace = Pace::new(shared.log.last_seq());
+            let more = self.step(shared)?;
+            let is_passed = self.index.position().seq >= last;
+            let missing = self.missing(shared);
+            if !more || (is_passed && (missing <= REST_LEN || missing > most / 2)) {
+                return Ok(more);
+            }
+            if is_passed {
+                most = missing;
+            }
+            let rest = pace.rest(shared.log.last_seq());
+            if rest.is_some_and(|rest| stop.wait(rest)) || stop.is_set() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Shared {
+    pub(super) fn successor_path(&self) -> PathBuf {
+        self.path.with_extension("new")
+    }
+
+    /// Why another index is wanted in place of one that is whole.
+    fn wants_successor(&self) -> Option<Reason> {
+        let guard = self.index();
+        let index = guard.as_ref()?;
+        self.keep_lookup_fields(index);
+        let state = self.state();
+        if index.generation() != self.retention().generation() {
+            // Answers that began before the commit need the pruned events.
+            return state.remove_pruned.then_some(Reason::Pruned);
+        }
+        if state.readable {
+            return Some(Reason::Readable);
+        }
+        let wanted = normalized(state.lookup_fields.as_deref().unwrap_or_default());
+        let differ = wanted != index.fields() && !index.db.is_memory();
+        differ.then_some(Reason::Fields)
+    }
+
+    /// Builds the index that is to replace the present one, if another is wanted: a
+    /// step, between which the present one answers and gets new events. Returns whether
+    /// there is more to do at once.
+    pub fn build_successor(self: &Arc<Self>, build: &mut Option<Build>) -> Result<bool, Failed> {
+        let (own, stepped) = match build.take() {
+            None => {
+                let Some(reason) = self.wants_successor() else {
+                    return Ok(false);
+                };
+                return match self.begin_successor(reason) {
+                    Ok(begun) => {
+                        *build = Some(begun);
+                        Ok(false)
+                    }
+                    Err(error) => self.give_up(reason, &error),
+                };
+            }
+            Some(Build::Filling(filler)) => match filler.filled.try_recv() {
+                Ok(filled) => filled,
+                Err(TryRecvError::Empty) => {
+                    *build = Some(Build::Filling(filler));
+                    return Ok(false);
+                }
+                Err(TryRecvError::Disconnected) => {
+                    let error = IndexError::Panic("its thread ended".to_owned());
+                    return self.give_up(filler.reason, &error);
+                }
+            },
+            Some(Build::Ending(mut own)) => {
+                let stepped = own.step(self);
+                (own, stepped)
+            }
+        };
+        let reason = own.reason;
+        if own.is_outdated(self) {
+            discard(own);
+            return Ok(true);
+        }
+        match stepped {
+            Ok(false) => match self.place_successor(own) {
+                Ok(()) => Ok(true),
+                Err(error) => {
+                    tracing::warn!("the new index could not be put in place: {error}");
+                    Err(Failed::Outdated(reason))
+                }
+            },
+            Err(Failed::Index(error)) => {
+                discard(own);
+                self.give_up(reason, &error)
+            }
+            stepped => {
+                *build = Some(Build::Ending(own));
+                stepped
+            }
+        }
+    }
+
+    fn begin_successor(self: &Arc<Self>, reason: Reason) -> Result<Build, IndexError> {
+        let path = self.successor_path();
+        // One that was given up may still be writing there.
+        wait_until_closed(&path)?;
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let index = EventStore::open(&path, self.cache, &self.new_manifest())?;
+        self.add_baselines(&index)?;
+        tracing::info!("another index is built from the log, {}", reason.text());
+        let mut own = Box::new(Successor {
+            fields: index.fields(),
+            filling: Filling::after(self, 0),
+            index,
+            reason,
+        });
+        let (fill, filled) = bounded(1);
+        let shared = Arc::clone(self);
+        let thread = Background::start_idle("index-filler", move |stop| {
+            let stepped = own.fill(&shared, stop);
+            // Nobody receives it if it is no longer wanted.
+            discard(fill.send((own, stepped)));
+        })?;
+        Ok(Build::Filling(Filler {
+            reason,
+            filled,
+            _thread: thread,
+        }))
+    }
+
+    /// Puts a complete index in the place of the present one. Questions wait a moment.
+    fn place_successor(&self, own: Box<Successor>) -> Result<(), IndexError> {
+        let (path, last) = (self.successor_path(), own.index.position().seq);
+        own.index.flush()?;
+        discard(own.index);
+        wait_until_closed(&path)?;
+        self.set_index(None);
+        wait_until_closed(&self.path)?;
+        self.remove_folders(own.reason)?;
+        fs::rename(&path, &self.path)?;
+        let index = EventStore::open(&self.path, self.cache, &self.new_manifest())?;
+        // Without events, nothing has written yet that it has the baselines.
+        self.add_baselines(&index)?;
+        self.set_index(Some(index));
+        tracing::info!("the new index is complete: {last} events");
+        Ok(())
+    }
+
+    /// Keeps the present index, unless it may hold pruned events: then it is rebuilt in
+    /// its own place.
+    fn give_up(&self, reason: Reason, error: &IndexError) -> Result<bool, Failed> {
+        tracing::warn!(
+            "the new index {} could not be built: {error}",
+            reason.text()
+        );
+        let present = self.index().as_ref().map(EventStore::fields);
+        match reason {
+            Reason::Pruned => return Err(Failed::Outdated(reason)),
+            Reason::Readable => self.update(|state| state.readable = false),
+            Reason::Fields => self.update(|state| state.lookup_fields = present),
+        }
+        Ok(false)
+    }
+}
