@@ -1,18 +1,18 @@
 //! Answers commands over a connection: those to a running server, and, where none
 //! runs, those that a command asks of the folder that it has opened itself.
 
-use std::cell::RefCell;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::Serialize;
 
-use super::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
+use super::answer_writer::AnswerWriter;
+use super::command_request::{Batches, read_request};
+use super::control::{Control, Request};
 use super::query_limiter::{CAPACITY, Client, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
@@ -32,21 +32,6 @@ use crate::store::{Appender, Arrival, Outcome, Trail};
 
 /// How long a connected command may take to send its request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The maximum length of a request in bytes, without the lines that follow it.
-const MAX_REQUEST: u64 = 16 << 20;
-
-/// The number of lines that are imported or compared at once, …
-const BATCH_LINES: u64 = 1000;
-
-/// … and about how many bytes of them.
-const BATCH_LEN: usize = 4 << 20;
-
-/// The longest line in bytes that is read.
-const MAX_LINE: usize = 128 << 20;
-
-/// The number of bytes of lines that are buffered for a chunk.
-const CHUNK: usize = 64 * 1024;
 
 /// What a server says of itself.
 pub(super) struct About {
@@ -236,26 +221,32 @@ impl Commands {
         Ok(answer(&self.trail, query, None, &mut lines, report)?.0)
     }
 
-    fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
-        let mut lines = out;
+    /// Reports the progress of long work. That of a server has the lowest priority from here on,
+    /// and rests while many calls come.
+    fn paced(&self, out: &AnswerWriter<'_>) -> impl FnMut(u64, u64) {
         let events = self.trail.events();
         let mut pace = self.about.is_some().then(|| {
             // This thread has no other command.
             lower_priority();
             Pace::new(events.last_seq())
         });
+        move |done, all| {
+            let stage = Stage::Working;
+            out.progress(Progress { stage, done, all });
+            if let Some(step) = &mut pace {
+                if let Some(rest) = step.rest(events.last_seq()) {
+                    std::thread::sleep(rest);
+                }
+                *step = Pace::new(events.last_seq());
+            }
+        }
+    }
+
+    fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
+        let mut lines = out;
         let mut output = ops::Output {
             out: &mut lines,
-            progress: &mut |done, all| {
-                let stage = Stage::Working;
-                out.progress(Progress { stage, done, all });
-                if let Some(step) = &mut pace {
-                    if let Some(rest) = step.rest(events.last_seq()) {
-                        std::thread::sleep(rest);
-                    }
-                    *step = Pace::new(events.last_seq());
-                }
-            },
+            progress: &mut self.paced(out),
         };
         // No import adds again what is erased meanwhile.
         let _alone = matches!(order, Maintenance::Erase(_)).then(|| self.importing.lock());
@@ -298,14 +289,8 @@ impl Commands {
             }
         }
         importer.finish()?;
-        if self.about.is_some() {
-            lower_priority();
-        }
+        let report = &mut self.paced(out);
         for order in importer.new_erasures() {
-            let report = &mut |done, all| {
-                let stage = Stage::Working;
-                out.progress(Progress { stage, done, all });
-            };
             let _one = self.importing.lock();
             self.trail
                 .erase(&order, &|group| self.try_append(group), &|| false, report)?;
@@ -355,197 +340,5 @@ impl Commands {
                 return Ok(reconciler.answered());
             }
         }
-    }
-}
-
-/// Reads a request, and returns it with the rest of its body.
-pub(super) fn read_request<'i, R: BufRead + 'i>(
-    mut input: R,
-) -> io::Result<(Request, Box<dyn BufRead + 'i>)> {
-    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-    let head = read_head(&mut input)?;
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut parsed = httparse::Request::new(&mut headers);
-    let read = parsed.parse(&head);
-    read.map_err(|error| invalid(format!("the head is not HTTP: {error}")))?;
-    if (parsed.method, parsed.path) != (Some("POST"), Some(TARGET)) {
-        return Err(invalid(format!("only POST {TARGET} is allowed here")));
-    }
-    let header = |name: &str| {
-        let mut headers = parsed.headers.iter();
-        let header = headers.find(|header| header.name.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(header.value).ok()
-    };
-    let length = header("Content-Length").and_then(|length| length.parse().ok());
-    let mut body: Box<dyn BufRead + 'i> = match (header("Transfer-Encoding"), length) {
-        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => {
-            Box::new(ChunkedReader::new(input))
-        }
-        (None, Some(length)) => Box::new(input.take(length)),
-        _ => {
-            return Err(invalid(
-                "the body must be chunked or have a length".to_owned(),
-            ));
-        }
-    };
-    let mut line = Vec::new();
-    (&mut body).take(MAX_REQUEST).read_until(b'\n', &mut line)?;
-    let request = serde_json::from_slice(&line)?;
-    Ok((request, body))
-}
-
-/// Lines in batches.
-struct Batches<R> {
-    input: R,
-    next_line: u64,
-}
-
-impl<R: BufRead> Batches<R> {
-    const fn new(input: R) -> Self {
-        let next_line = 1;
-        Self { input, next_line }
-    }
-
-    /// The number of the first line, and the lines; `None` at the end.
-    fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
-        let first = self.next_line;
-        let mut lines = Vec::new();
-        while self.next_line - first < BATCH_LINES && lines.len() < BATCH_LEN {
-            let mut input = (&mut self.input).take(MAX_LINE as u64);
-            let len = input.read_until(b'\n', &mut lines)?;
-            if len == 0 {
-                break;
-            }
-            if len >= MAX_LINE {
-                let what = format!("line {} is longer than {MAX_LINE} bytes", self.next_line);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            }
-            self.next_line += 1;
-        }
-        Ok((!lines.is_empty()).then_some((first, lines)))
-    }
-}
-
-/// Sends the lines of an answer, and control lines between them, in chunks.
-pub(super) struct AnswerWriter<'a> {
-    stream: &'a UnixStream,
-    stopping: &'a AtomicBool,
-    held: RefCell<Held>,
-}
-
-/// What is not sent yet.
-#[derive(Default)]
-struct Held {
-    bytes: Vec<u8>,
-    /// Whether the last byte, sent or not, is within a line.
-    in_line: bool,
-}
-
-impl<'a> AnswerWriter<'a> {
-    fn begin(stream: &'a UnixStream, stopping: &'a AtomicBool) -> io::Result<Self> {
-        let head = Reply::new(200, "application/x-ndjson", Vec::new());
-        let head = head.with("Transfer-Encoding", "chunked");
-        let mut head = head.with("Connection", "close").head();
-        head.extend_from_slice(b"\r\n");
-        (&*stream).write_all(&head)?;
-        Ok(Self {
-            stream,
-            stopping,
-            held: RefCell::default(),
-        })
-    }
-
-    /// The connection.
-    pub const fn stream(&self) -> &UnixStream {
-        self.stream
-    }
-
-    /// Fails once the server stops.
-    pub fn check(&self) -> io::Result<()> {
-        match self.stopping.load(Ordering::Acquire) {
-            true => Err(io::Error::other("the server is stopping")),
-            false => Ok(()),
-        }
-    }
-
-    /// Sends what is held, and then a control line; within a line, nothing.
-    pub fn control(&self, control: &Control) -> io::Result<()> {
-        let mut held = self.held.borrow_mut();
-        if held.in_line {
-            return Ok(());
-        }
-        serde_json::to_writer(&mut held.bytes, control)?;
-        held.bytes.push(b'\n');
-        self.send(&mut held.bytes)
-    }
-
-    /// Sends the progress. A lost connection is noticed when lines are sent.
-    pub fn progress(&self, progress: Progress) {
-        let _ = self.control(&Control::Progress(progress));
-    }
-
-    /// Sends the report on some lines.
-    fn report(&self, report: &impl Serialize) -> io::Result<()> {
-        self.control(&Control::Report(serde_json::to_value(report)?))
-    }
-
-    /// Sends the last line, and ends the body.
-    fn end(&self, last: &Control) -> io::Result<()> {
-        let in_line = self.held.borrow().in_line;
-        if in_line {
-            { self }.write_all(b"\n")?;
-        }
-        self.control(last)?;
-        write_chunk(&mut &*self.stream, b"")
-    }
-
-    fn send(&self, held: &mut Vec<u8>) -> io::Result<()> {
-        if !held.is_empty() {
-            write_chunk(&mut Unhurried(self), held)?;
-        }
-        held.clear();
-        Ok(())
-    }
-}
-
-impl Write for &AnswerWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut held = self.held.borrow_mut();
-        if let Some(last) = bytes.last() {
-            held.in_line = *last != b'\n';
-        }
-        if bytes.len() >= CHUNK {
-            self.send(&mut held.bytes)?;
-            write_chunk(&mut Unhurried(self), bytes)?;
-            return Ok(bytes.len());
-        }
-        held.bytes.extend_from_slice(bytes);
-        if held.bytes.len() >= CHUNK {
-            self.send(&mut held.bytes)?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.send(&mut self.held.borrow_mut().bytes)
-    }
-}
-
-/// Waits for a command that reads slowly, until the server stops.
-struct Unhurried<'a>(&'a AnswerWriter<'a>);
-
-impl Write for Unhurried<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        use io::ErrorKind::{TimedOut, WouldBlock};
-        loop {
-            match (&*self.0.stream).write(bytes) {
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => self.0.check()?,
-                written => return written,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use super::api::fuzzing::question;
-use super::commands::read_request;
+use super::command_request::read_request;
 use super::control::Control;
 
 /// Reads a request and the lines that follow it, each of which may be a control

@@ -13,7 +13,9 @@
 //! disk almost full, a call is answered 503 with `Retry-After`. [`inactivity`] raises an alarm when
 //! no event has arrived for long.
 
+mod answer_writer;
 mod api;
+mod command_request;
 mod commands;
 mod committer;
 pub mod control;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use super::commands::AnswerWriter;
+use super::answer_writer::AnswerWriter;
 use super::control::Control;
 use super::query_limiter::{Client, Entered, InFlight, QueryLimiter};
 use crate::query::{Answered, Position, Progress, Stage, Tail, TailPage, TailQuery};

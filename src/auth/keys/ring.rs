@@ -22,7 +22,6 @@ struct Shared {
 }
 
 impl Shared {
-    /// Locks even after a panic: the cache is consistent between its methods' steps.
     /// Writes the key store if it differs from the cache.
     fn save(&self) {
         let Some(path) = &self.key_store else {

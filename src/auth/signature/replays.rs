@@ -51,8 +51,6 @@ pub struct Admission {
 /// An [`Admission`]; `None` for an unsigned call.
 pub type Admitted = Option<Admission>;
 
-impl Memory {}
-
 impl Replays {
     /// Admits a verified message now; `expires` is the last second at which it is accepted. Both
     /// are Unix seconds.
