@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::applier::Shared;
-use super::message::{Mark, hex};
+use super::applier::{Place, Shared};
+use super::message::Mark;
 use super::session::{Publish, Subject};
 use crate::background::{Background, Stop};
+use crate::proofs::{ProofError, Prover};
 use crate::store::Trail;
 
 /// How often a node says what it has.
@@ -37,6 +38,23 @@ pub struct Marks {
     publish: UnboundedSender<Publish>,
     /// Whether the last mark of each node agrees, and when it came.
     others: HashMap<String, (bool, Instant)>,
+}
+
+/// What this node says that it has at a place.
+pub fn mark_at(prover: &Prover, place: Place) -> Result<Mark, ProofError> {
+    Ok(Mark {
+        node: prover.vkey()?.name,
+        applied: place.applied,
+        events: place.events,
+        rejected: place.rejected,
+        root: root_at(prover, place.events)?,
+    })
+}
+
+/// The root over the first events, in hexadecimal.
+pub fn root_at(prover: &Prover, events: u64) -> Result<String, ProofError> {
+    let root = prover.root_of(events)?;
+    Ok(root.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Starts the thread.
@@ -81,20 +99,12 @@ impl Marks {
     }
 
     fn say(&self) {
-        let place = *self.shared.place.lock();
-        let (Some(place), Some(node)) = (place, self.own()) else {
+        let Some(place) = *self.shared.place.lock() else {
             return;
         };
-        let root = match self.trail.prover().root_of(place.events) {
-            Ok(root) => hex(&root),
+        let mark = match mark_at(self.trail.prover(), place) {
+            Ok(mark) => mark,
             Err(error) => return tracing::warn!("no mark can be published: {error}"),
-        };
-        let mark = Mark {
-            node,
-            applied: place.applied,
-            events: place.events,
-            rejected: place.rejected,
-            root,
         };
         let Ok(payload) = serde_json::to_vec(&mark) else {
             return;
@@ -115,8 +125,8 @@ impl Marks {
         if self.own().as_ref() == Some(&claim.node) {
             return;
         }
-        let own = match self.trail.prover().root_of(claim.events) {
-            Ok(root) => hex(&root),
+        let own = match root_at(self.trail.prover(), claim.events) {
+            Ok(root) => root,
             Err(error) => {
                 return tracing::warn!(
                     "the events of node {} are not compared: {error}",
@@ -166,7 +176,7 @@ mod tests {
         let (trail, _appender) = Trail::open(&data, options).unwrap();
         let shared = Arc::new(Shared::new(trail.folder().log_id, None));
         shared.status.ready();
-        let own = hex(&trail.prover().root_of(0).unwrap());
+        let own = root_at(trail.prover(), 0).unwrap();
         let mut marks = Marks::new(trail, Arc::clone(&shared), unbounded_channel().0);
         let mut takes_calls = |node: &str, root: &str| {
             marks.compare(Mark {

@@ -38,11 +38,6 @@ pub struct Mark {
     pub root: String,
 }
 
-/// A root as marks have it.
-pub fn hex(root: &[u8]) -> String {
-    root.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The message of a group; `None` if it has too many bytes for a frame.
 pub fn encode(log_id: u64, events: &[Vec<u8>], rejected: &[Vec<u8>]) -> Option<Vec<u8>> {
     let mut parts = [Vec::new(), Vec::new()];

@@ -9,8 +9,10 @@ use futures_util::StreamExt;
 
 use super::{Publish, Published, Session, Subject, Trouble, consumer, passing};
 use crate::cluster::applier::Place;
-use crate::cluster::message::{Mark, hex};
+use crate::cluster::marks::{mark_at, root_at};
+use crate::cluster::message::Mark;
 use crate::cluster::sequencer::DEADLINE;
+use crate::proofs::{ProofError, Prover};
 
 impl Session {
     /// Finds which part of the stream the own log has, by the marks of all nodes.
@@ -62,7 +64,10 @@ impl Session {
                 own.0, own.1
             )));
         };
-        if self.root(mark.events).await? != mark.root {
+        let root = self
+            .prove(move |prover| root_at(prover, mark.events))
+            .await?;
+        if root != mark.root {
             return Err(Trouble::Diverged(format!(
                 "the first {} events of this folder are not those of node {}: restore a backup of another \
                  node",
@@ -103,14 +108,7 @@ impl Session {
         place: Place,
         after: Option<u64>,
     ) -> Result<Published, Trouble> {
-        let vkey = self.trail.prover().vkey();
-        let mark = Mark {
-            node: vkey.map_or_else(|_| String::new(), |vkey| vkey.name),
-            applied: place.applied,
-            events: place.events,
-            rejected: place.rejected,
-            root: self.root(place.events).await?,
-        };
+        let mark = self.prove(move |prover| mark_at(prover, place)).await?;
         let payload =
             serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
         let publish = Publish {
@@ -120,12 +118,14 @@ impl Session {
         Ok(self.publish(context, &publish).await)
     }
 
-    /// The root over the first events of the own log.
-    async fn root(&self, events: u64) -> Result<String, Trouble> {
+    /// Asks what reads the log, on a thread that may wait for it.
+    async fn prove<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Prover) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<T, Trouble> {
         let prover = Arc::clone(self.trail.prover());
-        let root = tokio::task::spawn_blocking(move || prover.root_of(events)).await;
-        match root {
-            Ok(Ok(root)) => Ok(hex(&root)),
+        match tokio::task::spawn_blocking(move || ask(&prover)).await {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Trouble::Refused(error.to_string())),
             Err(error) => Err(Trouble::Refused(error.to_string())),
         }
