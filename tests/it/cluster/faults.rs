@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use super::node::{Node, converge, three};
 use crate::support::nats::{COUNT, Link, NatsServers};
-use crate::support::{Client, Dice, eventually};
+use crate::support::{Client, Dice, Over, eventually};
 
 /// How many senders there are.
 const SENDERS: usize = 6;
@@ -213,15 +213,6 @@ fn what_was_answered_is_in_every_log_after_faults_under_load() {
     });
     converge(&nodes);
     load.check(&nodes);
-}
-
-/// Ends the senders.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod demo_server;
 mod demo_undo;
 mod doctor;
 mod erase;
-mod erase_crash;
 mod prune;
 mod repair;
 mod seal;

@@ -8,7 +8,7 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::support::{BINARY, Client, Server, clean, cli, eventually, json_lines};
+use crate::support::{BINARY, Client, Over, Server, clean, cli, eventually, json_lines};
 
 /// Starts a server with a socket, as systemd passes it.
 fn start(
@@ -22,15 +22,6 @@ fn start(
         .args(["-c", pass, "sh", BINARY])
         .args(Server::arguments(data, &["--listen", listen]));
     Server::spawn_from(command, socket.into().into())
-}
-
-/// Ends the senders.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::erase::{CANARIES, PERSON, erase, found_in, import, lines};
+use super::{CANARIES, PERSON, erase, found_in, import, lines};
 use crate::support::{BINARY, Server, clean, cli, copy_folder, eventually, json_lines};
 
 /// The system calls that change a folder for good, or make a change durable.
