@@ -17,6 +17,9 @@ use crate::support::{Client, Dice, Over, eventually};
 /// How many senders there are.
 const SENDERS: usize = 6;
 
+/// How long a sender waits after each call, so that many rounds leave logs that can be compared.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// How many kinds of faults there are.
 const KINDS: u64 = 8;
 
@@ -26,7 +29,10 @@ const ROUNDS: u64 = KINDS;
 /// How many acknowledgements are lost; more with `CLUSTER_ACKS`.
 const ACKS: u64 = 20;
 
-/// To how many nodes that share nothing.
+/// How many of them a node loses one after the other; the nodes share nothing.
+const ACKS_OF_NODE: u64 = 500;
+
+/// How many such nodes there are at least.
 const ALONE: u64 = 4;
 
 /// Sends calls to whichever node takes them.
@@ -66,10 +72,11 @@ impl Load {
             if self.is_over.load(Ordering::SeqCst) {
                 return;
             }
+            std::thread::sleep(PAUSE);
             let body = format!(
                 "type=update&profile={}&time={}&fields[v]={sender}-{call}",
-                dice.below(3) + 1,
-                1_760_000_000 + dice.below(1000)
+                dice.below(300) + 1,
+                1_760_000_000 + dice.below(100_000)
             );
             loop {
                 let address = self.nodes.lock().unwrap()[own];
@@ -220,10 +227,11 @@ fn a_lost_acknowledgement_makes_nothing_twice_and_no_hole() {
     let dir = tempfile::tempdir().unwrap();
     let servers = NatsServers::start(&dir.path().join("nats"), true);
     let acks = std::env::var("CLUSTER_ACKS").map_or(ACKS, |acks| acks.parse().unwrap());
+    let nodes = acks.div_ceil(ACKS_OF_NODE).max(ALONE);
     std::thread::scope(|scope| {
-        for own in 0..ALONE {
+        for own in 0..nodes {
             let (dir, servers) = (dir.path().join(format!("node{own}")), &servers);
-            scope.spawn(move || lose_acknowledgements(dir, servers, acks.div_ceil(ALONE)));
+            scope.spawn(move || lose_acknowledgements(dir, servers, acks.div_ceil(nodes)));
         }
     });
 }
