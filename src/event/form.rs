@@ -149,7 +149,6 @@ impl<'a> FormText<'a> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn parts_are_read_in_their_charset() {
@@ -171,18 +170,6 @@ mod tests {
         ] {
             assert_eq!(FormText::new(bytes).decode(charset), text, "{bytes:?}");
             assert_eq!(FormText::Bytes(bytes).decode(charset), text, "{bytes:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn valid_forms_are_read_as_by_the_standard(bytes in "[a-zé+%0-9A-F]{0,20}") {
-            let pair = [b"x=", bytes.as_bytes()].concat();
-            if let Some((_, value)) = form_urlencoded::parse(&pair).next()
-                && !value.contains('\u{fffd}')
-            {
-                prop_assert_eq!(FormText::new(bytes.as_bytes()).decode(Charset::UTF_8), value);
-            }
         }
     }
 }

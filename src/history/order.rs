@@ -28,36 +28,3 @@ pub fn order_and_dedup(mut heads: Vec<OrderKey>) -> Vec<(u64, Option<u64>)> {
         })
         .collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rank_then_seq_and_repetitions_point_to_the_lowest() {
-        let head = |seq, rank, digest| OrderKey {
-            seq,
-            rank,
-            digest: [digest; 32],
-        };
-        let heads = vec![
-            head(9, 1, 1),
-            head(2, 2, 3),
-            head(5, 1, 1),
-            head(7, 0, 2),
-            head(6, 1, 4),
-            head(11, 1, 1),
-        ];
-        assert_eq!(
-            order_and_dedup(heads),
-            [
-                (7, None),
-                (5, None),
-                (6, None),
-                (9, Some(5)),
-                (11, Some(5)),
-                (2, None)
-            ]
-        );
-    }
-}

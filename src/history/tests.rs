@@ -63,11 +63,13 @@ fn lines(calls: &[Call]) -> Vec<String> {
     for (call, seq) in calls.iter().zip(1..) {
         let event = event(*call, seq);
         let digest = Sha256::digest(format!("{} {}", call.0, call.2));
-        seconds.entry(event.time).or_default().push(OrderKey {
+        let key = OrderKey {
             seq,
             rank: event.event_type.rank(),
             digest: digest.into(),
-        });
+        };
+        // The order in which they are given does not matter.
+        seconds.entry(event.time).or_default().insert(0, key);
         events.insert(seq, event);
     }
     let mut replay = Replay::default();

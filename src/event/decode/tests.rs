@@ -130,56 +130,6 @@ fn empty_and_zero_numbers_are_missing() {
 }
 
 #[test]
-fn repeated_list_items_are_numbered_in_form_and_json() {
-    let form =
-        b"fields[colors][]=red&fields[colors][]=blue&tags[]=1&tags[]=2&interests[]=a&interests[]=b";
-    let json = br#"{"fields":{"colors":["red","blue"]},"tags":["1","2"],"interests":["a","b"]}"#;
-    let content = decode_content(BodyKind::Form, form).unwrap();
-    assert_eq!(decode_content(BodyKind::Json, json).as_ref(), Ok(&content));
-    let pairs = |fields: &Fields<'_>| -> Vec<(String, String)> {
-        let pairs = fields.iter();
-        pairs
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect()
-    };
-    let own =
-        |pairs: [(&str, &str); 2]| pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(
-        pairs(&content.fields),
-        own([("colors[0]", "red"), ("colors[1]", "blue")])
-    );
-    assert_eq!(
-        pairs(&content.extra),
-        own([("tags[0]", "1"), ("tags[1]", "2")])
-    );
-    assert_eq!(
-        content.interests,
-        Some(Interests::List(vec!["a".into(), "b".into()]))
-    );
-}
-
-#[test]
-fn invalid_values_stay_different() {
-    let name = |body: &'static [u8]| {
-        let content = decode_content(BodyKind::Form, body).unwrap();
-        content.fields.get("name").unwrap().to_string()
-    };
-    assert_eq!(name(b"fields[name]=Ren%E9"), "René");
-    assert_eq!(name(b"fields[name]=Ren%E8"), "Renè");
-}
-
-#[test]
-fn a_repeated_variable_keeps_its_place_and_takes_the_last_value() {
-    let content = decode_content(BodyKind::Form, b"fields[a]=1&fields[b]=2&fields[a]=3").unwrap();
-    let fields: Vec<_> = content
-        .fields
-        .iter()
-        .map(|(k, v)| (k.as_ref(), v.as_ref()))
-        .collect();
-    assert_eq!(fields, [("a", "3"), ("b", "2")]);
-}
-
-#[test]
 fn variables_of_another_shape_are_extra() {
     let content = decode_content(BodyKind::Form, b"fields=x&profile[a]=1&fields[open=2").unwrap();
     let extra: Vec<_> = content.extra.keys().map(AsRef::as_ref).collect();
