@@ -74,14 +74,6 @@ pub struct AskStates<Q: clap::Args> {
     pub output: Output,
 }
 
-/// The event of `explain` and `evidence`.
-#[derive(Debug, clap::Args)]
-pub struct EventNumber {
-    /// The event's number
-    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
-    pub seq: u64,
-}
-
 /// What `find` looks for.
 #[derive(Debug, clap::Args)]
 pub struct Find {

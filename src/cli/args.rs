@@ -28,8 +28,8 @@ use super::tail::TailArgs;
 use super::token::TokenArgs;
 use super::validation::ValidationArgs;
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, GapsQuery, HistoryQuery,
-    LoopsQuery, Query, ReportQuery, ShowQuery,
+    ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, GapsQuery, HistoryQuery, LoopsQuery, Query,
+    ReportQuery, StateQuery,
 };
 
 /// What the exit status of every command means.
@@ -83,13 +83,13 @@ pub enum Command {
     History(AskStates<HistoryQuery>),
     /// Show the state of a profile or subprofile, now or at a moment
     #[command(after_help = times_and("show 123 --at 2025-10-01"))]
-    Show(AskStates<ShowQuery>),
+    Show(AskStates<StateQuery>),
     /// Show what differs between two moments
     #[command(after_help = times_and("diff 123 --from 2025-01-01 --to 2025-07-01"))]
     Diff(AskStates<DiffQuery>),
     /// Show the last change of every field and interest
     #[command(after_help = times_and("blame 123"))]
-    Blame(AskStates<BlameQuery>),
+    Blame(AskStates<StateQuery>),
     /// Show what changed when, over all profiles
     #[command(after_help = times_and("changes --field newsletter --new Nee --since yesterday"))]
     Changes(AskStates<ChangesQuery>),

@@ -7,18 +7,18 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::answer_args::{EventNumber, Output};
+use super::answer_args::Output;
 use super::ask;
 use super::client;
 use super::{CommandContext, ExitStatus, Format, formats};
 use crate::query::lines::EvidenceLine;
-use crate::query::{EvidenceQuery, Query};
+use crate::query::{EventQuery, Query};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: profiletrail evidence 17 --out ./event-17")]
 pub struct EvidenceArgs {
     #[command(flatten)]
-    pub event: EventNumber,
+    pub event: EventQuery,
     /// Write the proof as files into this new folder; with --format xlsx, a workbook
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -28,9 +28,7 @@ pub struct EvidenceArgs {
 }
 
 pub fn run(args: &EvidenceArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = Query::Evidence(EvidenceQuery {
-        seq: args.event.seq,
-    });
+    let query = Query::Evidence(args.event.clone());
     let dir = args.out.as_ref();
     let Some(dir) = dir.filter(|_| args.format != Some(Format::Xlsx)) else {
         let output = Output {

@@ -17,7 +17,7 @@ use super::{CommandContext, ExitStatus, Format, formats};
 use crate::format::{counted, grouped, plain};
 use crate::proofs::{BundleFile, Checked, CheckedStamp, Checkpoint, Trusted, Vkey, check_bundle};
 use crate::query::{
-    AnchorLine, AnchorsQuery, Answered, CheckpointLine, CheckpointQuery, ProofQuery, Query,
+    AnchorLine, AnchorsQuery, Answered, CheckpointLine, CheckpointQuery, EventQuery, Query,
 };
 
 /// The longest checkpoint that is read, in bytes.
@@ -203,7 +203,7 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         let what = format!("--out: {} already exists; name a new folder", dir.display());
         return Err(UsageError::new(plain(&what)).into());
     }
-    let (lines, end) = ask(Query::Proof(ProofQuery { seq }), context)?;
+    let (lines, end) = ask(Query::Proof(EventQuery { seq }), context)?;
     if !end.found {
         say_why(&end);
         return Ok(ExitStatus::Nothing);

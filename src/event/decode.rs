@@ -17,12 +17,13 @@ use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
 use super::variable::variables;
 
 /// What happened to the (sub)profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub enum EventType {
     /// It was made.
     Create,
     /// It was changed.
+    #[cfg_attr(test, default)]
     Update,
     /// It was removed.
     Delete,
@@ -91,18 +92,6 @@ impl From<&str> for EventType {
     }
 }
 
-impl From<String> for EventType {
-    fn from(name: String) -> Self {
-        Self::from(name.as_str())
-    }
-}
-
-impl From<EventType> for String {
-    fn from(event_type: EventType) -> Self {
-        event_type.into_name().into_owned()
-    }
-}
-
 /// What must be known of a call before it can be kept: read at receipt, and
 /// stored with the body so that the index needs no body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +139,7 @@ pub struct Content<'a> {
 
 /// An event as history sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct Event<'a> {
     /// Its place in the order of arrival: 1, 2, 3, …
     pub seq: u64,
@@ -306,7 +296,7 @@ impl Scalars {
         let time = time.map(|seconds| (seconds, TimeSource::Time));
         let time = time.or_else(|| timestamp().map(|seconds| (seconds, TimeSource::Timestamp)));
         Ok(Envelope {
-            event_type: event_type.into(),
+            event_type: event_type.as_str().into(),
             profile,
             subprofile,
             time,

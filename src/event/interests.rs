@@ -19,6 +19,12 @@ pub enum Interests<'a> {
     Map(Fields<'a>),
 }
 
+impl Default for Interests<'_> {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
 /// Whether a value of the map form, or of a parameter that names an interest,
 /// means 'member'.
 pub(crate) fn is_member(value: &str) -> bool {

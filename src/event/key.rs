@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
     Encode,
     Decode,
 )]
+#[cfg_attr(test, derive(Default))]
 pub struct ProfileKey {
     /// The profile.
     pub profile: u64,

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 pub type Zone = chrono_tz::Tz;
 
 /// Where an event's time was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Encode, Decode)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Encode, Decode,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeSource {
     /// The variable `time`: Unix seconds.
@@ -17,6 +19,7 @@ pub enum TimeSource {
     /// The variable `timestamp`: local time, read in the server's zone.
     Timestamp,
     /// Neither could be read: the moment of receipt.
+    #[default]
     Received,
 }
 
@@ -191,20 +194,16 @@ pub fn parse_rfc3339_micros(text: &str) -> Option<i64> {
 
 /// Unix seconds that lines of answers have as RFC 3339: for serde's `with`.
 pub(crate) mod rfc3339 {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
-    use super::{parse_rfc3339_micros, seconds_to_rfc3339};
+    use super::seconds_to_rfc3339;
 
     pub fn serialize<S: Serializer>(seconds: &i64, output: S) -> Result<S::Ok, S::Error> {
         output.serialize_str(&seconds_to_rfc3339(*seconds))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
-        let text = String::deserialize(input)?;
-        let micros = parse_rfc3339_micros(&text);
-        let micros = micros.ok_or_else(|| D::Error::custom("not an RFC 3339 time"))?;
-        Ok(micros.div_euclid(1_000_000))
+        Ok(micros::deserialize(input)?.div_euclid(1_000_000))
     }
 
     /// The same of Unix microseconds.

@@ -87,7 +87,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{Content, Event, EventType, ProfileKey, TimeSource};
+    use crate::event::{Content, Event, EventType, ProfileKey};
     use crate::history::{Cause, Change, Known, Replay, Subject, Value};
 
     const KEY: ProfileKey = ProfileKey::subprofile(1, 2);
@@ -97,16 +97,10 @@ mod tests {
         let deleted = event_type.is_end();
         Event {
             seq,
-            received: 0,
-            remote: None,
-            label: None,
             event_type,
             time,
-            time_source: TimeSource::Time,
             key: KEY,
-            database: None,
             collection: Some(7),
-            verified: None,
             content: Content {
                 created: Some("2020".into()),
                 fields: fields
@@ -116,6 +110,7 @@ mod tests {
                     .collect(),
                 ..Content::default()
             },
+            ..Event::default()
         }
     }
 

@@ -26,6 +26,14 @@ impl Subject<'_> {
         }
     }
 
+    /// The word in answers and commands.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Field(_) => "field",
+            Self::Interest(_) => "interest",
+        }
+    }
+
     /// Whether it is an interest.
     pub const fn is_interest(&self) -> bool {
         matches!(self, Self::Interest(_))

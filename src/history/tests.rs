@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{Change, OrderKey, Replay, Subject, Value, order_and_dedup};
-use crate::event::{BodyKind, Event, EventType, ProfileKey, TimeSource, decode_content};
+use crate::event::{BodyKind, Event, EventType, ProfileKey, decode_content};
 
 /// A call: type, time and form.
 type Call = (&'static str, i64, &'static str);
@@ -22,17 +22,11 @@ type Case = (&'static str, &'static [Call], &'static [&'static str]);
 fn event((event_type, time, form): Call, seq: u64) -> Event<'static> {
     Event {
         seq,
-        received: 0,
-        remote: None,
-        label: None,
         event_type: EventType::from(event_type),
         time,
-        time_source: TimeSource::Time,
         key: ProfileKey::profile(1),
-        database: None,
-        collection: None,
-        verified: None,
         content: decode_content(BodyKind::Form, form.as_bytes()).unwrap(),
+        ..Event::default()
     }
 }
 

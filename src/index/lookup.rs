@@ -8,6 +8,9 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::error::IndexError;
 use super::key::IndexKey;
 use super::lookup_key::{Folded, LookupKey};
@@ -18,19 +21,22 @@ use crate::event::ProfileKey;
 /// The most fields that have look-ups.
 pub const MAX_FIELDS: usize = 16;
 
-/// The look-ups of a data folder, and how far they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The size of the look-ups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LookupLine")]
 pub struct LookupState {
     /// Their fields.
     pub fields: Vec<String>,
-    /// The last event that is in them.
+    /// The last event in them.
     pub up_to: u64,
-    /// How many entries there are; some may be counted twice until a merge.
+    /// The number of distinct values of (sub)profiles; some may count twice until
+    /// runs are merged.
     pub entries: u64,
-    /// The bytes of the entries on disk.
+    /// Their share of the index's files, in bytes.
     pub bytes: u64,
     /// Whose baselines are in them ([`crate::store::retention::Retention::generation`]);
     /// 0 for none.
+    #[serde(skip)]
     pub generation: u64,
 }
 

@@ -56,7 +56,7 @@ pub use bundle::{
 };
 pub use countersign::{Countersigner, CountersignerState, Countersigning, start_countersigning};
 pub use examine::{Comparison, Examined, Old, examine};
-pub use note::{Checkpoint, Vkey, base64, hash_of};
+pub use note::{Checkpoint, Vkey, base64, hash_of, pem};
 pub use prover::{Kept, ProofError, Prover};
 pub use thread::start_prover;
 pub use tree::{Hash, is_consistent, is_included};

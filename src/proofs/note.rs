@@ -26,9 +26,27 @@ const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
+/// Characters in a line of PEM.
+const PEM_LINE: usize = 64;
+
 /// Bytes in base64, as notes and proofs have them.
 pub fn base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
+}
+
+/// A public key, as a `SubjectPublicKeyInfo`, in PEM (RFC 7468).
+pub fn pem(der: &[u8]) -> String {
+    let encoded = base64(der);
+    let mut text = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at_checked(PEM_LINE).unwrap_or((rest, ""));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text.push_str("-----END PUBLIC KEY-----\n");
+    text
 }
 
 /// A hash in base64; `None` unless it is written in the one right way.
@@ -97,11 +115,7 @@ impl Vkey {
 
     /// The key for openssl.
     pub fn pem(&self) -> String {
-        let spki = [SPKI.as_slice(), &self.key].concat();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            base64(&spki)
-        )
+        pem(&[SPKI.as_slice(), &self.key].concat())
     }
 }
 

@@ -12,11 +12,11 @@ use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::page::{Mark, Page};
 use super::progress::{Progress, ProgressReporter};
-use super::proofs::{AnchorsQuery, CheckpointQuery, ProofQuery};
+use super::proofs::{AnchorsQuery, CheckpointQuery};
 use super::report::ReportQuery;
 use super::request::{
-    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
-    RejectedQuery, ShowQuery, TailQuery,
+    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, RejectedQuery,
+    StateQuery, TailQuery,
 };
 use super::stats::StatsQuery;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
@@ -31,11 +31,11 @@ pub enum Query {
     /// The events of a (sub)profile.
     History(HistoryQuery),
     /// Its state at a moment.
-    Show(ShowQuery),
+    Show(StateQuery),
     /// The net differences between two moments.
     Diff(DiffQuery),
     /// The last change of every field and interest.
-    Blame(BlameQuery),
+    Blame(StateQuery),
     /// What changed when, over all profiles.
     Changes(ChangesQuery),
     /// Which (sub)profiles have or had a value.
@@ -45,7 +45,7 @@ pub enum Query {
     /// The calls that could not be parsed.
     Rejected(RejectedQuery),
     /// The proof that Copernica sent an event.
-    Evidence(EvidenceQuery),
+    Evidence(EventQuery),
     /// The newest events, or those after one, in the order of arrival.
     Tail(TailQuery),
     /// What an event requested compared with its effect.
@@ -67,7 +67,7 @@ pub enum Query {
     /// The checkpoints that others have signed, too.
     Anchors(AnchorsQuery),
     /// The files that prove that an event was in the log.
-    Proof(ProofQuery),
+    Proof(EventQuery),
 }
 
 impl Query {
@@ -112,17 +112,7 @@ impl Query {
 
     /// Whether the answer depends on which (sub)profile an event belongs to.
     pub(super) const fn needs_owners(&self) -> bool {
-        !matches!(
-            self,
-            Self::Rejected(_)
-                | Self::Export(_)
-                | Self::Evidence(_)
-                | Self::Tail(_)
-                | Self::Stats(_)
-                | Self::Checkpoint(_)
-                | Self::Anchors(_)
-                | Self::Proof(_)
-        )
+        self.needs_index() && !matches!(self, Self::Export(_) | Self::Tail(_) | Self::Stats(_))
     }
 }
 

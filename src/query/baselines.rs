@@ -13,7 +13,7 @@ use super::answer::{Lines, QueryError};
 use super::lines::ExportLine;
 use super::page::Mark;
 use super::request::ExportQuery;
-use crate::event::{Fields, Interests, TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::event::{Interests, TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::{Baseline, DIGEST_LEN, Known, Place, PrunedDigest, State};
 use crate::store::Snapshot;
 use crate::store::retention::KeptBaseline;
@@ -93,13 +93,8 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let hex = |gone: &PrunedDigest| gone.digest.map(|byte| format!("{byte:02x}")).concat();
     let second = baseline.second.iter();
     ExportLine {
-        verified: None,
-        evidence: None,
-        observed: None,
         seq: baseline.place.seq,
         received: micros_to_rfc3339(baseline.place.time.saturating_mul(1_000_000)),
-        remote: None,
-        label: None,
         event_type: "baseline".into(),
         time: seconds_to_rfc3339(baseline.place.time),
         time_source: TimeSource::Time,
@@ -109,18 +104,14 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
         collection: baseline.collection,
         created: content.created,
         modified: content.modified,
-        parameters: Fields::new(),
         fields: content.fields,
         interests: Interests::List(content.interests.into_iter().collect()),
-        extra: Fields::new(),
-        body: None,
-        body_base64: None,
-        erased: None,
         baseline: Some(BaselinePart {
             state: state.to_owned(),
             rank: baseline.place.rank,
             second: second.map(|gone| (gone.rank, hex(gone))).collect(),
         }),
+        ..ExportLine::default()
     }
 }
 

@@ -3,14 +3,14 @@
 use super::answer::{Lines, QueryError, now};
 use super::lines::BlameLine;
 use super::replay::{ReplayVisitor, Replayer, Step};
-use super::request::BlameQuery;
+use super::request::StateQuery;
 use crate::event::seconds_to_rfc3339;
 use crate::history::{Interval, IntervalBuilder, Replay, State};
 use crate::store::{Damages, Snapshot};
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
-    query: &BlameQuery,
+    query: &StateQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let at = query.at.unwrap_or_else(now);

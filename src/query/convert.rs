@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::lines::{ChangesLine, ExportLine, HistoryLine};
-use crate::event::{Event, Interests, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
+use super::lines::{ChangesLine, ExportLine, HistoryLine, LastEvent};
+use crate::event::{Event, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::Change;
 
 impl<'a> ChangesLine<'a> {
@@ -75,16 +75,18 @@ impl<'a> ExportLine<'a> {
             modified: content.modified,
             parameters: content.parameters,
             fields: content.fields,
-            interests: content
-                .interests
-                .unwrap_or_else(|| Interests::List(Vec::new())),
+            interests: content.interests.unwrap_or_default(),
             extra: content.extra,
             verified: event.verified,
-            body: None,
-            body_base64: None,
-            evidence: None,
-            baseline: None,
-            erased: None,
+            ..Self::default()
         }
+    }
+}
+
+impl From<(u64, i64)> for LastEvent {
+    /// The event with this `seq`, at this time in Unix seconds.
+    fn from((seq, time): (u64, i64)) -> Self {
+        let time = seconds_to_rfc3339(time);
+        Self { seq, time }
     }
 }

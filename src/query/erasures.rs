@@ -7,7 +7,7 @@ use super::answer::{Lines, Query, QueryError};
 use super::lines::ExportLine;
 use super::page::Mark;
 use super::request::ExportQuery;
-use crate::event::{Fields, Interests, TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::event::{TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::format::counted;
 use crate::log::Erasure;
 use crate::store::Snapshot;
@@ -74,27 +74,11 @@ pub(super) fn line_of(erasure: &Erasure) -> ExportLine<'static> {
     ExportLine {
         seq: erasure.receipt.unwrap_or_default(),
         received: micros_to_rfc3339(erasure.until),
-        remote: None,
-        label: None,
         event_type: "erased".into(),
         time: seconds_to_rfc3339(erasure.until.div_euclid(1_000_000)),
         time_source: TimeSource::Received,
         profile: erasure.profile,
-        subprofile: None,
-        database: None,
-        collection: None,
-        created: None,
-        modified: None,
-        parameters: Fields::new(),
-        fields: Fields::new(),
-        interests: Interests::List(Vec::new()),
-        extra: Fields::new(),
-        verified: None,
-        body: None,
-        body_base64: None,
-        evidence: None,
-        observed: None,
-        baseline: None,
         erased: Some(erasure.clone()),
+        ..ExportLine::default()
     }
 }

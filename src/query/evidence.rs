@@ -1,22 +1,17 @@
 //! `evidence`: the proof that Copernica sent an event.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::answer::{Lines, QueryError};
 use super::lines::{EvidenceLine, body_fields};
-use super::request::EvidenceQuery;
+use super::request::EventQuery;
 use crate::auth::signature::Evidence;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventRecord, RecordError};
+use crate::proofs::{base64, pem};
 use crate::store::{Missing, Snapshot};
-
-/// Characters in a line of PEM.
-const PEM_LINE: usize = 64;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
-    query: &EvidenceQuery,
+    query: &EventQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let seq = query.seq;
@@ -63,23 +58,8 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
         record: proof.record,
         public_key: pem(key.der()),
         signed: proof.text,
-        signature: STANDARD.encode(&proof.signature),
+        signature: base64(&proof.signature),
         body: sent,
         body_base64: sent_base64,
     }))
-}
-
-/// A public key as PEM (RFC 7468).
-fn pem(der: &[u8]) -> String {
-    let encoded = STANDARD.encode(der);
-    let mut text = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at_checked(PEM_LINE).unwrap_or((rest, ""));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    text.push_str("-----END PUBLIC KEY-----\n");
-    text
 }

@@ -49,7 +49,7 @@ pub(super) fn answer(
         }
         Some(wanted) => {
             let mut seqs = Vec::new();
-            snapshot.each_key(Some(wanted.profile), wanted.subprofile, |key| {
+            snapshot.each_key(Some(wanted), |key| {
                 let times = snapshot.times_of(key)?;
                 if !query.raw {
                     crowded.add(&times, &query.span);

@@ -64,16 +64,6 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Create,
-        Self::Set,
-        Self::Unexplained,
-        Self::Observed,
-        Self::FirstSeen,
-        Self::Cascade,
-    ];
-
     /// The word in answers; the same as that of [`crate::history::Cause::name`].
     pub const fn name(self) -> &'static str {
         match self {
@@ -84,11 +74,6 @@ impl CauseKind {
             Self::FirstSeen => "first_seen",
             Self::Cascade => "cascade",
         }
-    }
-
-    /// The cause with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -264,14 +249,6 @@ impl Filter {
             ..self
         }
     }
-
-    /// The numbers of the requested (sub)profile, in the form the index takes.
-    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
-        (
-            self.profile.map(|key| key.profile),
-            self.profile.and_then(|key| key.subprofile),
-        )
-    }
 }
 
 /// Whether a change is of one of these fields or interests. If neither is given,
@@ -417,12 +394,8 @@ mod tests {
         ];
         for (kind, cause) in CauseKind::value_variants().iter().zip(causes) {
             assert_eq!(kind.name(), cause.name());
-            assert_eq!(CauseKind::from_name(cause.name()), Some(*kind));
-            let word = kind
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned());
-            assert_eq!(word.as_deref(), Some(cause.name()));
+            assert_eq!(CauseKind::from_str(cause.name(), false), Ok(*kind));
         }
-        assert_eq!(CauseKind::from_name("baseline"), None);
+        assert!(CauseKind::from_str("baseline", false).is_err());
     }
 }

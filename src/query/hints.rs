@@ -13,9 +13,7 @@ use super::answer::{Lines, Query, QueryError};
 use super::dossier::DossierQuery;
 use super::filter::Filter;
 use super::find::FindQuery;
-use super::request::{
-    DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery, ShowQuery,
-};
+use super::request::{DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, StateQuery};
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::format::first_of;
 use crate::store::Snapshot;
@@ -42,7 +40,7 @@ const LONG: usize = 100;
 pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String>, QueryError> {
     match query {
         Query::History(query) => of_history(snapshot, query),
-        Query::Show(ShowQuery { key, .. })
+        Query::Show(StateQuery { key, .. })
         | Query::Diff(DiffQuery { key, .. })
         | Query::Dossier(DossierQuery { key, .. })
         | Query::Export(ExportQuery {
@@ -56,7 +54,7 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
                 query.key
             )]),
         },
-        Query::Evidence(EvidenceQuery { seq }) | Query::Explain(ExplainQuery { seq, .. })
+        Query::Evidence(EventQuery { seq }) | Query::Explain(ExplainQuery { seq, .. })
             if *seq > snapshot.last_seq() =>
         {
             Ok(vec![format!("the last event is {}", snapshot.last_seq())])

@@ -49,7 +49,7 @@ pub(super) fn answer(
         Ok(())
     };
     if query.subprofiles {
-        snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+        snapshot.each_key(Some(query.key), take)?;
     } else {
         take(query.key)?;
     }

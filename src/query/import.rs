@@ -365,7 +365,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         }
     };
     let event_type = match line.observed.as_deref() {
-        None => line.event_type.into_owned().into(),
+        None => line.event_type.as_ref().into(),
         Some(word) => {
             let seen = Seen::from_name(word)
                 .ok_or_else(|| format!("\"observed\": {word:?} is neither present nor gone"))?;

@@ -171,7 +171,7 @@ pub struct ChangesLine<'a> {
 }
 
 /// An event of `export`, which `import` reads back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportLine<'a> {
     /// The event's number in the order of arrival; `import` assigns a new one.

@@ -67,16 +67,14 @@ pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
-pub use proofs::{
-    AnchorLine, AnchorsQuery, CheckpointLine, CheckpointQuery, ProofQuery, SinceLine,
-};
+pub use proofs::{AnchorLine, AnchorsQuery, CheckpointLine, CheckpointQuery, SinceLine};
 pub use reconcile::{
     ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
 };
 pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
-    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
-    InvalidParam, RejectedQuery, ShowQuery, TailQuery,
+    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, InvalidParam,
+    RejectedQuery, StateQuery, TailQuery,
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
 pub use stats::{Count, StatsLine, StatsQuery};

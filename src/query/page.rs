@@ -156,20 +156,13 @@ mod tests {
     fn event_of(time: i64, seq: u64, subprofile: Option<u64>) -> Event<'static> {
         Event {
             seq,
-            received: 0,
-            remote: None,
-            label: None,
             event_type: EventType::Delete,
             time,
-            time_source: crate::event::TimeSource::Time,
             key: ProfileKey {
                 profile: 1,
                 subprofile,
             },
-            database: None,
-            collection: None,
-            verified: None,
-            content: crate::event::Content::default(),
+            ..Event::default()
         }
     }
 

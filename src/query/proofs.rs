@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
+use super::request::EventQuery;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::Erasure;
 use crate::log::record::{EventHead, is_pruned, tombstone_leaf};
@@ -21,14 +22,6 @@ pub struct CheckpointQuery {
 /// The checkpoints that others have signed, too.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorsQuery {}
-
-/// The files that prove that an event was in the log.
-#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProofQuery {
-    /// The event's number
-    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
-    pub seq: u64,
-}
 
 /// A line of `checkpoint`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -161,7 +154,7 @@ pub(super) fn checkpoint(
 /// Writes the files that prove an event.
 pub(super) fn prove(
     snapshot: &Snapshot<'_>,
-    query: &ProofQuery,
+    query: &EventQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let (seq, trail) = (query.seq, snapshot.trail());

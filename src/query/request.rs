@@ -65,9 +65,9 @@ pub struct HistoryQuery {
     pub cascade: bool,
 }
 
-/// The state of a (sub)profile at a moment.
+/// The (sub)profile and the moment of `show` and `blame`.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShowQuery {
+pub struct StateQuery {
     /// A profile (123) or a subprofile of one (123/456)
     #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
@@ -95,22 +95,6 @@ pub struct DiffQuery {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true,
         value_parser = unix_time(Rounding::Down))]
     pub to: Option<i64>,
-    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
-    #[arg(long)]
-    #[serde(default)]
-    pub cascade: bool,
-}
-
-/// The last change of every field and interest that is present at a moment.
-#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlameQuery {
-    /// A profile (123) or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// The moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
-    pub at: Option<i64>,
     /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     #[serde(default)]
@@ -156,9 +140,9 @@ pub struct ExportQuery {
     pub raw: bool,
 }
 
-/// The proof that Copernica sent an event.
+/// The event of `evidence` and `proof`.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EvidenceQuery {
+pub struct EventQuery {
     /// The event's number
     #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
     pub seq: u64,

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answered, QueryError};
+use super::reconcile::Append;
 use crate::auth::signature::Evidence;
 use crate::event::{BodyKind, DecodeError, Event, Zone, decode_envelope};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, is_pruned};
@@ -46,9 +47,6 @@ pub struct RetryLine {
     #[serde(flatten)]
     pub error: Option<DecodeError>,
 }
-
-/// The append function of a server or a folder.
-type Append<'a> = &'a mut dyn FnMut(Vec<Arrival>) -> Vec<Outcome>;
 
 /// Enters the rejected calls of some numbers, or all if there are none, that can be read now, and
 /// writes a [`RetryLine`] for each. The index must be complete, and no other retry may run.

@@ -7,14 +7,14 @@
 use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};
 use super::replay::Replayer;
-use super::request::ShowQuery;
+use super::request::StateQuery;
 use super::state_before::Missing;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
-    query: &ShowQuery,
+    query: &StateQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let events = snapshot.events_of(query.key)?;
@@ -28,10 +28,6 @@ pub(super) fn answer(
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let damage = &mut lines.damage;
     let replay = replayer.state_at(query.key, &events, at, damage, |event| missing.take(event))?;
-    let last_event = |(seq, time)| LastEvent {
-        seq,
-        time: seconds_to_rfc3339(time),
-    };
     let (word, state) = replay.known.into_state();
     lines.put(&ShowLine {
         who: query.key,
@@ -40,12 +36,12 @@ pub(super) fn answer(
         collection: query.key.subprofile.and(replay.collection),
         at: seconds_to_rfc3339(at),
         state: word.to_owned(),
-        last_event: replay.last.map(last_event),
+        last_event: replay.last.map(LastEvent::from),
         fields: state.fields,
         interests: state.interests.into_iter().collect(),
         created: state.created,
         modified: state.modified,
-        cascade: replay.ended.map(last_event),
+        cascade: replay.ended.map(LastEvent::from),
     })?;
     Ok(true)
 }

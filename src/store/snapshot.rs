@@ -317,22 +317,27 @@ impl<'a> Snapshot<'a> {
     /// baseline.
     pub fn each_key<E: From<TrailError>>(
         &self,
-        profile: Option<u64>,
-        subprofile: Option<u64>,
+        only: Option<ProfileKey>,
         mut each: impl FnMut(ProfileKey) -> Result<(), E>,
     ) -> Result<(), E> {
-        let after = match (profile, subprofile) {
-            (Some(profile), Some(subprofile)) => {
-                return each(ProfileKey::subprofile(profile, subprofile));
+        if let Some(key) = only {
+            each(key)?;
+            if key.subprofile.is_some() {
+                return Ok(());
             }
-            (Some(profile), None) => {
-                let key = ProfileKey::profile(profile);
-                each(key)?;
-                Some(key)
-            }
-            (None, _) => None,
-        };
-        self.each_key_after(after, profile, |key| each(key).map(|()| true))
+        }
+        let profile = only.map(|key| key.profile);
+        self.each_key_after(only, profile, |key| each(key).map(|()| true))
+    }
+
+    /// The (sub)profiles of [`Self::each_key`].
+    pub fn keys(&self, only: Option<ProfileKey>) -> Result<Vec<ProfileKey>, TrailError> {
+        let mut keys = Vec::new();
+        self.each_key(only, |key| {
+            keys.push(key);
+            Ok::<(), TrailError>(())
+        })?;
+        Ok(keys)
     }
 
     /// Calls `each` with the subprofiles of a profile that have events or a

@@ -23,10 +23,8 @@ const DIGITS: usize = 16;
 
 fn asset(name: &str, extension: &str, content_type: &'static str, content: &'static str) -> Asset {
     let digest = Sha256::digest(content.as_bytes());
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let digits = digits.get(..DIGITS).unwrap_or_default();
     Asset {
-        path: format!("/static/{name}-{digits}.{extension}"),
+        path: format!("/static/{name}-{digest:.DIGITS$x}.{extension}"),
         content_type,
         content,
     }

@@ -3,13 +3,13 @@
 //! The filter is in the address, so that a page can be shared; labels, fields, causes
 //! and types are links that filter by them.
 
+use clap::ValueEnum as _;
 use maud::{Markup, Render, html};
 
 use super::links::{changes, event, with_query};
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Text, badge, change};
-use crate::history::Subject;
 use crate::query::CauseKind;
 use crate::query::lines::ChangesLine;
 
@@ -92,17 +92,13 @@ impl Filters {
 pub fn row(line: &ChangesLine<'_>, filters: &Filters, reader: &Reader<'_>) -> Markup {
     let one = &line.change;
     let [old, new] = change(one.old.as_ref(), &one.new, SHORT);
-    let parameter = match one.subject {
-        Subject::Field(_) => "field",
-        Subject::Interest(_) => "interest",
-    };
     let label = line.label.as_deref().unwrap_or_default();
     let cause = one.cause.name();
     html! {
         tr {
             td.when data-label="time" { (reader.line(&line.time)) }
             td.whose data-label="profile" { (reader.profile(line.who)) }
-            td data-label="field" { (filters.link(parameter, one.subject.name(), Name::of(&one.subject))) }
+            td data-label="field" { (filters.link(one.subject.kind(), one.subject.name(), Name::of(&one.subject))) }
             td.changes data-label="change" {
                 span.change { span.old { (old) } " " span.arrow aria-label="became" { "→" } " " span.new { (new) } }
                 @if let Some(since) = one.cause.since() { " " span.note { "since " (reader.time(since)) } }
@@ -235,7 +231,7 @@ impl Page<'_> {
                         (text("collection", "collection", ""))
                         fieldset {
                             legend { "cause" }
-                            @for kind in CauseKind::ALL {
+                            @for kind in CauseKind::value_variants() {
                                 label { input type="checkbox" name="cause" value=(kind.name()) checked[filters.all("cause").any(|cause| cause == kind.name())]; (kind.name().replace('_', " ")) }
                             }
                         }

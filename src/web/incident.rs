@@ -9,7 +9,6 @@ use super::reader::Reader;
 use super::shell::{message, notes, page};
 use super::text::{Name, SHORT, Shown, Text};
 use crate::format::{counted, grouped, seconds_of};
-use crate::history::Subject;
 use crate::query::UndoLine;
 
 /// The most profiles of each table.
@@ -19,7 +18,7 @@ const ROWS: usize = 200;
 #[derive(Default)]
 pub struct Page {
     id: String,
-    subject: Option<(Name, Option<Subject<'static>>)>,
+    subject: Option<Name>,
     /// The profiles whose value can be restored, as rows, and how many there are.
     restored: (Vec<Markup>, u64),
     /// The same of those that are left alone.
@@ -49,11 +48,7 @@ impl Page {
 
     /// Takes what it did to a profile.
     pub fn take(&mut self, line: &UndoLine<'_>, reader: &Reader<'_>) {
-        self.subject.get_or_insert_with(|| {
-            let name = Name::of(&line.subject);
-            let raw = name.raw.clone();
-            (name, raw)
-        });
+        self.subject.get_or_insert_with(|| Name::of(&line.subject));
         self.subprofiles += u64::from(line.who.subprofile.is_some());
         if let Some(time) = seconds_of(&line.time) {
             let (first, last) = self.span.unwrap_or((time, time));
@@ -80,7 +75,7 @@ impl Page {
             h1 { (title) }
             (notes(&self.damage, &self.notes, reader))
             dl.facts {
-                @if let Some((name, _)) = &self.subject { div { dt { "changed" } dd { (name) } } }
+                @if let Some(name) = &self.subject { div { dt { "changed" } dd { (name) } } }
                 div { dt { "on" } dd { (counted(count, "profile")) } }
                 @if let Some((first, last)) = self.span { div { dt { "between" } dd { (reader.time(first)) " and " (reader.time(last)) } } }
                 div { dt { "can be restored" } dd { (grouped(self.restored.1)) } }
@@ -110,10 +105,8 @@ impl Page {
 
     fn changes(&self) -> String {
         let mut pairs = Vec::new();
-        match self.subject.as_ref().and_then(|(_, raw)| raw.as_ref()) {
-            Some(Subject::Field(name)) => pairs.push(("field", name.to_string())),
-            Some(Subject::Interest(name)) => pairs.push(("interest", name.to_string())),
-            None => {}
+        if let Some(subject) = self.subject.as_ref().and_then(|name| name.raw.as_ref()) {
+            pairs.push((subject.kind(), subject.name().to_owned()));
         }
         if let Some((first, last)) = self.span {
             pairs.push(("since", format!("@{first}")));

@@ -57,14 +57,6 @@ pub fn proof(seq: u64) -> String {
     format!("/event/{seq}/proof.zip")
 }
 
-/// The parameter that limits a page to a field or an interest.
-pub const fn parameter(subject: &Subject<'_>) -> &'static str {
-    match subject {
-        Subject::Field(_) => "field",
-        Subject::Interest(_) => "interest",
-    }
-}
-
 /// Of a (sub)profile's page with what else is asked of it.
 #[derive(Clone, Debug)]
 pub struct ProfileLink {
@@ -91,7 +83,7 @@ impl ProfileLink {
 
     /// Of one field or interest alone.
     pub fn only(self, subject: &Subject<'_>) -> Self {
-        self.with(parameter(subject), subject.name())
+        self.with(subject.kind(), subject.name())
     }
 
     /// The address.

@@ -91,7 +91,7 @@ impl Page<'_> {
                 }
                 @if let Some(only) = self.only {
                     p.note {
-                        "Only the " (links::parameter(only)) " "
+                        "Only the " (only.kind()) " "
                         strong { (Text::new(only.name(), NAME)) } ". "
                         a href=(ProfileLink::new(self.key, self.zoom).to()) { "Show all" }
                     }
@@ -159,7 +159,7 @@ impl Page<'_> {
                 ": the whole history of "
                 @match self.only {
                     None => "it",
-                    Some(only) => { "the " (links::parameter(only)) " " (Text::new(only.name(), NAME)) },
+                    Some(only) => { "the " (only.kind()) " " (Text::new(only.name(), NAME)) },
                 }
                 ", including what is not known, on one page to keep or print"
             }
@@ -204,7 +204,7 @@ impl Page<'_> {
         html! {
             form.moment method="get" action=(links::profile(self.key)) {
                 @if let Some(only) = self.only {
-                    input type="hidden" name=(links::parameter(only)) value=(only.name());
+                    input type="hidden" name=(only.kind()) value=(only.name());
                 }
                 @match self.zoom {
                     Zoom::All => {}

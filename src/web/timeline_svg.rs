@@ -87,7 +87,7 @@ const TINTS: [&str; 6] = ["t0", "t1", "t2", "t3", "t4", "t5"];
 impl Tints {
     fn class(&mut self, value: &Shown) -> &'static str {
         let fingerprint = match value {
-            Shown::Text(_) => value.fingerprint().unwrap_or_default(),
+            Shown::Text(text) => text.fingerprint,
             Shown::Member(true) => return "yes",
             Shown::Member(false) | Shown::Absent => return "none",
             Shown::Unknown => return "unknown",

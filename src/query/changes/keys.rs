@@ -69,19 +69,13 @@ pub(super) fn keys(
     filter: &Filter,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     if filter.profile.is_some() {
-        let mut keys = Vec::new();
-        let (profile, subprofile) = filter.numbers();
-        snapshot.each_key(profile, subprofile, |key| {
-            keys.push(key);
-            Ok::<(), TrailError>(())
-        })?;
-        return Ok(Some(keys));
+        return Ok(Some(snapshot.keys(filter.profile)?));
     }
     let (since, until) = filter.span.bounds();
     let all = snapshot.last_seq();
     let few = FEW.max(all / IN_A_ROW);
     if all <= FEW {
-        return Ok(Some(all_keys(snapshot)?));
+        return Ok(Some(snapshot.keys(None)?));
     }
     keys_by_heads(snapshot, snapshot.walk(since, until)?, filter, few)
 }
@@ -130,14 +124,4 @@ pub(super) fn keys_by_heads(
     keys.sort_unstable();
     keys.dedup();
     Ok(Some(keys))
-}
-
-/// All (sub)profiles.
-pub(super) fn all_keys(snapshot: &Snapshot<'_>) -> Result<Vec<ProfileKey>, TrailError> {
-    let mut keys = Vec::new();
-    snapshot.each_key(None, None, |key| {
-        keys.push(key);
-        Ok::<(), TrailError>(())
-    })?;
-    Ok(keys)
 }

@@ -26,7 +26,7 @@ use std::io;
 
 use parking_lot::Mutex;
 
-use self::keys::{all_keys, keys};
+use self::keys::keys;
 use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
@@ -137,7 +137,7 @@ pub(super) fn visit_changes<V: ChangeVisitor>(
         None if full_scan::has_room(snapshot, filter)? => {
             return full_scan::scan(snapshot, filter, full_scan::BOUNDS, lines, make, join);
         }
-        None => all_keys(snapshot)?,
+        None => snapshot.keys(None)?,
     };
     keyed_scan::scan(snapshot, filter, keys, lines, make, join)
 }

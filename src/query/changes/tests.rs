@@ -11,7 +11,7 @@ use crate::event::seconds_to_rfc3339;
 use crate::history::{Place, is_full_state};
 use crate::query::filter::Span;
 use crate::query::replay::Replayer;
-use crate::query::{BlameQuery, CauseKind, ExportQuery, HistoryQuery, Query, ShowQuery};
+use crate::query::{CauseKind, ExportQuery, HistoryQuery, Query, StateQuery};
 use crate::store::Damages;
 
 fn changes(filter: &Filter) -> Query {
@@ -233,10 +233,10 @@ proptest! {
                 prop_assert_eq!(short.known.state(), whole.known.state());
                 prop_assert_eq!(short.last, whole.last);
                 prop_assert_eq!(short.ended, whole.ended);
-                let blamed = store.ask(&Query::Blame(BlameQuery { key, at: Some(at), cascade }));
+                let blamed = store.ask(&Query::Blame(StateQuery { key, at: Some(at), cascade }));
                 let present = whole.known.state().map_or(0, |state| state.fields.len() + state.interests.len());
                 prop_assert_eq!(blamed.len(), present);
-                let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade }));
+                let shown = store.ask(&Query::Show(StateQuery { key, at: Some(at), cascade }));
                 let shown: crate::query::lines::ShowLine<'_> = serde_json::from_str(&shown[0]).unwrap();
                 prop_assert_eq!(shown.database, whole.database);
                 prop_assert_eq!(shown.collection, key.subprofile.and(whole.collection));

@@ -14,7 +14,7 @@ use crate::query::replay::{Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
     Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
-    TrailError, order_second,
+    order_second,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -74,13 +74,7 @@ impl Store {
     }
 
     pub fn keys(&self) -> Vec<ProfileKey> {
-        let mut keys = Vec::new();
-        let take = |key| {
-            keys.push(key);
-            Ok::<(), TrailError>(())
-        };
-        self.trail.snapshot().each_key(None, None, take).unwrap();
-        keys
+        self.trail.snapshot().keys(None).unwrap()
     }
 
     pub fn ask(&self, query: &Query) -> Vec<String> {

@@ -11,7 +11,7 @@ use super::DossierQuery;
 use super::lines::{DossierLine, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart};
 use crate::auth::signature::Evidence;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
-use crate::history::{Change, Ending, Interval, IntervalBuilder, Place, Replay, Subject, Value};
+use crate::history::{Change, Ending, Interval, IntervalBuilder, Place, Replay, State, Subject};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
@@ -123,8 +123,8 @@ impl<'a> Collector<'a> {
             self.push(LinePlace::Key(number), &DossierLine::Key(part))?;
         }
         if let Some(((first, first_seq), (last, last_seq))) = self.events.get() {
-            self.total.first_event = Some(last_event((first_seq, first)));
-            self.total.last_event = Some(last_event((last_seq, last)));
+            self.total.first_event = Some((first_seq, first).into());
+            self.total.last_event = Some((last_seq, last).into());
         }
         let total = std::mem::take(&mut self.total);
         self.push(LinePlace::Total, &DossierLine::Total(total))?;
@@ -339,8 +339,8 @@ impl KeyVisitor<'_, '_> {
             state: word.to_owned(),
             events: self.events,
             duplicates: self.duplicates,
-            last_event: replay.last.map(last_event),
-            cascade: replay.ended.map(last_event),
+            last_event: replay.last.map(LastEvent::from),
+            cascade: replay.ended.map(LastEvent::from),
             created: state.created.clone().map(Cow::into_owned),
             modified: state.modified.clone().map(Cow::into_owned),
         };
@@ -361,10 +361,7 @@ impl KeyVisitor<'_, '_> {
             if open.contains_key(&subject) || !is_shown {
                 continue;
             }
-            let value = match subject {
-                Subject::Field(_) => Value::Absent,
-                Subject::Interest(_) => Value::Member(false),
-            };
+            let value = State::default().value_of(&subject);
             now.push((subject, value, None, ended));
         }
         for ((subject, value, since, ended), number) in now.into_iter().zip(1..) {
@@ -385,9 +382,4 @@ impl KeyVisitor<'_, '_> {
         }
         Ok(())
     }
-}
-
-fn last_event((seq, time): (u64, i64)) -> LastEvent {
-    let time = seconds_to_rfc3339(time);
-    LastEvent { seq, time }
 }

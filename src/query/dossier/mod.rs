@@ -20,7 +20,7 @@ use super::filter::Span;
 use super::progress::{Progress, Stage};
 use super::replay::Replayer;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::store::{Snapshot, TrailError};
+use crate::store::Snapshot;
 
 /// Everything about a (sub)profile, of a profile with its subprofiles.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,12 +59,7 @@ pub(super) fn answer(
         Some(until) => until.saturating_sub(1),
         None => made,
     };
-    let mut keys = Vec::new();
-    let take = |key| {
-        keys.push(key);
-        Ok::<(), TrailError>(())
-    };
-    snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+    let keys = snapshot.keys(Some(query.key))?;
     let mut replayer = Replayer::new(snapshot, true);
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let mut collector = Collector::new(snapshot, query, at);

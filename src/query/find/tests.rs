@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::tests_store::{BEGIN, Call, SECONDS, Store, mail, open, query, update};
 use super::*;
-use crate::query::{HistoryQuery, Query, ShowQuery, Span};
+use crate::query::{HistoryQuery, Query, Span, StateQuery};
 
 const LONG: &str = "a-value-that-is-much-longer-than-its-head@example.com";
 
@@ -233,7 +233,7 @@ proptest! {
                     .collect();
                 let mut expected = BTreeSet::new();
                 for key in keys() {
-                    let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade }));
+                    let shown = store.ask(&Query::Show(StateQuery { key, at: Some(at), cascade }));
                     let Some(shown) = shown.first() else { continue };
                     let value = match (&sought.field, &sought.interest) {
                         (Some(name), _) => shown["fields"].get(name).cloned(),

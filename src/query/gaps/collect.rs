@@ -226,7 +226,7 @@ impl ChangeVisitor for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Content, EventType, ProfileKey, TimeSource};
+    use crate::event::ProfileKey;
     use crate::history::Value;
     use crate::query::changes::Collector as _;
 
@@ -238,17 +238,10 @@ mod tests {
             for number in 0..MAX_LABELS as u64 {
                 let event = Event {
                     seq: number + 1,
-                    received: 0,
-                    remote: None,
                     label: Some(format!("{part}-{number}").into()),
-                    event_type: EventType::Update,
                     time: 7,
-                    time_source: TimeSource::Time,
                     key: ProfileKey::profile(number),
-                    database: None,
-                    collection: None,
-                    verified: None,
-                    content: Content::default(),
+                    ..Event::default()
                 };
                 let change = Change {
                     subject: Subject::Field("mail".into()),

@@ -34,21 +34,12 @@ pub(super) fn word(subject: &Subject<'_>) -> String {
     if let (Subject::Field(_), true) = (subject, is_simple) {
         return name.to_owned();
     }
-    let kind = match subject {
-        Subject::Field(_) => "field",
-        Subject::Interest(_) => "interest",
-    };
-    let digest = Sha256::digest(format!("{kind}:{name}"));
+    let digest = Sha256::digest(format!("{}:{name}", subject.kind()));
     let short = name
         .chars()
         .filter(|character| character.is_ascii_alphanumeric());
     let short: String = short.take(LONGEST).collect();
-    let digits: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{short}.{digits}")
+    format!("{short}.{digest:.8x}")
 }
 
 impl fmt::Display for IncidentId {

@@ -375,7 +375,6 @@ fn line_of(filter: &Filter, found: Found, going_on: bool) -> LoopLine<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Content, EventType, TimeSource};
     use crate::history::Value;
 
     #[test]
@@ -388,17 +387,9 @@ mod tests {
         for seq in 1..=200 {
             let event = Event {
                 seq,
-                received: 0,
-                remote: None,
-                label: None,
-                event_type: EventType::Update,
                 time: 7,
-                time_source: TimeSource::Time,
                 key: ProfileKey::profile(1),
-                database: None,
-                collection: None,
-                verified: None,
-                content: Content::default(),
+                ..Event::default()
             };
             let change = |number: u64| Change {
                 subject: Subject::Field(format!("{seq}-{number}").into()),

@@ -115,7 +115,7 @@ impl Part {
                 let text = text.as_deref().unwrap_or_default().to_owned();
                 match by {
                     By::Type => filter.types = vec![text],
-                    By::Cause => filter.causes = vec![CauseKind::from_name(&text)?],
+                    By::Cause => filter.causes = vec![CauseKind::from_str(&text, false).ok()?],
                     _ => filter.labels = vec![text],
                 }
             }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::index::LookupState;
+
 /// How much there is, in one object. Times are RFC 3339 in UTC, null without
 /// events; sizes are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,21 +55,7 @@ pub struct StatsLine {
     pub capped: Vec<String>,
     /// The look-ups, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lookup: Option<LookupLine>,
-}
-
-/// The size of the look-ups.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LookupLine {
-    /// Their fields.
-    pub fields: Vec<String>,
-    /// The last event in them.
-    pub up_to: u64,
-    /// The number of distinct values of (sub)profiles; some may count twice until
-    /// runs are merged.
-    pub entries: u64,
-    /// Their share of the index's files, in bytes.
-    pub bytes: u64,
+    pub lookup: Option<LookupState>,
 }
 
 /// How many events have a name.

@@ -8,7 +8,7 @@ mod tally;
 
 use std::collections::BTreeMap;
 
-pub use lines::{Count, LookupLine, StatsLine};
+pub use lines::{Count, StatsLine};
 
 use serde::{Deserialize, Serialize};
 
@@ -202,12 +202,6 @@ fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLin
     ];
     let capped = lists.iter().filter(|(_, others)| *others > 0);
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
-    let lookup = lookup.map(|state| LookupLine {
-        fields: state.fields,
-        up_to: state.up_to,
-        entries: state.entries,
-        bytes: state.bytes,
-    });
     Ok(StatsLine {
         events: tally.events,
         profiles,

@@ -22,11 +22,11 @@ use crate::query::lines::{
     RejectedLine, ShowLine,
 };
 use crate::query::{
-    AnchorLine, AnchorsQuery, BlameQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery,
-    DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery,
-    GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine,
-    LoopLine, LoopsQuery, ProofQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding,
-    ShowQuery, Span, StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
+    AnchorLine, AnchorsQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery,
+    DossierQuery, EventQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery, GapLine,
+    GapsQuery, HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine,
+    LoopsQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding, Span, StateQuery,
+    StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
 };
 
 /// What is known of a question before it is asked.
@@ -308,7 +308,7 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             |query| Ok(Query::History(query)),
         )
         .in_pages(),
-        Entry::new::<ShowQuery, ShowLine<'static>>(
+        Entry::new::<StateQuery, ShowLine<'static>>(
             ("show", Profile),
             "The state of a (sub)profile at a moment",
             |query| Ok(Query::Show(query)),
@@ -320,7 +320,7 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             |query| Ok(Query::Diff(query)),
         )
         .depends(Depends::EventsOnce("to")),
-        Entry::new::<BlameQuery, BlameLine<'static>>(
+        Entry::new::<StateQuery, BlameLine<'static>>(
             ("blame", Profile),
             "The last change of every field and interest of a (sub)profile",
             |query| Ok(Query::Blame(query)),
@@ -332,7 +332,7 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             |params| Ok(params.query()),
         )
         .depends(Depends::More),
-        Entry::new::<EvidenceQuery, EvidenceLine<'static>>(
+        Entry::new::<EventQuery, EvidenceLine<'static>>(
             ("evidence", Event),
             "What proves that Copernica sent an event",
             |query| Ok(Query::Evidence(query)),
@@ -418,7 +418,7 @@ pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
             |query| Ok(Query::Anchors(query)),
         )
         .depends(Depends::More),
-        Entry::new::<ProofQuery, BundleFile>(
+        Entry::new::<EventQuery, BundleFile>(
             ("proof", Event),
             "The files that prove that an event was in the log, each as a line; with the event itself",
             |query| Ok(Query::Proof(query)),

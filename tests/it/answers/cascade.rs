@@ -11,7 +11,7 @@ use crate::support::{Cli, Server, cli, data, json_lines, keys, new_server};
 use serde_json::{Value, json};
 
 use profiletrail::event::ProfileKey;
-use profiletrail::query::{ChangesQuery, Filter, HistoryQuery, Query, ShowQuery, Span};
+use profiletrail::query::{ChangesQuery, Filter, HistoryQuery, Query, Span, StateQuery};
 
 const HOSTILE: &str = "<script>alert(1)</script>\u{1b}[31m\u{202e}";
 
@@ -279,7 +279,7 @@ fn call(event_type: &'static str, time: i64, subprofile: Option<u64>) -> String 
 fn state(store: &Store, subprofile: u64, at: i64, cascade: bool) -> Value {
     let key = ProfileKey::subprofile(1, subprofile);
     let at = Some(BEGIN + at);
-    store.ask(&Query::Show(ShowQuery { key, at, cascade }))[0]["state"].clone()
+    store.ask(&Query::Show(StateQuery { key, at, cascade }))[0]["state"].clone()
 }
 
 fn ended(store: &Store) -> Vec<Value> {

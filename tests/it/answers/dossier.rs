@@ -9,7 +9,7 @@ use crate::support::http::{ask, token};
 use crate::support::store::{BEGIN, Call, Store, call};
 use crate::support::{Client, cli, data, json_lines, new_server};
 use profiletrail::event::ProfileKey;
-use profiletrail::query::{DossierQuery, Query, ShowQuery, Span};
+use profiletrail::query::{DossierQuery, Query, Span, StateQuery};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -304,7 +304,7 @@ fn must_agree(store: &Store, profile: u64, from: i64, to: i64) {
         let values: Vec<_> = values.iter().copied().filter(own).collect();
         for at in BEGIN + from..BEGIN + to {
             let show = store
-                .ask(&Query::Show(ShowQuery {
+                .ask(&Query::Show(StateQuery {
                     key,
                     at: Some(at),
                     cascade: true,

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::store::{BEGIN, Call, Store, call, keys};
+use clap::ValueEnum as _;
 use profiletrail::event::ProfileKey;
 use profiletrail::query::{CauseKind, ExplainQuery, Filter, HistoryQuery, Query, Span, TailQuery};
 use proptest::collection::vec;
@@ -67,7 +68,7 @@ fn of_changes(field: &str, cause: &str) -> (Filter, impl Fn(&Value) -> bool) {
     let query = Filter {
         fields: vec![field.to_owned()],
         interests: vec![field.to_owned()],
-        causes: vec![CauseKind::from_name(cause).unwrap()],
+        causes: vec![CauseKind::from_str(cause, false).unwrap()],
         ..Filter::default()
     };
     let (field, cause) = (field.to_owned(), cause.to_owned());

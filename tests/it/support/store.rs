@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, now_micros, zone_from_name};
 use profiletrail::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, ShowQuery, Span,
-    answer,
+    ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, Span, StateQuery, answer,
 };
 use profiletrail::store::{
     Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, PruneError, PruneOrder,
@@ -281,7 +280,7 @@ pub fn history(key: ProfileKey, since: Option<i64>) -> Query {
 }
 
 pub fn show(key: ProfileKey, at: i64) -> Query {
-    Query::Show(ShowQuery {
+    Query::Show(StateQuery {
         key,
         at: Some(at),
         cascade: false,
@@ -298,7 +297,7 @@ pub fn diff(key: ProfileKey, from: i64, to: i64) -> Query {
 }
 
 pub fn blame(key: ProfileKey, at: i64) -> Query {
-    Query::Blame(BlameQuery {
+    Query::Blame(StateQuery {
         key,
         at: Some(at),
         cascade: false,

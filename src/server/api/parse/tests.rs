@@ -3,9 +3,9 @@
 use super::*;
 use crate::event::ProfileKey;
 use crate::query::{
-    BlameQuery, By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery,
-    ExportQuery, Filter, FindQuery, GapsQuery, HistoryQuery, IncidentsQuery, LoopsQuery, Mark,
-    Query, RejectedQuery, ReportQuery, ShowQuery, Span, StatsQuery, TailQuery, Wanted,
+    By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EventQuery, ExplainQuery, ExportQuery,
+    Filter, FindQuery, GapsQuery, HistoryQuery, IncidentsQuery, LoopsQuery, Mark, Query,
+    RejectedQuery, ReportQuery, Span, StateQuery, StatsQuery, TailQuery, Wanted,
 };
 use proptest::prelude::*;
 
@@ -54,7 +54,7 @@ fn every_question_can_be_asked() {
     );
     assert_eq!(
         asked("/v1/show/1/2?at=@7#x"),
-        Query::Show(ShowQuery {
+        Query::Show(StateQuery {
             key,
             at: Some(7),
             cascade: false
@@ -62,7 +62,7 @@ fn every_question_can_be_asked() {
     );
     assert_eq!(
         asked("/v1/blame/1/2?cascade=1"),
-        Query::Blame(BlameQuery {
+        Query::Blame(StateQuery {
             key,
             at: None,
             cascade: true
@@ -172,7 +172,7 @@ fn every_question_can_be_asked() {
     );
     assert_eq!(
         asked("/v1/evidence/007"),
-        Query::Evidence(EvidenceQuery { seq: 7 })
+        Query::Evidence(EventQuery { seq: 7 })
     );
     let (span, zone) = (Span::default(), chrono_tz::UTC);
     assert_eq!(asked("/v1/stats"), Query::Stats(StatsQuery { span, zone }));

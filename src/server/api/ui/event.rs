@@ -14,7 +14,7 @@ use crate::event::ProfileKey;
 use crate::proofs::BundleFile;
 use crate::query::lines::{ExportLine, HistoryLine};
 use crate::query::{
-    ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, ProofQuery, Query, QueryError, Span,
+    EventQuery, ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, QueryError, Span,
 };
 use crate::server::reply::Reply;
 use crate::store::Trail;
@@ -89,7 +89,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
 
 /// The proof of an event: a ZIP file of the files that `prove` writes.
 pub(super) fn proof(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
-    let query = Query::Proof(ProofQuery { seq });
+    let query = Query::Proof(EventQuery { seq });
     let mut files: Vec<BundleFile> = Vec::new();
     let answered = each(&asker.parts.trail, &query, |file| {
         files.push(file);

@@ -7,7 +7,7 @@ use super::ask::first;
 use super::pages::Asker;
 use crate::event::ProfileKey;
 use crate::query::lines::ShowLine;
-use crate::query::{Query, ShowQuery};
+use crate::query::{Query, StateQuery};
 use crate::web::Titles;
 
 /// The most profiles of a page whose names are looked up, each of which reads an event.
@@ -37,7 +37,7 @@ impl Titles for Asker<'_> {
 
 /// A subprofile without such fields has the name of its profile.
 fn look_up(asker: &Asker<'_>, key: ProfileKey) -> Option<String> {
-    let query = Query::Show(ShowQuery {
+    let query = Query::Show(StateQuery {
         key,
         at: None,
         cascade: false,

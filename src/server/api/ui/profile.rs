@@ -12,7 +12,7 @@ use super::route::ProfileRoute;
 use crate::event::ProfileKey;
 use crate::history::Subject;
 use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
-use crate::query::{Answered, DiffQuery, HistoryQuery, Query, ShowQuery, Span};
+use crate::query::{Answered, DiffQuery, HistoryQuery, Query, Span, StateQuery};
 use crate::server::reply::Reply;
 use crate::store::TrailError;
 use crate::web::events::row;
@@ -49,7 +49,7 @@ impl Known {
 /// The question for the state at a moment, or now.
 const fn show(key: ProfileKey, at: Option<i64>) -> Query {
     let cascade = true;
-    Query::Show(ShowQuery { key, at, cascade })
+    Query::Show(StateQuery { key, at, cascade })
 }
 
 pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
@@ -295,7 +295,7 @@ fn subprofiles(asker: &Asker<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, b
         .parts
         .trail
         .snapshot()
-        .each_key(Some(key.profile), None, |found| {
+        .each_key(Some(ProfileKey::profile(key.profile)), |found| {
             if found.subprofile.is_some() {
                 more = keys.len() >= SUBPROFILES;
                 if !more {
