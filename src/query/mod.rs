@@ -47,6 +47,8 @@ mod show;
 mod state_before;
 mod stats;
 mod tail;
+#[cfg(test)]
+mod tests_store;
 mod time_notes;
 mod twins;
 

@@ -5,12 +5,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::tests_store::{BEGIN, SECONDS, Store};
+use super::tests_store::{BEGIN, SECONDS};
 use super::*;
 use crate::event::seconds_to_rfc3339;
 use crate::history::{Place, is_full_state};
 use crate::query::filter::Span;
 use crate::query::replay::Replayer;
+use crate::query::tests_store::Store;
 use crate::query::{CauseKind, ExportQuery, HistoryQuery, Query, StateQuery};
 use crate::store::Damages;
 

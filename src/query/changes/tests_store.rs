@@ -1,99 +1,33 @@
-//! A data folder whose changes are found by every scan and by a plain replay.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Every scan, and a plain replay, of the changes in a [`Store`].
 
 use proptest::prelude::*;
 
 use super::keyed_scan::scan_group;
 use super::keys::keys_by_heads;
 use super::*;
-use crate::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
+use crate::event::{BodyKind, ProfileKey};
 use crate::history::{CascadeDelete, Known, Place};
 use crate::query::replay::{Replayer, WINDOW, seconds_of};
-use crate::query::{Query, answer as ask};
-use crate::store::{
-    Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
-    order_second,
-};
+use crate::query::tests_store::Store;
+use crate::store::{Batch, Damages, order_second};
 
 /// The times of all events are this and a few seconds after it.
 pub const BEGIN: i64 = 1_760_000_000;
 pub const SECONDS: i64 = 8;
 
-pub struct Store {
-    pub trail: Arc<Trail>,
-    _appender: Appender,
-    _dir: tempfile::TempDir,
-}
-
 impl Store {
     pub fn with(bodies: Vec<String>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        Folder::make(&data).unwrap();
-        let options = OpenOptions {
-            purpose: Purpose::Append {
-                server: false,
-                segment_size: 1024,
-            },
-            cache: 1 << 20,
-            patience: Duration::ZERO,
-        };
-        let (trail, appender) = Trail::open(&data, options).unwrap();
-        let mut appender = appender.unwrap();
-        let zone = zone_from_name("Europe/Amsterdam").unwrap();
-        let mut calls = bodies.into_iter().zip(1_i64..).map(|(body, received)| {
-            let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
-            Arrival::Call(Box::new(ParsedCall {
-                received,
-                remote: None,
-                label: (received % 3 == 0).then(|| "crm".to_owned()),
-                content_type: None,
-                evidence: None,
-                read: Ok((BodyKind::Form, envelope)),
-                body: body.into_bytes(),
-                is_repeated: false,
-            }))
-        });
-        loop {
-            let group: Vec<Arrival> = calls.by_ref().take(5).collect();
-            if group.is_empty() {
-                break;
-            }
-            appender.append(group);
-        }
-        trail.wait_for_index(|_| ()).unwrap();
+        let mut store = Self::new();
+        let bodies = bodies.into_iter().map(|body| (BodyKind::Form, body));
+        store.add_bodies(bodies, 5);
+        store.trail.wait_for_index(|_| ()).unwrap();
         // Blocks of closed segments know their times.
-        trail.seal_all(|sealed, _, _| sealed.is_ok());
-        Self {
-            trail,
-            _appender: appender,
-            _dir: dir,
-        }
+        store.trail.seal_all(|sealed, _, _| sealed.is_ok());
+        store
     }
 
     pub fn keys(&self) -> Vec<ProfileKey> {
         self.trail.snapshot().keys(None).unwrap()
-    }
-
-    pub fn ask(&self, query: &Query) -> Vec<String> {
-        let mut out = Vec::new();
-        ask(&self.trail, query, None, &mut out, &mut |_| ()).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    /// Prunes, and returns the number of removed events.
-    pub fn prune(&self, before: i64) -> u64 {
-        let order = PruneOrder {
-            before,
-            now: BEGIN + 10 * 86_400,
-            dry_run: false,
-            stop: &|| false,
-            progress: &mut |_, _| (),
-        };
-        self.trail.prune(order).unwrap().events
     }
 
     /// The events of a (sub)profile in their order, with the `seq` that each repeats.

@@ -9,9 +9,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value as Json;
 
-use super::tests_store::{BEGIN, Call, SECONDS, Store, mail, open, query, update};
+use super::tests_store::{BEGIN, Call, SECONDS, mail, query, update};
 use super::*;
-use crate::query::{HistoryQuery, Query, Span, StateQuery};
+use crate::query::tests_store::Store;
+use crate::query::{ChangesQuery, HistoryQuery, Query, Span, StateQuery};
 
 const LONG: &str = "a-value-that-is-much-longer-than-its-head@example.com";
 
@@ -130,7 +131,7 @@ fn naive(store: &Store, sought: &FindQuery, cascade: bool) -> Vec<Json> {
     };
     let mut found = Vec::new();
     for key in keys() {
-        let history = store.ask(&Query::History(HistoryQuery {
+        let history = store.ask_json(&Query::History(HistoryQuery {
             key,
             fields: Vec::new(),
             interests: Vec::new(),
@@ -233,7 +234,7 @@ proptest! {
                     .collect();
                 let mut expected = BTreeSet::new();
                 for key in keys() {
-                    let shown = store.ask(&Query::Show(StateQuery { key, at: Some(at), cascade }));
+                    let shown = store.ask_json(&Query::Show(StateQuery { key, at: Some(at), cascade }));
                     let Some(shown) = shown.first() else { continue };
                     let value = match (&sought.field, &sought.interest) {
                         (Some(name), _) => shown["fields"].get(name).cloned(),
@@ -283,7 +284,7 @@ proptest! {
                 }
             }
             if reopen[part] {
-                store = store.reopened();
+                store = store.reopened(|_| ());
                 if !waited {
                     // What was wanted may not have been begun.
                     store.set_lookup(&fields[part]);
@@ -312,28 +313,14 @@ fn lookups_whose_index_is_destroyed_are_made_again() {
     store.wait_for_lookup(&["mail"]);
     let found = store.find(&query(&mail("a"), true, None));
     assert_eq!(found.len(), 2);
-    let data = store.dir.path().join("data");
-    let index = data.join("index");
-    let Store {
-        trail,
-        appender,
-        dir,
-        came,
-    } = store;
-    drop((trail, appender));
-    for name in ["db", "conf"] {
-        let path = index.join(name);
-        if path.exists() {
-            std::fs::write(path, b"no database").unwrap();
+    let store = store.reopened(|data| {
+        for name in ["db", "conf"] {
+            let path = data.join("index").join(name);
+            if path.exists() {
+                std::fs::write(path, b"no database").unwrap();
+            }
         }
-    }
-    let (trail, appender) = open(&dir);
-    let store = Store {
-        trail,
-        appender,
-        dir,
-        came,
-    };
+    });
     assert_eq!(store.find(&query(&mail("a"), true, None)), found);
     // What was to be looked up was known by the index alone.
     store.set_lookup(&["mail"]);
@@ -388,5 +375,6 @@ fn values_of_a_mebibyte_are_found_and_distinguished() {
     assert_eq!(whose(&by_prefix("XXX")), [1, 2]);
     assert_eq!(whose(&by_prefix("")), [1, 2, 3]);
     // The changes are there all the same.
-    assert_eq!(store.ask_changes(), 3);
+    let changes = store.ask(&Query::Changes(ChangesQuery::default()));
+    assert_eq!(changes.len(), 3);
 }

@@ -1,111 +1,33 @@
-//! A data folder that is filled by calls, and queried through every source.
+//! Look-ups and calls for a [`Store`] that is queried through every source.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
 use super::*;
-use crate::event::{BodyKind, decode_envelope, zone_from_name};
-use crate::query::{ChangesQuery, Query, answer as ask};
-use crate::store::{
-    Appender, Arrival, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
-};
+use crate::event::BodyKind;
+use crate::query::Query;
+use crate::query::tests_store::Store;
 
 /// The times of all events are this and a few seconds after it.
 pub const BEGIN: i64 = 1_500_000_000;
 pub const SECONDS: i64 = 8;
 
-pub struct Store {
-    pub trail: Arc<Trail>,
-    pub appender: Appender,
-    pub dir: tempfile::TempDir,
-    pub came: i64,
-}
-
-pub fn open(dir: &tempfile::TempDir) -> (Arc<Trail>, Appender) {
-    let options = OpenOptions {
-        purpose: Purpose::Append {
-            server: false,
-            segment_size: 1024,
-        },
-        cache: 1 << 20,
-        patience: Duration::from_secs(10),
-    };
-    let (trail, appender) = Trail::open(&dir.path().join("data"), options).unwrap();
-    (trail, appender.unwrap())
-}
-
 impl Store {
-    pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Folder::make(&dir.path().join("data")).unwrap();
-        let (trail, appender) = open(&dir);
-        Self {
-            trail,
-            appender,
-            dir,
-            came: 0,
-        }
-    }
-
+    /// Adds calls, each by itself.
     pub fn add(&mut self, calls: &[Call]) {
-        let zone = zone_from_name("Europe/Amsterdam").unwrap();
-        let arrivals = calls.iter().map(|call| {
-            self.came += 1;
-            let (kind, body) = call.body();
-            let envelope = decode_envelope(kind, body.as_bytes(), zone).unwrap();
-            Arrival::Call(Box::new(ParsedCall {
-                received: self.came * 1_000_000,
-                remote: None,
-                label: None,
-                content_type: None,
-                evidence: None,
-                read: Ok((kind, envelope)),
-                body: body.into_bytes(),
-                is_repeated: false,
-            }))
-        });
-        let arrivals = arrivals.collect::<Vec<_>>();
-        for arrival in arrivals {
-            self.appender.append(vec![arrival]);
-        }
+        self.add_bodies(calls.iter().map(Call::body), 1);
     }
 
-    pub fn reopened(self) -> Self {
-        let Self {
-            trail,
-            appender,
-            dir,
-            came,
-        } = self;
-        drop((trail, appender));
-        let (trail, appender) = open(&dir);
-        Self {
-            trail,
-            appender,
-            dir,
-            came,
-        }
-    }
-
-    pub fn ask(&self, query: &Query) -> Vec<Json> {
-        let mut out = Vec::new();
-        ask(&self.trail, query, None, &mut out, &mut |_| ()).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let lines = text.lines();
+    pub fn ask_json(&self, query: &Query) -> Vec<Json> {
+        let lines = self.ask(query).into_iter();
         lines
-            .map(|line| serde_json::from_str(line).unwrap())
+            .map(|line| serde_json::from_str(&line).unwrap())
             .collect()
     }
 
     pub fn find(&self, query: &FindQuery) -> Vec<Json> {
-        let mut out = Vec::new();
-        let query = Query::Find(query.clone());
-        let (answered, _) = ask(&self.trail, &query, None, &mut out, &mut |_| ()).unwrap();
-        assert_eq!(answered.damage, Vec::<String>::new());
-        assert_eq!(answered.found, !out.is_empty());
-        lines(&out)
+        checked(&self.ask(&Query::Find(query.clone())).join("\n"))
     }
 
     /// The same through a given source, with a small memory limit.
@@ -116,7 +38,7 @@ impl Store {
         let snapshot = self.trail.snapshot();
         answer_within(&snapshot, query, &mut written, held, most_keys).unwrap();
         drop(written);
-        lines(&out)
+        checked(std::str::from_utf8(&out).unwrap())
     }
 
     /// Waits until the lookups have all events.
@@ -152,35 +74,10 @@ impl Store {
             .index()
             .set_lookup(fields.iter().map(|field| (*field).to_owned()).collect());
     }
-
-    pub fn prune(&self, before: i64) {
-        self.trail
-            .prune(PruneOrder {
-                before,
-                now: BEGIN + 1_000_000_000,
-                dry_run: false,
-                stop: &|| false,
-                progress: &mut |_, _| (),
-            })
-            .unwrap();
-    }
-
-    pub fn ask_changes(&self) -> usize {
-        let mut out = Vec::new();
-        ask(
-            &self.trail,
-            &Query::Changes(ChangesQuery::default()),
-            None,
-            &mut out,
-            &mut |_| (),
-        )
-        .unwrap();
-        out.iter().filter(|byte| **byte == b'\n').count()
-    }
 }
 
-pub fn lines(out: &[u8]) -> Vec<Json> {
-    let text = std::str::from_utf8(out).unwrap();
+/// The lines, each of which is one of `find`.
+fn checked(text: &str) -> Vec<Json> {
     text.lines()
         .map(|line| {
             serde_json::from_str::<FindLine<'_>>(line).unwrap_or_else(|_| panic!("{line}"));
