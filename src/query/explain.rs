@@ -121,7 +121,8 @@ impl ReplayVisitor for Explainer<'_, '_> {
     }
 
     fn visit(&mut self, _: Step<'_, '_>) -> Result<bool, QueryError> {
-        Ok(false)
+        // A delete of the profile can come before the event.
+        Ok(self.written.is_none())
     }
 }
 
@@ -275,5 +276,34 @@ impl<'e> Explained<'e> {
             new,
             outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::BodyKind;
+    use crate::query::Query;
+    use crate::query::tests_store::Store;
+
+    #[test]
+    fn an_event_after_a_delete_of_the_profile_in_its_second_is_explained() {
+        let mut store = Store::new();
+        let bodies = [
+            "type=create&time=1&profile=1&subprofile=2&fields[mail]=a",
+            "type=delete&time=5&profile=1",
+            "type=delete&time=5&profile=1&subprofile=2&parameters[mail]=b",
+        ];
+        let bodies = bodies.map(|body| (BodyKind::Form, body.to_owned()));
+        store.add_bodies(bodies, 1);
+        let [alone, cascade] = [false, true].map(|cascade| {
+            store.ask(&Query::Explain(ExplainQuery {
+                seq: 3,
+                head: true,
+                cascade,
+            }))
+        });
+        assert_eq!((alone.len(), cascade.len()), (2, 2));
+        assert_eq!(alone[0], cascade[0]);
     }
 }

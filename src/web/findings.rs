@@ -39,7 +39,7 @@ struct Finding<'a> {
 }
 
 /// How many profiles and subprofiles.
-fn whose(profiles: u64, subprofiles: u64) -> String {
+pub fn whose(profiles: u64, subprofiles: u64) -> String {
     let counts = [(profiles, "profile"), (subprofiles, "subprofile")];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<_> = counts.map(|(count, what)| counted(*count, what)).collect();
@@ -194,9 +194,9 @@ pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, reader: &Rea
         how_much: match line.loops {
             1 => format!("{} back and forth", counted(line.changes, "change")),
             loops => format!(
-                "{} back and forth, on {}",
+                "{} back and forth, in {}",
                 counted(line.changes, "change"),
-                counted(loops, "profile")
+                counted(loops, "loop")
             ),
         },
         span: (&line.first, &line.last),

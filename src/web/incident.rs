@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::findings::whose;
 use super::links::{changes, event, with_query};
 use super::reader::Reader;
 use super::shell::{message, notes, page};
 use super::text::{Name, SHORT, Shown, Text};
-use crate::format::{counted, grouped, seconds_of};
+use crate::format::{grouped, seconds_of};
 use crate::query::UndoLine;
 
 /// The most profiles of each table.
@@ -70,13 +71,13 @@ impl Page {
     /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let title = format!("Incident {}", self.id);
-        let count = self.restored.1 + self.left.1;
+        let profiles = self.restored.1 + self.left.1 - self.subprofiles;
         let body = html! {
             h1 { (title) }
             (notes(&self.damage, &self.notes, reader))
             dl.facts {
                 @if let Some(name) = &self.subject { div { dt { "changed" } dd { (name) } } }
-                div { dt { "on" } dd { (counted(count, "profile")) } }
+                div { dt { "on" } dd { (whose(profiles, self.subprofiles)) } }
                 @if let Some((first, last)) = self.span { div { dt { "between" } dd { (reader.time(first)) " and " (reader.time(last)) } } }
                 div { dt { "can be restored" } dd { (grouped(self.restored.1)) } }
                 div { dt { "left alone" } dd { (grouped(self.left.1)) } }
@@ -178,4 +179,36 @@ pub fn missing(id: &str, reader: &Reader<'_>) -> Markup {
         p { a href="/incidents" { "All incidents" } }
     };
     message("No such incident", &body, Some(&reader.clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::time_format::Clock;
+    use super::*;
+
+    #[test]
+    fn subprofiles_are_called_so() {
+        let clock = Clock {
+            zone: chrono_tz::UTC,
+            now: 1_760_000_000,
+        };
+        let reader = Reader {
+            clock,
+            flags: "",
+            titles: &(),
+        };
+        let mut page = Page::new("mail-1".to_owned());
+        for (who, counted) in [
+            (r#""subprofile":2"#, "1 subprofile"),
+            (r#""subprofile":3"#, "2 subprofiles"),
+            (r#""subprofile":null"#, "1 profile and 2 subprofiles"),
+        ] {
+            let line = format!(
+                r#"{{"profile":1,{who},"field":"mail","bad":"x","seq":1,"time":"2025-10-09T08:00:00Z","left":null}}"#
+            );
+            page.take(&serde_json::from_str(&line).unwrap(), &reader);
+            let text = page.render(&reader).into_string();
+            assert!(text.contains(&format!("<dd>{counted}</dd>")), "{text}");
+        }
+    }
 }

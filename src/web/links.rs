@@ -124,7 +124,7 @@ pub fn changes<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> String {
 /// Of the changes that a command shows: `changes` with flags, or `history` of a
 /// (sub)profile.
 pub fn changes_of(command: &str) -> Option<String> {
-    let mut words = shlex::split(command)?.into_iter().skip(1);
+    let mut words = shlex::split(command)?.into_iter().skip(1).peekable();
     let mut pairs = match words.next()?.as_str() {
         "changes" => Vec::new(),
         "history" => vec![("profile".to_owned(), words.next()?)],
@@ -132,10 +132,15 @@ pub fn changes_of(command: &str) -> Option<String> {
     };
     while let Some(word) = words.next() {
         let flag = word.strip_prefix("--")?;
-        pairs.push(match flag.split_once('=') {
-            Some((name, value)) => (name.to_owned(), value.to_owned()),
-            None => (flag.to_owned(), words.next()?),
-        });
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            // A value that begins with a dash comes after =, so this flag is a switch.
+            None => match words.next_if(|word| !word.starts_with('-')) {
+                Some(value) => (flag, value),
+                None => (flag, "true".to_owned()),
+            },
+        };
+        pairs.push((name.to_owned(), value));
     }
     Some(changes(&pairs))
 }
@@ -166,6 +171,14 @@ mod tests {
             changes_of("profiletrail history 1/2 --field x").as_deref(),
             Some("/changes?profile=1%2F2&field=x")
         );
+        for command in [
+            "profiletrail changes --cascade --field x",
+            "profiletrail changes --field x --cascade",
+        ] {
+            let target = changes_of(command).unwrap();
+            assert!(target.contains("cascade=true"), "{target}");
+            assert!(target.contains("field=x"), "{target}");
+        }
         assert_eq!(changes_of("profiletrail incidents show a-1"), None);
         assert_eq!(
             ProfileLink::new(ProfileKey::profile(1), Zoom::All)

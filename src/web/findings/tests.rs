@@ -96,6 +96,7 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
     has(
         &unrest(&group(3, 2), None, &READER).into_string(),
         &[
+            "12 changes back and forth, in 3 loops</strong>",
             "2 of them still go on.",
             "By calls with label <bdi>crm</bdi>, no label.",
         ],
