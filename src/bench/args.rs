@@ -85,24 +85,8 @@ pub enum Command {
 /// What is generated.
 #[derive(Debug, clap::Args)]
 pub struct GenerateArgs {
-    /// How many
-    #[arg(long, value_name = "N")]
-    events: u64,
-    /// Over how many profiles
-    #[arg(long, value_name = "P")]
-    profiles: u64,
-    /// Equal seeds give equal bodies
-    #[arg(long, value_name = "S", default_value_t = 7)]
-    seed: u64,
-    /// The first event's time
-    #[arg(long, value_name = "UNIX", default_value_t = SINCE)]
-    since: i64,
-    /// Over how many days they are spread
-    #[arg(long, value_name = "D", default_value_t = 30.0)]
-    days: f64,
-    /// About how many of them are of one profile, number P + 1
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    hot: u64,
+    #[command(flatten)]
+    plan: Plan,
     #[command(flatten)]
     mix: Mix,
 }
@@ -110,15 +94,8 @@ pub struct GenerateArgs {
 impl GenerateArgs {
     /// How many bodies, and the generator of them.
     pub fn bodies(&self) -> (u64, Bodies) {
-        let plan = Plan {
-            events: self.events,
-            profiles: self.profiles,
-            seed: self.seed,
-            since: self.since,
-            days: self.days,
-            hot: self.hot,
-        };
-        (self.events, Bodies::new(plan, self.mix.clone()))
+        let bodies = Bodies::new(self.plan.clone(), self.mix.clone());
+        (self.plan.events, bodies)
     }
 }
 

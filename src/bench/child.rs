@@ -41,20 +41,10 @@ pub struct Memory {
 impl Server {
     /// Starts `profiletrail serve` on a folder.
     pub fn profiletrail(binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Self> {
-        Self::profiletrail_with(binary, data, workers, None)
+        Self::profiletrail_more(binary, data, workers, None, [])
     }
 
-    /// The same, with TLS if there is a certificate for it.
-    pub fn profiletrail_with(
-        binary: &Path,
-        data: &Path,
-        workers: usize,
-        secure: Option<&Secure>,
-    ) -> anyhow::Result<Self> {
-        Self::profiletrail_more(binary, data, workers, secure, [])
-    }
-
-    /// The same, with more arguments.
+    /// The same, with TLS if there is a certificate for it, and with more arguments.
     pub fn profiletrail_more<'a>(
         binary: &Path,
         data: &Path,

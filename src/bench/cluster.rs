@@ -122,7 +122,7 @@ impl Cluster {
         let mut outages = Vec::new();
         for own in 0..COUNT {
             eprintln!("killing NATS server {}", own + 1);
-            let mut load = Load::open(node.address, CONNECTIONS, &mut source)?;
+            let mut load = Load::open(node.address, CONNECTIONS, &mut source, None)?;
             load.run(&mut source, Some(AROUND.0))?;
             let server = self.servers.get_mut(own).context("no server")?;
             server.kill()?;

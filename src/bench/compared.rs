@@ -1,6 +1,9 @@
 //! Everything in one table: a column for each contestant, each number with its
 //! ratio to profiletrail's.
 
+use indexmap::IndexSet;
+
+use super::peer_store::PeerKeeping;
 use super::peers::Which;
 use super::rates::{Kind, Row};
 use super::report::Report;
@@ -75,8 +78,8 @@ fn rates(report: &Report, peers: &[Which]) -> Vec<Line> {
     let Some(rates) = &report.rates else {
         return Vec::new();
     };
-    let mut connections: Vec<usize> = rates.rows.iter().map(|row| row.connections).collect();
-    connections.dedup();
+    // Each number once, also if it was measured twice.
+    let connections: IndexSet<usize> = rates.rows.iter().map(|row| row.connections).collect();
     let mut lines = Vec::new();
     for connections in connections {
         let find = |wanted: &dyn Fn(&Row) -> bool, value: fn(&Row) -> f64| {
@@ -114,6 +117,9 @@ fn storage_cost(report: &Report, peers: &[Which]) -> Vec<Line> {
     };
     let theirs = report.peers.as_ref();
     let find = |which: Which| theirs?.peers.iter().find(|peer| peer.which == which);
+    let each_peer = |value: fn(&PeerKeeping) -> f64| -> Vec<Option<f64>> {
+        peers.iter().map(|which| find(*which).map(value)).collect()
+    };
     let shared = |value: Option<f64>| vec![value; peers.len()];
     let asked = |name: &str| cost.asked(name);
     let each = |bytes: u64| bytes as f64 / cost.made.events as f64;
@@ -130,30 +136,21 @@ fn storage_cost(report: &Report, peers: &[Which]) -> Vec<Line> {
             what: "memory of the server, after histories".to_owned(),
             write: kib,
             own: asked("history").map(|asked| asked.server.rss_kib as f64),
-            peers: peers
-                .iter()
-                .map(|which| Some(find(*which)?.memory.rss_kib as f64))
-                .collect(),
+            peers: each_peer(|peer| peer.memory.rss_kib as f64),
             limit: None,
         },
         Line {
             what: "start to first answer".to_owned(),
             write: ms,
             own: Some(cost.after_stop.answer_ms),
-            peers: peers
-                .iter()
-                .map(|which| Some(find(*which)?.after_stop_ms))
-                .collect(),
+            peers: each_peer(|peer| peer.after_stop_ms),
             limit: None,
         },
         Line {
             what: "start to first answer, after `kill -9`".to_owned(),
             write: ms,
             own: Some(cost.after_kill.answer_ms),
-            peers: peers
-                .iter()
-                .map(|which| Some(find(*which)?.after_kill_ms))
-                .collect(),
+            peers: each_peer(|peer| peer.after_kill_ms),
             limit: None,
         },
         Line {

@@ -142,7 +142,7 @@ fn under_load(
     eprintln!("erasing while calls come");
     let mut bodies = args.later_bodies();
     let mut source = Prepared::new(&mut bodies, PREPARED);
-    let mut load = Load::open(server.address, CONNECTIONS, &mut source)?;
+    let mut load = Load::open(server.address, CONNECTIONS, &mut source, None)?;
     // In parts alike, as each waits for its last answers.
     let mut calls_until = |over: &dyn Fn() -> bool| -> anyhow::Result<(f64, f64)> {
         let (mut calls, mut seconds) = (0.0, 0.0);

@@ -6,7 +6,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::form::Form;
+use form_urlencoded::Serializer;
+
+use super::args::SINCE;
 use super::profile::{Change, FIELDS, INTERESTS, SUB_FIELDS, State, local};
 use super::random::Random;
 
@@ -40,20 +42,27 @@ pub struct Mix {
 }
 
 /// How many, of whom, and when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Plan {
-    /// How many events there are in the span of time; a generator goes on after.
+    // In the span of time; a generator goes on after.
+    /// How many
+    #[arg(long, value_name = "N")]
     pub events: u64,
-    /// How many profiles there are.
+    /// Over how many profiles
+    #[arg(long, value_name = "P")]
     pub profiles: u64,
-    /// Equal seeds give equal bodies.
+    /// Equal seeds give equal bodies
+    #[arg(long, value_name = "S", default_value_t = 7)]
     pub seed: u64,
-    /// The first event's time in Unix seconds.
+    /// The first event's time
+    #[arg(long, value_name = "UNIX", default_value_t = SINCE)]
     pub since: i64,
-    /// The days over which the events are spread.
+    /// Over how many days they are spread
+    #[arg(long, value_name = "D", default_value_t = 30.0)]
     pub days: f64,
-    /// About how many of the events are of one profile, the hot one, beside
-    /// which all others have few.
+    // The hot one, beside which all others have few.
+    /// About how many of them are of one profile, number P + 1
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub hot: u64,
 }
 
@@ -182,6 +191,11 @@ impl Iterator for Bodies {
     }
 }
 
+/// Adds an entry, `name[key]`.
+pub fn append_entry(form: &mut Serializer<'_, String>, name: &str, key: &str, value: &str) {
+    form.append_pair(&format!("{name}[{key}]"), value);
+}
+
 /// The content of a call.
 struct Content<'a> {
     /// The profile, and whether its subprofile is meant.
@@ -206,54 +220,54 @@ impl Content<'_> {
             let values = self.values.iter().map(String::as_str);
             names.iter().copied().zip(values)
         };
-        let mut form = Form::default();
-        form.pair("type", kind);
+        let mut form = Serializer::new(String::new());
+        form.append_pair("type", kind);
         match change {
             Some(Change::Created) => {
                 for (name, value) in fields() {
-                    form.entry("parameters", Some(name), value);
+                    append_entry(&mut form, "parameters", name, value);
                 }
             }
             Some(Change::Fields(changed)) => {
                 for (name, value) in changed.iter().filter_map(|place| fields().nth(*place)) {
-                    form.entry("parameters", Some(name), value);
+                    append_entry(&mut form, "parameters", name, value);
                 }
             }
             Some(Change::Interest(name, on)) => {
-                form.entry("parameters", Some(name), if *on { "1" } else { "0" });
+                append_entry(&mut form, "parameters", name, if *on { "1" } else { "0" });
             }
             None => {}
         }
         let stamp = local(self.time);
-        form.pair("timestamp", &stamp);
+        form.append_pair("timestamp", &stamp);
         if !timestamp_alone {
-            form.number("time", self.time);
+            form.append_pair("time", &self.time.to_string());
         }
-        form.number("profile", profile);
-        form.number("database", 1);
+        form.append_pair("profile", &profile.to_string());
+        form.append_pair("database", "1");
         if sub {
-            form.number("subprofile", SUBPROFILES + profile);
-            form.number("collection", 2);
+            form.append_pair("subprofile", &(SUBPROFILES + profile).to_string());
+            form.append_pair("collection", "2");
         }
         if change.is_some() {
-            form.pair("created", &local(self.state.created));
-            form.pair("modified", &stamp);
+            form.append_pair("created", &local(self.state.created));
+            form.append_pair("modified", &stamp);
         }
         for (name, value) in fields() {
-            form.entry("fields", Some(name), value);
+            append_entry(&mut form, "fields", name, value);
         }
         if !sub && change.is_some() {
             if as_map {
                 for name in INTERESTS {
                     let on = self.state.interests().any(|member| member == name);
-                    form.entry("interests", Some(name), if on { "1" } else { "0" });
+                    append_entry(&mut form, "interests", name, if on { "1" } else { "0" });
                 }
             } else {
                 for (number, name) in self.state.interests().enumerate() {
-                    form.entry("interests", Some(&number.to_string()), name);
+                    append_entry(&mut form, "interests", &number.to_string(), name);
                 }
             }
         }
-        form.into_bytes()
+        form.finish().into_bytes()
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! A window that is bounded by a count alone holds all of them at once.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+
+use form_urlencoded::Serializer;
 
 use super::args::{RunArgs, SINCE};
 use super::child::Server;
-use super::form::Form;
+use super::generate::append_entry;
+use super::load::Load;
 use super::place::Place;
 use super::questions::Question;
+use super::source::Fresh;
 use super::storage_cost::{Asked, ask_all};
 use super::timed::ask;
 
@@ -43,42 +46,29 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Asked>> {
     ask(&place.binary, &data, &["show", "1"], 1)?;
     let questions: Vec<Question> = QUESTIONS
         .into_iter()
-        .map(|command| Question {
-            name: "large events",
-            command: command.iter().map(|part| (*part).to_owned()).collect(),
-            times: 1,
-        })
+        .map(|command| Question::new("large events", 1, command))
         .collect();
     ask_all(args, &place.binary, &data, server, &questions)
 }
 
 /// Sends the events over one connection.
 fn load(address: SocketAddr, events: u64) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    for number in 0..events {
-        let mut form = Form::default();
-        form.pair("type", "update");
-        form.number("profile", 1);
-        form.number("time", SINCE.saturating_add_unsigned(number));
-        form.entry("fields", Some("number"), &number.to_string());
-        form.entry(
-            "fields",
-            Some("text"),
-            &(number % 10).to_string().repeat(FIELD),
-        );
-        let body = form.into_bytes();
-        let head = format!(
-            "POST /webhook HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(&body)?;
-        let mut answer = [0; 1024];
-        let count = stream.read(&mut answer)?;
-        let answer = answer.get(..count).unwrap_or_default();
-        let kept = answer.starts_with(b"HTTP/1.1 200");
-        anyhow::ensure!(kept, "{}", String::from_utf8_lossy(answer));
-    }
+    let mut bodies = (0..events).map(body);
+    let mut requests = Fresh::new(&mut bodies, events);
+    let outcome = Load::open(address, 1, &mut requests, None)?.run(&mut requests, None)?;
+    let refused = outcome.refused;
+    anyhow::ensure!(refused == 0, "{refused} calls were refused");
     Ok(())
+}
+
+fn body(number: u64) -> Vec<u8> {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("type", "update");
+    form.append_pair("profile", "1");
+    let time = SINCE.saturating_add_unsigned(number);
+    form.append_pair("time", &time.to_string());
+    append_entry(&mut form, "fields", "number", &number.to_string());
+    let text = (number % 10).to_string().repeat(FIELD);
+    append_entry(&mut form, "fields", "text", &text);
+    form.finish().into_bytes()
 }

@@ -105,17 +105,9 @@ fn ask_first(stream: &mut (impl Read + Write), request: &[u8]) -> anyhow::Result
 }
 
 impl Load {
-    /// Opens `count` connections, each with one answered request.
+    /// Opens `count` connections, each with one answered request; with TLS if there is a
+    /// certificate for it.
     pub fn open(
-        address: SocketAddr,
-        count: usize,
-        source: &mut dyn Source,
-    ) -> anyhow::Result<Self> {
-        Self::open_with(address, count, source, None)
-    }
-
-    /// The same, with TLS if there is a certificate for it.
-    pub fn open_with(
         address: SocketAddr,
         count: usize,
         source: &mut dyn Source,

@@ -64,17 +64,11 @@ pub fn measure(
     };
     let entered_ms = milliseconds(begun);
     let entering = server.memory()?;
-    let find = |name, more: &[&str]| {
-        let mut command = vec!["find".to_owned(), format!("{FIELD}={wanted}")];
-        command.extend(more.iter().map(|flag| (*flag).to_owned()));
-        let times = args.times.max(1);
-        Question {
-            name,
-            command,
-            times,
-        }
-    };
-    let questions = [find("find", &[]), find("find --ever", &["--ever"])];
+    let (wanted, times) = (format!("{FIELD}={wanted}"), args.times.max(1));
+    let questions = [
+        Question::new("find", times, &["find", &wanted]),
+        Question::new("find --ever", times, &["find", &wanted, "--ever"]),
+    ];
     let asked = ask_all(args, binary, &data, server, &questions)?;
     for asked in &asked {
         anyhow::ensure!(asked.live.lines > 0, "{}: nothing found", asked.command);

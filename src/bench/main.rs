@@ -4,7 +4,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `args`, `place` | the arguments, and the paths |
-//! | `generate`, `profile`, `form`, `random` | webhook bodies, the same for the same seed |
+//! | `generate`, `profile`, `random` | webhook bodies, the same for the same seed |
 //! | `source`, `load`, `wire` | requests, and the one thread that sends them |
 //! | `signed`, `dns` | signed calls, and where their sender's key is found |
 //! | `child`, `baseline_server`, `supervised` | the servers, each a process of its own |
@@ -29,7 +29,6 @@ mod compared;
 mod disk;
 mod dns;
 mod erasure;
-mod form;
 mod generate;
 mod large_events;
 mod load;

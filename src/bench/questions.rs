@@ -25,6 +25,17 @@ pub struct Question {
     pub times: usize,
 }
 
+impl Question {
+    /// One that is asked so often.
+    pub fn new(name: &'static str, times: usize, command: &[&str]) -> Self {
+        Self {
+            name,
+            command: command.iter().map(|part| (*part).to_owned()).collect(),
+            times,
+        }
+    }
+}
+
 /// All questions, the cheap ones first.
 pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
     let plan = args.plan(args.events);
@@ -38,11 +49,7 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
     let at = |seconds: i64| format!("@{}", middle + seconds);
     let (now, hour, day) = (at(0), at(3_600), at(DAY as i64));
     let (often, seldom) = (args.times.max(1), args.times_at_most(TIMES_OVER_ALL));
-    let question = |name, times, command: &[&str]| Question {
-        name,
-        command: command.iter().map(|part| (*part).to_owned()).collect(),
-        times,
-    };
+    let question = Question::new;
     let changes = |until| {
         [
             "changes", "--field", field, "--since", &now, "--until", until,

@@ -130,6 +130,20 @@ struct Contestant {
     sender: Option<Sender>,
 }
 
+impl Contestant {
+    /// One whose index is not asked, without TLS and without signatures.
+    fn new(kind: Kind, name: &str, server: Server) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            server,
+            asked: None,
+            secure: None,
+            sender: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Turn {
     rate: f64,
@@ -153,17 +167,8 @@ pub fn measure(
     if let Some(program) = &args.cluster {
         let (started, node) = Cluster::start(args, place, program)?;
         cluster = Some(started);
-        contestants.insert(
-            1,
-            Contestant {
-                kind: Kind::Cluster,
-                name: "a node of three over NATS".to_owned(),
-                server: node,
-                asked: None,
-                secure: None,
-                sender: None,
-            },
-        );
+        let name = "a node of three over NATS";
+        contestants.insert(1, Contestant::new(Kind::Cluster, name, node));
     }
     let mut bodies = args.later_bodies();
     let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
@@ -252,13 +257,10 @@ fn contestants(
     full: Option<&Path>,
 ) -> anyhow::Result<Vec<Contestant>> {
     let own = |kind, name: &str, binary: &Path, data: PathBuf| -> anyhow::Result<Contestant> {
+        let server = Server::profiletrail(binary, &data, args.workers)?;
         Ok(Contestant {
-            kind,
-            name: name.to_owned(),
-            server: Server::profiletrail(binary, &data, args.workers)?,
             asked: Some((binary.to_owned(), data)),
-            secure: None,
-            sender: None,
+            ..Contestant::new(kind, name, server)
         })
     };
     let empty = place.data(&format!("empty-{}", args.events));
@@ -280,24 +282,21 @@ fn contestants(
     }
     let data = place.data(&format!("tls-{}", args.events));
     let secure = Secure::new(place.path())?;
+    let workers = args.workers;
+    let server = Server::profiletrail_more(&place.binary, &data, workers, Some(&secure), [])?;
     contestants.push(Contestant {
-        kind: Kind::Tls,
-        name: "profiletrail, TLS".to_owned(),
-        server: Server::profiletrail_with(&place.binary, &data, args.workers, Some(&secure))?,
         asked: Some((place.binary.clone(), data)),
         secure: Some(secure),
-        sender: None,
+        ..Contestant::new(Kind::Tls, "profiletrail, TLS", server)
     });
     if args.signed > 0 {
         let data = place.data(&format!("signed-{}", args.events));
         let sender = Sender::new()?;
+        let server = sender.server(&place.binary, &data, workers)?;
         contestants.push(Contestant {
-            kind: Kind::Signed,
-            name: "profiletrail, signed calls".to_owned(),
-            server: sender.server(&place.binary, &data, args.workers)?,
             asked: Some((place.binary.clone(), data)),
-            secure: None,
             sender: Some(sender),
+            ..Contestant::new(Kind::Signed, "profiletrail, signed calls", server)
         });
     }
     if let Some(binary) = &args.against {
@@ -305,23 +304,15 @@ fn contestants(
         contestants.push(own(Kind::Against, "the other build", binary, data)?);
     }
     for which in &peers.ready {
-        contestants.push(Contestant {
-            kind: Kind::Peer,
-            name: which.name().to_owned(),
-            server: peers.start(*which, &database(args, place, *which))?,
-            asked: None,
-            secure: None,
-            sender: None,
-        });
+        let server = peers.start(*which, &database(args, place, *which))?;
+        contestants.push(Contestant::new(Kind::Peer, which.name(), server));
     }
-    contestants.push(Contestant {
-        kind: Kind::Nothing,
-        name: "do-nothing tiny_http".to_owned(),
-        server: Server::baseline(args.workers)?,
-        asked: None,
-        secure: None,
-        sender: None,
-    });
+    let server = Server::baseline(workers)?;
+    contestants.push(Contestant::new(
+        Kind::Nothing,
+        "do-nothing tiny_http",
+        server,
+    ));
     Ok(contestants)
 }
 
@@ -337,7 +328,7 @@ fn turn(
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
     let secure = contestant.secure.as_ref();
-    let mut load = Load::open_with(server.address, connections, source, secure)?;
+    let mut load = Load::open(server.address, connections, source, secure)?;
     let before = server.processor_time()?;
     let outcome = load.run(source, Some(time))?;
     if outcome.refused > 0 {

@@ -64,7 +64,7 @@ impl Source for Prepared {
 
 /// A number of requests, each made when it is sent.
 pub struct Fresh<'a> {
-    bodies: &'a mut Bodies,
+    bodies: &'a mut dyn Iterator<Item = Vec<u8>>,
     left: u64,
     request: Vec<u8>,
     /// The bytes of the bodies so far.
@@ -73,7 +73,7 @@ pub struct Fresh<'a> {
 
 impl<'a> Fresh<'a> {
     /// `count` requests.
-    pub const fn new(bodies: &'a mut Bodies, count: u64) -> Self {
+    pub const fn new(bodies: &'a mut dyn Iterator<Item = Vec<u8>>, count: u64) -> Self {
         Self {
             bodies,
             left: count,

@@ -231,7 +231,7 @@ pub fn load_some(
     events: u64,
 ) -> anyhow::Result<()> {
     let mut requests = Fresh::new(bodies, BEFORE_KILL.min(events / 10).max(100));
-    Load::open(address, CONNECTIONS, &mut requests)?.run(&mut requests, None)?;
+    Load::open(address, CONNECTIONS, &mut requests, None)?.run(&mut requests, None)?;
     Ok(())
 }
 

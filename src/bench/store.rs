@@ -112,8 +112,8 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
     let server = Server::profiletrail(&place.binary, data, args.workers)?;
     let mut bodies = bodies();
     let mut requests = Fresh::new(&mut bodies, args.events);
-    let outcome =
-        Load::open(server.address, CONNECTIONS, &mut requests)?.run(&mut requests, None)?;
+    let load = Load::open(server.address, CONNECTIONS, &mut requests, None);
+    let outcome = load?.run(&mut requests, None)?;
     if outcome.refused > 0 {
         bail!("{} calls were refused", outcome.refused);
     }

@@ -20,93 +20,90 @@ pub struct Target {
     met: bool,
 }
 
-const MIB: f64 = 1024.0;
+/// Results that grow one by one.
+#[derive(Default)]
+struct Targets(Vec<Target>);
 
-impl Target {
-    fn new(what: &str, value: String, mark: &str, met: bool) -> Self {
-        Self {
+impl Targets {
+    fn add(&mut self, what: &str, value: String, mark: &str, met: bool) {
+        self.0.push(Target {
             what: what.to_owned(),
             value,
             mark: mark.to_owned(),
             met,
-        }
+        });
+    }
+
+    /// Adds a ratio that is to be at least so much.
+    fn at_least(&mut self, what: &str, ratio: f64, least: f64) {
+        let mark = format!("≥ {least:.2}");
+        self.add(what, format!("{ratio:.2}"), &mark, ratio >= least);
+    }
+
+    /// Adds memory in KiB that is to stay below so many MiB.
+    fn memory(&mut self, what: &str, peak: u64, most: u64) {
+        self.add(
+            what,
+            mib(peak),
+            &format!("< {most} MiB"),
+            peak < most * 1024,
+        );
     }
 }
 
 /// Those of proofs and of an erasure with so many events.
 pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
-    let mut targets = Vec::new();
-    let mut add = |what: &str, value, mark: &str, met| {
-        targets.push(Target::new(what, value, mark, met));
-    };
+    let mut all = Targets::default();
     let each = erasure.proofs_bytes as f64 / events as f64;
     // A small store has less than a block of them.
     if events >= 100_000 {
         let value = format!("{each:.3}");
-        add("bytes of proofs an event", value, "≤ 0.2", each <= 0.2);
+        all.add("bytes of proofs an event", value, "≤ 0.2", each <= 0.2);
     }
     for (what, took, most, mark) in [
         ("prove, live", erasure.prove_ms, 20.0, "< 20 ms"),
         ("erase: hidden", erasure.hidden_ms, 20e3, "< 20 s"),
         ("erase: nothing is left", erasure.done_ms, 90e3, "< 90 s"),
     ] {
-        add(what, ms(took), mark, took < most);
+        all.add(what, ms(took), mark, took < most);
     }
-    let ratio = erasure.calls_meanwhile;
     let what = "calls/s during an erasure to those without, 32 connections";
-    add(what, format!("{ratio:.2}"), "≥ 0.90", ratio >= 0.9);
-    targets
+    all.at_least(what, erasure.calls_meanwhile, 0.9);
+    all.0
 }
 
 /// All numbers that decide.
 pub fn of(report: &Report) -> Vec<Target> {
     let cost = report.storage_cost.as_ref();
     let erasure = cost.map(|cost| of_erasure(&cost.erasure, cost.made.events));
-    let mut targets = erasure.unwrap_or_default();
-    let mut add = |what: &str, value, mark: &str, met| {
-        targets.push(Target::new(what, value, mark, met));
-    };
+    let mut all = Targets(erasure.unwrap_or_default());
     if let Some(cost) = &report.storage_cost {
         let ratio = cost.to_zstd();
         let value = format!("{ratio:.2} ({:.0} bytes)", cost.bytes_per_event());
-        add(
+        all.add(
             "bytes on disk an event, to `zstd -3` of the raw lines",
             value,
             "≤ 1.75",
             ratio <= 1.75,
         );
-        let peak = cost.server_peak_kib();
-        add(
-            "most memory of `serve`, whatever was asked",
-            mib(peak),
-            "< 128 MiB",
-            (peak as f64) < 128.0 * MIB,
-        );
-        let peak = cost.offline_peak_kib();
-        add(
-            "most memory of a command without a server",
-            mib(peak),
-            "< 256 MiB",
-            (peak as f64) < 256.0 * MIB,
-        );
+        let what = "most memory of `serve`, whatever was asked";
+        all.memory(what, cost.server_peak_kib(), 128);
+        let what = "most memory of a command without a server";
+        all.memory(what, cost.offline_peak_kib(), 256);
         let large = report.large_events.iter();
         if let Some(peak) = large.map(|asked| asked.server.peak_kib).max() {
-            add(
-                "most memory of `serve` with large events",
-                mib(peak),
-                "< 256 MiB",
-                (peak as f64) < 256.0 * MIB,
-            );
+            let what = "most memory of `serve` with large events";
+            all.memory(what, peak, 256);
         }
         let (stop, kill) = (cost.after_stop, cost.after_kill);
         let start = |answer: f64, query: f64| format!("{}, a query {}", ms(answer), ms(query));
-        add(
+        all.add(
             "start to first answer, after a clean stop",
             start(stop.answer_ms, stop.query_ms),
             "< 1 s",
             stop.query_ms < 1e3,
         );
-        add(
+        all.add(
             "start to first answer, after `kill -9`",
             start(kill.answer_ms, kill.query_ms),
             "< 2 s",
@@ -133,12 +130,12 @@ pub fn of(report: &Report) -> Vec<Target> {
         let small = small.filter(|_| cost.made.events <= 1_000_000);
         for (name, what, most, mark) in live.into_iter().chain(small) {
             if let Some(asked) = cost.asked(name) {
-                add(what, ms(asked.live.ms()), mark, asked.live.ms() < most);
+                all.add(what, ms(asked.live.ms()), mark, asked.live.ms() < most);
             }
         }
         if let Some(asked) = cost.asked("history") {
             let took = asked.offline.ms();
-            add(
+            all.add(
                 "history of one profile, offline",
                 ms(took),
                 "< 1 s",
@@ -148,12 +145,12 @@ pub fn of(report: &Report) -> Vec<Target> {
         if let Some(asked) = cost.asked("export") {
             let rate = asked.offline.per_second();
             let value = format!("{} events/s", whole(rate));
-            add("full export", value, "> 300,000 events/s", rate > 300_000.0);
+            all.add("full export", value, "> 300,000 events/s", rate > 300_000.0);
         }
     }
     if let Some(rates) = &report.rates {
         let share = rates.proofs;
-        add(
+        all.add(
             "processor time of proofs, of the server's in all",
             format!("{share:.3}"),
             "≤ 0.02",
@@ -169,28 +166,21 @@ pub fn of(report: &Report) -> Vec<Target> {
             let what = format!(
                 "calls/s with a full store to those with an empty one, {connections} connections"
             );
-            add(
-                &what,
-                format!("{:.2}", full.to_first),
-                "≥ 0.90",
-                full.to_first >= 0.9,
-            );
+            all.at_least(&what, full.to_first, 0.9);
         }
         if let Some(tls) = of(Kind::Tls).next().filter(|_| connections > 1) {
             let what = format!("calls/s with TLS to those without, {connections} connections");
-            let ratio = tls.to_first;
-            add(&what, format!("{ratio:.2}"), "≥ 0.80", ratio >= 0.8);
+            all.at_least(&what, tls.to_first, 0.8);
         }
         if let Some(wrk) = of(Kind::Wrk).next() {
             let what = format!("calls/s as wrk measures them, {connections} connections");
             let ratio = wrk.to_first;
             let met = (0.9..=1.1).contains(&ratio);
-            add(&what, format!("{ratio:.2}"), "0.90 to 1.10", met);
+            all.add(&what, format!("{ratio:.2}"), "0.90 to 1.10", met);
         }
         if let Some(signed) = of(Kind::Signed).next().filter(|_| connections == 32) {
-            let ratio = signed.to_first;
             let what = "calls/s signed to those unsigned, 32 connections";
-            add(what, format!("{ratio:.2}"), "≥ 0.70", ratio >= 0.7);
+            all.at_least(what, signed.to_first, 0.7);
         }
         if let Some(nothing) = of(Kind::Nothing).next() {
             let mut sync = report.rates.iter().flat_map(|rates| &rates.disk);
@@ -200,12 +190,11 @@ pub fn of(report: &Report) -> Vec<Target> {
                     let in_a_row = 1.0 / (1.0 / nothing.per_second + 1.0 / sync);
                     let ratio = own.per_second / in_a_row;
                     let what = "calls/s to tiny_http and one sync in a row, 1 connection";
-                    add(what, format!("{ratio:.2}"), "≥ 0.85", ratio >= 0.85);
+                    all.at_least(what, ratio, 0.85);
                 }
                 (32, _) => {
-                    let ratio = own.to_baseline;
                     let what = "calls/s to the do-nothing server's, 32 connections";
-                    add(what, format!("{ratio:.2}"), "≥ 0.70", ratio >= 0.7);
+                    all.at_least(what, own.to_baseline, 0.7);
                 }
                 _ => {}
             }
@@ -214,21 +203,17 @@ pub fn of(report: &Report) -> Vec<Target> {
         let Some(peer) = strongest else {
             continue;
         };
-        let ratio = 1.0 / peer.to_first;
         let what = format!(
             "calls/s to the strongest peer ({}), {connections} connections",
             peer.name
         );
-        let (mark, least) = match connections {
-            1 => ("≥ 1.30", 1.3),
-            _ => ("≥ 1.50", 1.5),
-        };
-        add(&what, format!("{ratio:.2}"), mark, ratio >= least);
+        let least = if connections == 1 { 1.3 } else { 1.5 };
+        all.at_least(&what, 1.0 / peer.to_first, least);
         let what = format!("p99 beside that peer's, {connections} connections");
         let value = format!("{} and {}", ms(own.p99_us / 1e3), ms(peer.p99_us / 1e3));
-        add(&what, value, "lower", own.p99_us < peer.p99_us);
+        all.add(&what, value, "lower", own.p99_us < peer.p99_us);
     }
-    targets
+    all.0
 }
 
 /// The rows of each number of connections.
