@@ -235,11 +235,8 @@ fn in_zone(hint: &str, context: &CommandContext) -> String {
 /// Prints what an answer lacks, and returns the exit status for it; `None` if it was
 /// answered.
 pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Option<ExitStatus> {
-    super::say_notes(end);
+    super::say_lacking(end);
     if !end.damage.is_empty() {
-        for damage in &end.damage {
-            super::say(&format!("profiletrail: {damage}"));
-        }
         super::say(&format!(
             "profiletrail: the answer lacks events that cannot be read; {} shows where they are",
             context.command("verify")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::maintenance::{exit_status, order, paragraphs, parse_lines, write};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, UsageError};
-use crate::format::{counted, plain};
+use crate::format::{counted, plain, shell};
 use crate::ops::Maintenance;
 use crate::ops::backup::BackupOrder;
 use crate::store::{EraseLine, EraseOrder};
@@ -135,7 +135,7 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             }
             Ok((_, end)) => status = exit_status(&end),
             Err(error) => {
-                let next = context.command(&format!("backup {what}"));
+                let next = context.command(&format!("backup {}", shell(&what)));
                 super::say(&format!(
                     "profiletrail: the backup {} still has what was erased: {error:#}. Then run {next}",
                     plain(&what)
@@ -152,17 +152,25 @@ fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
     let Some(path) = &args.file else {
         return Ok(args.profile.into_iter().collect());
     };
-    let (lines, size) = super::import::open(path)?;
-    if size.is_some_and(|size| size > MAX_LIST) {
+    let (lines, _) = super::import::open(path)?;
+    listed(lines, path)
+}
+
+/// The profiles of a list. One that is too long is refused: the number at its cut would be that
+/// of somebody else.
+fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
+    let reading = || format!("reading {}", path.display());
+    let mut bytes = Vec::new();
+    let read = lines.take(MAX_LIST + 1).read_to_end(&mut bytes);
+    read.with_context(reading)?;
+    if bytes.len() as u64 > MAX_LIST {
         let what = format!(
             "--file: {} is too long for a list of profiles",
             path.display()
         );
         return Err(UsageError::new(what).into());
     }
-    let mut text = String::new();
-    let read = lines.take(MAX_LIST).read_to_string(&mut text);
-    read.with_context(|| format!("reading {}", path.display()))?;
+    let text = io::read_to_string(bytes.as_slice()).with_context(reading)?;
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -229,4 +237,21 @@ fn text_of(line: &EraseLine) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_whole_or_refused() {
+        let path = Path::new("-");
+        let some = listed(&b"12\n\n 3 \n12"[..], path).unwrap();
+        assert_eq!(some, BTreeSet::from([3, 12]));
+        let long = b"12\n".repeat(MAX_LIST as usize / 3 + 1);
+        let error = listed(long.as_slice(), path).unwrap_err();
+        assert!(error.is::<UsageError>(), "{error:#}");
+        assert!(error.to_string().contains("too long"), "{error:#}");
+    }
 }

@@ -133,10 +133,14 @@ fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string(line)? + "\n")
 }
 
-/// Prints which events an answer lacks that are known to be lost; no failure.
-fn say_notes(end: &Answered) {
+/// Prints which events an answer lacks: those that are known to be lost, which is no failure,
+/// and the damage.
+fn say_lacking(end: &Answered) {
     for note in &end.notes {
         say(&format!("profiletrail: note: {note}; the answer lacks it"));
+    }
+    for damage in &end.damage {
+        say(&format!("profiletrail: {damage}"));
     }
 }
 

@@ -25,6 +25,17 @@ pub struct View {
 }
 
 impl View {
+    /// One in UTC without colours.
+    #[cfg(test)]
+    pub fn plain(width: Option<usize>) -> Self {
+        Self {
+            zone: Zone::UTC,
+            styles: Styles { on: false },
+            width,
+            now: 0,
+        }
+    }
+
     /// Whether a line has little room.
     pub fn is_narrow(&self) -> bool {
         self.width.is_some_and(|width| width < NARROW)

@@ -109,10 +109,7 @@ pub(super) fn paragraphs(texts: impl Iterator<Item = String>, view: &View) -> St
 
 /// How a task ended; problems are printed on standard error.
 pub(super) fn exit_status(end: &Answered) -> ExitStatus {
-    super::say_notes(end);
-    for damage in &end.damage {
-        super::say(&format!("profiletrail: {damage}"));
-    }
+    super::say_lacking(end);
     match end.damage.is_empty() {
         true => ExitStatus::Success,
         false => ExitStatus::Failed,

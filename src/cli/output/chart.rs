@@ -69,7 +69,6 @@ pub(super) fn gather(days: &[(String, u64)], rows: usize) -> (&'static str, Vec<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::format::Styles;
 
     fn row(name: &str, count: u64) -> (String, u64) {
         (name.to_owned(), count)
@@ -78,14 +77,8 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_what_they_show() {
         let drawn = |rows: &[(String, u64)], width| {
-            let view = View {
-                zone: crate::event::Zone::UTC,
-                styles: Styles { on: false },
-                width,
-                now: 0,
-            };
             let mut out = Vec::new();
-            bars(rows, &view, &mut out).unwrap();
+            bars(rows, &View::plain(width), &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let rows = [row("a", 1_000), row("bcd", 500), row("é", 1), row("", 0)];

@@ -251,7 +251,6 @@ impl Printer for History<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::format::Styles;
 
     #[test]
     fn a_folded_line_marks_unsigned_calls_whatever_the_others_are() {
@@ -263,14 +262,8 @@ mod tests {
             (["true", "null"], ""),
             (["null", "null"], ""),
         ] {
-            let view = View {
-                zone: crate::event::Zone::UTC,
-                styles: Styles { on: false },
-                width: None,
-                now: 0,
-            };
             let mut out = Vec::new();
-            let mut history = History::new(false, view, &mut out);
+            let mut history = History::new(false, View::plain(None), &mut out);
             for (seq, verified) in (1..).zip(verified) {
                 let line = format!(
                     r#"{{"seq":{seq},"type":"update","time":"2025-10-09T08:53:20Z","time_source":"time","received":"2025-10-09T08:53:20.000000Z","profile":1,"subprofile":null,"database":null,"collection":null,"label":null,"verified":{verified},"changes":[]}}"#

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::cell::{Cell, marked};
 use super::command::broken;
-use crate::format::{Printer, Role, View};
+use crate::format::{Printer, Role, View, width_of};
 
 /// How many rows decide the widths, …
 const MAX_HELD: usize = 100;
@@ -239,7 +239,7 @@ impl<'a, L> TablePrinter<'a, L> {
         for (place, (column, (head, _))) in self.columns.iter().zip(&self.heads).enumerate() {
             let cells = held.iter().filter_map(|row| row.get(place));
             let widest = cells.clone().map(|cell| cell.width(view.styles)).max();
-            let widest = widest.unwrap_or(0).max(head.len());
+            let widest = widest.unwrap_or(0).max(width_of(head));
             let empty = all && column.hide_empty && cells.clone().all(Cell::is_empty);
             let most = match view.width {
                 Some(limit) => column.max_width.min(limit),
@@ -392,7 +392,6 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::format::Styles;
 
     type Row = [&'static str; 4];
 
@@ -408,12 +407,7 @@ mod tests {
     }
 
     fn written(rows: &[Row], width: Option<usize>) -> String {
-        let view = View {
-            zone: crate::event::Zone::UTC,
-            styles: Styles { on: false },
-            width,
-            now: 0,
-        };
+        let view = View::plain(width);
         let mut out = Vec::new();
         let context = CellContext { view, at: None };
         let columns = columns();
@@ -448,12 +442,29 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_is_as_wide_as_it_shows() {
+        let view = View::plain(None);
+        let mut out = Vec::new();
+        let context = CellContext { view, at: None };
+        let columns = [
+            Column::fixed("A → B", |row: &Row, _| Cell::plain(row[0])),
+            Column::fixed("C", |row: &Row, _| Cell::plain(row[1])),
+        ];
+        let mut table = TablePrinter::new(&columns, context, &mut out);
+        table.row(&["a", "c", "", ""]).unwrap();
+        table.end().unwrap();
+        drop(table);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "A → B  C\na      c\n");
+    }
+
+    #[test]
     fn later_rows_keep_to_the_width() {
         let mut rows = vec![["1", "n", "", "value value value"]; MAX_HELD];
         rows.push(["123456789", "a long name", "", "value value value"]);
         rows.push(["1", "n", "", "v"]);
         let text = written(&rows, Some(26));
-        assert!(text.lines().all(|line| crate::format::width_of(line) <= 26));
+        assert!(text.lines().all(|line| width_of(line) <= 26));
         let last: Vec<&str> = text.lines().rev().take(2).collect();
         assert_eq!(last[1], "123456789 a …e      val…ue");
         assert_eq!(last[0], "        1 n         v");

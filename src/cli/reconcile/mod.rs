@@ -197,10 +197,7 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: Option<&str>, rows: u64) -
 }
 
 fn exit_status(end: &Answered, report: &ReconcileReport, skipped: u64) -> ExitStatus {
-    super::say_notes(end);
-    for damage in &end.damage {
-        super::say(&format!("profiletrail: {damage}"));
-    }
+    super::say_lacking(end);
     if report.doubtful > 0 {
         super::say(&format!(
             "profiletrail: {} may not differ: their state at that time was pruned; nothing is recorded for them",

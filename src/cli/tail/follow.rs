@@ -15,6 +15,7 @@ use super::sink::Sink;
 use crate::cli::client::{BROKEN_OFF, Connection, Part, connect, reach};
 use crate::cli::say;
 use crate::cli::{Bar, CommandContext, ExitStatus};
+use crate::format::shell;
 use crate::query::{Stage, TailQuery};
 use crate::server::control::{Control, Request};
 use crate::store::{Folder, Purpose, TrailError};
@@ -122,9 +123,10 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
             return Err(error.into());
         }
         if !std::mem::replace(said, true) {
-            let data = data.display();
+            let shown = data.display();
+            let word = shell(&data.to_string_lossy());
             say(&format!(
-                "profiletrail: no server runs on {data}; waiting for one (`profiletrail serve --data {data}`)"
+                "profiletrail: no server runs on {shown}; waiting for one (`profiletrail serve --data {word}`)"
             ));
         }
         std::thread::sleep(pause);

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use indexmap::IndexSet;
+
 use super::health::{Health, health};
 use super::{Facts, Finding};
 use crate::auth::keys::{KeyConfig, KeyDomain, KeyError, KeyName, KeyRing};
@@ -177,8 +179,7 @@ pub(super) fn name_of(host: &str) -> &str {
 /// The addresses of a name, and whether each is this machine's.
 fn addresses(name: &str) -> Vec<(IpAddr, bool)> {
     let found = (name, 443).to_socket_addrs().into_iter().flatten();
-    let mut addresses: Vec<IpAddr> = found.map(|found| found.ip()).collect();
-    addresses.dedup();
+    let addresses: IndexSet<IpAddr> = found.map(|found| found.ip()).collect();
     // A socket can only be bound to an address of this machine.
     let is_own = |address: &IpAddr| UdpSocket::bind((*address, 0)).is_ok();
     addresses
