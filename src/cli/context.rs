@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::ColorChoice;
 
 use super::args::{Common, Format};
-use crate::event::{Zone, now_micros};
+use crate::event::{Zone, now_seconds};
 use crate::format::{Styles, View};
 use crate::query::InvalidParam;
 
@@ -128,7 +128,7 @@ impl CommandContext {
             pager: pager(common).filter(|_| terminal),
             progress: std::io::stderr().is_terminal(),
             flags: common.typed.clone(),
-            now: now_micros().div_euclid(1_000_000),
+            now: now_seconds(),
         })
     }
 

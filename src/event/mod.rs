@@ -36,7 +36,7 @@ pub use label::is_label;
 pub use seen::Seen;
 pub(crate) use time::rfc3339;
 pub use time::{
-    TimeSource, Zone, local_date, local_to_utc, micros_to_rfc3339, now_micros,
+    TimeSource, Zone, local_date, local_to_utc, micros_to_rfc3339, now_micros, now_seconds,
     parse_rfc3339_micros, parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
     zone_name,
 };

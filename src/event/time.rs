@@ -248,6 +248,11 @@ pub fn now_micros() -> i64 {
     Utc::now().timestamp_micros()
 }
 
+/// The present moment in Unix seconds.
+pub fn now_seconds() -> i64 {
+    Utc::now().timestamp()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

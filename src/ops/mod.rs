@@ -19,7 +19,7 @@ use backup::{BackupError, BackupOrder};
 pub use repair::{Repair, RepairLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::log::LogError;
 use crate::log::repair::RepairError;
 use crate::proofs::{Old, ProofError};
@@ -157,7 +157,7 @@ fn prune(
 ) -> Result<Answered, MaintenanceError> {
     let report = trail.prune(PruneOrder {
         before,
-        now: now_micros().div_euclid(1_000_000),
+        now: now_seconds(),
         dry_run,
         stop: &|| false,
         progress: output.progress,

@@ -14,7 +14,7 @@ use super::note::{Checkpoint, Vkey, base64};
 use super::prover::{ProofError, Prover};
 use super::stamp::{self, Stamp};
 use crate::background::Background;
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::http_request::{HttpAnswer, post};
 
 /// How long after an anchor the next one is due, in seconds.
@@ -302,8 +302,8 @@ fn anchor_what_is_due(
     states: &Countersigning,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), ProofError> {
-    let now = now_micros().div_euclid(1_000_000);
-    let last_seq = prover.log().last_seq();
+    let now = now_seconds();
+    let last_seq = prover.log.last_seq();
     if !all.iter().any(|due| due.is_due(now, last_seq)) {
         return Ok(());
     }

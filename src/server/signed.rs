@@ -13,7 +13,7 @@ use crate::auth::keys::{KeyError, KeyResult, KeyRing, PublicKey};
 use crate::auth::signature::{
     Admitted, CheckOutcome, Claim, Evidence, Head, Policy, Proof, Refusal, Replays,
 };
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::store::{Trail, TrailError};
 
 /// Checks calls; clones share everything.
@@ -35,11 +35,6 @@ pub(super) struct Verified {
 
 /// Seconds of a day.
 const DAY: i64 = 24 * 60 * 60;
-
-/// The present second.
-fn now() -> i64 {
-    now_micros().div_euclid(1_000_000)
-}
 
 impl Checker {
     /// A checker that knows the signed messages in the trail that could be sent again, and
@@ -64,7 +59,7 @@ impl Checker {
     /// Takes in the signed messages that are events of the trail and could be sent again.
     pub fn note_events(&self, trail: &Trail) -> Result<(), TrailError> {
         // A date may be as far ahead of its receipt as it may be behind.
-        let since = now().saturating_sub(self.policy.max_age.saturating_mul(2));
+        let since = now_seconds().saturating_sub(self.policy.max_age.saturating_mul(2));
         trail.each_proof_since(since.saturating_mul(1_000_000), |seq, proof| {
             if let Some(date) = proof.date() {
                 let expires = self.policy.expires(date);
@@ -83,7 +78,7 @@ impl Checker {
     ) -> Result<CheckOutcome, Refusal> {
         let malformed = Refusal::Malformed("the head is not HTTP");
         let head = Head::parse(head).ok_or_else(|| self.refuse(malformed, None, remote))?;
-        let checked = self.policy.check(&head, body, now());
+        let checked = self.policy.check(&head, body, now_seconds());
         checked.map_err(|refusal| {
             // What the call named may be what its receiver forgot to set.
             let named = match refusal {
@@ -107,8 +102,8 @@ impl Checker {
         remote: Option<String>,
         then: impl FnOnce(Result<Verified, Refusal>) + Send + 'static,
     ) {
-        let tried = match self.keys.get(claim.key()) {
-            Some(Ok(key)) => match claim.verify_signature(&key, now()) {
+        let tried = match self.keys.get(&claim.key) {
+            Some(Ok(key)) => match claim.verify_signature(&key, now_seconds()) {
                 // Another key may have been published since.
                 Err(Refusal::Wrong) if self.keys.recheck(&key) => Some(key),
                 result => return then(self.admit(&claim, &key, result, remote.as_deref())),
@@ -118,7 +113,7 @@ impl Checker {
             }
             None => None,
         };
-        let (checker, name, address) = (self.clone(), claim.key().clone(), remote.clone());
+        let (checker, name, address) = (self.clone(), claim.key.clone(), remote.clone());
         let judge = move |found: KeyResult| {
             let remote = remote.as_deref();
             then(match found {
@@ -127,7 +122,7 @@ impl Checker {
                     let is_same = |tried: &Arc<PublicKey>| tried.record() == key.record();
                     let result = match tried.as_ref().is_some_and(is_same) {
                         true => Err(Refusal::Wrong),
-                        false => claim.verify_signature(&key, now()),
+                        false => claim.verify_signature(&key, now_seconds()),
                     };
                     checker.admit(&claim, &key, result, remote)
                 }
@@ -149,20 +144,20 @@ impl Checker {
         remote: Option<&str>,
     ) -> Result<Verified, Refusal> {
         let proof =
-            result.map_err(|refusal| self.refuse(refusal, Some(claim.key().as_str()), remote))?;
+            result.map_err(|refusal| self.refuse(refusal, Some(claim.key.as_str()), remote))?;
         self.keys.mark_verified(key);
-        let now = now();
-        self.refusals.saw_age(now.saturating_sub(claim.date()));
-        let fault = claim.wrong_date();
+        let now = now_seconds();
+        self.refusals.saw_age(now.saturating_sub(claim.date));
+        let fault = claim.wrong_date;
         let expires = match fault {
-            None => self.policy.expires(claim.date()),
+            None => self.policy.expires(claim.date),
             // It is kept as rejected, once a day at most.
             Some(fault) => {
                 self.refuse(fault, None, remote);
                 (now / DAY + 1) * DAY
             }
         };
-        match self.replays.admit(claim.text(), expires, now) {
+        match self.replays.admit(&claim.text, expires, now) {
             Ok(admission) => Ok(Verified {
                 evidence: Evidence::Proof(Box::new(proof)),
                 admitted: Some(admission),
@@ -179,7 +174,7 @@ impl Checker {
             true => Refusal::KeyUnknown,
             false => Refusal::NoKey,
         };
-        let detail = format!("{}: {error}", claim.key());
+        let detail = format!("{}: {error}", claim.key);
         self.refuse(refusal, Some(&detail), remote)
     }
 

@@ -71,7 +71,8 @@ enum Route<'a> {
     Unknown(DecodeError),
 }
 
-fn path_of(target: &str) -> &str {
+/// The path of a request's target.
+pub(super) fn path_of(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
 }
 

@@ -12,6 +12,7 @@
 //! - a name is looked up once at a time; look-ups in flight are bounded by `max_look_ups` and the
 //!   number of verified keys.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,16 @@ pub type KeyResult = Result<Arc<PublicKey>, KeyError>;
 pub(super) struct Fetched {
     pub key: Result<PublicKey, KeyError>,
     pub ttl: Option<Duration>,
+}
+
+impl Fetched {
+    /// A failure to get an answer.
+    pub fn unreachable(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            key: Err(KeyError::Unreachable(reason.into())),
+            ttl: None,
+        }
+    }
 }
 
 struct Entry {

@@ -55,7 +55,7 @@ impl Dns {
         let asked = self.ask(name);
         let fetched = match tokio::time::timeout(self.look_up_timeout, asked).await {
             Ok(fetched) => fetched,
-            Err(_) => unreachable("the name server did not answer in time"),
+            Err(_) => Fetched::unreachable("the name server did not answer in time"),
         };
         if fetched.key.as_ref().is_err_and(KeyError::is_temporary) && self.server.is_none() {
             self.read_configuration_again();
@@ -65,7 +65,7 @@ impl Dns {
 
     async fn ask(&self, name: &KeyName) -> Fetched {
         let Ok(mut asked) = Name::from_ascii(name.as_str()) else {
-            return unreachable("the name cannot be looked up");
+            return Fetched::unreachable("the name cannot be looked up");
         };
         asked.set_fqdn(true);
         let resolver = {
@@ -121,13 +121,6 @@ fn resolver(
     builder.build().map_err(io::Error::other)
 }
 
-fn unreachable(reason: &'static str) -> Fetched {
-    Fetched {
-        key: Err(KeyError::Unreachable(reason.into())),
-        ttl: None,
-    }
-}
-
 fn failed(error: &NetError) -> Fetched {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(NoRecords {
@@ -138,10 +131,7 @@ fn failed(error: &NetError) -> Fetched {
             key: Err(KeyError::Absent),
             ttl: negative_ttl.map(|ttl| Duration::from_secs(ttl.into())),
         },
-        error => Fetched {
-            key: Err(KeyError::Unreachable(error.to_string().into())),
-            ttl: None,
-        },
+        error => Fetched::unreachable(error.to_string()),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::cache::{Callback, Fetched, KeyCache, KeyResult};
 use super::dns::Dns;
-use super::{Busy, KeyConfig, KeyError, KeyName, PublicKey, key_store};
+use super::{Busy, KeyConfig, KeyName, PublicKey, key_store};
 
 /// Shared by the handles and the look-ups.
 struct Shared {
@@ -61,10 +61,8 @@ impl InFlightLookup {
 
 impl Drop for InFlightLookup {
     fn drop(&mut self) {
-        let fetched = self.fetched.take().unwrap_or_else(|| Fetched {
-            key: Err(KeyError::Unreachable("the look-up was cancelled".into())),
-            ttl: None,
-        });
+        let cancelled = || Fetched::unreachable("the look-up was cancelled");
+        let fetched = self.fetched.take().unwrap_or_else(cancelled);
         let (waiting, result) = self.shared.cache.lock().finish(&self.name, fetched);
         for callback in waiting {
             call(callback, result.clone());

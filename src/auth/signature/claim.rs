@@ -7,43 +7,20 @@ use crate::auth::keys::{KeyName, PublicKey};
 /// The part that remains to be verified with the key.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    pub(super) key: KeyName,
-    pub(super) text: String,
+    /// The name of the key.
+    pub key: KeyName,
+    /// The signed text, which identifies the message.
+    pub text: String,
     pub(super) signature: Vec<u8>,
-    pub(super) date: i64,
-    pub(super) wrong_date: Option<Refusal>,
+    /// The signed date in Unix seconds.
+    pub date: i64,
+    /// Why the date is too old or too far ahead, if it is: the call is kept as rejected once its
+    /// signature is verified, since this machine's clock may be wrong.
+    pub wrong_date: Option<Refusal>,
 }
 
 impl Claim {
-    /// The name of the key.
-    pub const fn key(&self) -> &KeyName {
-        &self.key
-    }
-
-    /// The signed text, which identifies the message.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The signed date in Unix seconds.
-    pub const fn date(&self) -> i64 {
-        self.date
-    }
-
-    /// Why the date is too old or too far ahead, if it is: the call is kept as rejected once its
-    /// signature is verified, since this machine's clock may be wrong.
-    pub const fn wrong_date(&self) -> Option<Refusal> {
-        self.wrong_date
-    }
-
-    /// Verifies the call: its signature by the key of that name, and that its date was in time.
-    /// `now` is in Unix seconds.
-    pub fn verify(&self, key: &PublicKey, now: i64) -> Result<Proof, Refusal> {
-        let proof = self.verify_signature(key, now)?;
-        self.wrong_date.map_or(Ok(proof), Err)
-    }
-
-    /// Verifies the signature alone.
+    /// Verifies the signature by the key of that name; not the date. `now` is in Unix seconds.
     pub fn verify_signature(&self, key: &PublicKey, now: i64) -> Result<Proof, Refusal> {
         if *key.name() != self.key || !key.verify(self.text.as_bytes(), &self.signature) {
             return Err(Refusal::Wrong);

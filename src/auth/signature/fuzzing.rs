@@ -45,14 +45,11 @@ pub fn signature(bytes: &[u8]) {
                 "x-copernica-id: ",
                 "digest: ",
             ] {
-                let lines = claim.text().split('\n');
+                let lines = claim.text.split('\n');
                 assert_eq!(lines.filter(|found| found.starts_with(line)).count(), 1);
             }
-            assert_eq!(
-                claim.wrong_date().is_none(),
-                (claim.date() - NOW).abs() <= 60
-            );
-            assert!(claim.key().as_str().ends_with(".copernica.com"));
+            assert_eq!(claim.wrong_date.is_none(), (claim.date - NOW).abs() <= 60);
+            assert!(claim.key.as_str().ends_with(".copernica.com"));
         }
         (Err(Refusal::Unsigned), Ok(CheckOutcome::Unsigned)) => {}
         (Err(one), Err(other)) => assert_eq!(*one, other),

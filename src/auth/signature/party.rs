@@ -44,6 +44,7 @@ impl fmt::Display for Account {
 /// A host under which the receiver is called, with or without a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicHost {
+    /// In lower case.
     name: String,
     port: Option<u16>,
 }
@@ -65,11 +66,6 @@ impl PublicHost {
                 (Some(ours), None) => is_usual(ours),
                 (None, port) => port.is_none_or(is_usual),
             }
-    }
-
-    /// The name, in lower case.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::ClusterFacts;
-use crate::event::{DecodeError, now_micros};
+use crate::event::{DecodeError, now_seconds};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
 use crate::proofs::{Countersigner, CountersignerState};
@@ -204,7 +204,7 @@ fn rejected_since(log: &Log, moment: i64) -> BTreeMap<String, u64> {
 impl LogFacts {
     /// What the logs of a data folder show.
     pub fn of(events: &Log, rejected: &Log, folder: &Path) -> Self {
-        let now = now_micros().div_euclid(1_000_000);
+        let now = now_seconds();
         let last_received = last_received(events).map(|micros| micros.div_euclid(1_000_000));
         Self {
             last_received,

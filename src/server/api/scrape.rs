@@ -14,7 +14,7 @@ use prometheus_client::registry::Unit;
 use super::worker::Shared;
 #[cfg(feature = "nats")]
 use crate::cluster::Status;
-use crate::event::now_micros;
+use crate::event::{now_micros, now_seconds};
 use crate::metrics::{family, gauge};
 use crate::storage::bytes_of;
 
@@ -85,7 +85,7 @@ impl Collector for State {
             gauge(out, "last_signed_date_age", help, seconds, age)?;
         }
         if let Some(anchor) = trail.prover().last_anchor() {
-            let age = now_micros().div_euclid(1_000_000) - anchor.time;
+            let age = now_seconds() - anchor.time;
             let help = "Time since somebody else signed a checkpoint, too";
             gauge(out, "last_anchor_age", help, seconds, age.max(0) as f64)?;
             let help = "The last event that this checkpoint has";

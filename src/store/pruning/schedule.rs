@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 use super::bounds::not_younger;
 use super::{PruneError, PruneOrder, PruneReport};
 use crate::background::{Background, Stop};
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::store::{Arrival, Outcome, Trail};
 
 /// How often a server prunes.
@@ -100,7 +100,7 @@ pub fn start_retention(
 
 /// Prunes, and logs the result.
 fn prune_now(trail: &Trail, keep: RetentionPeriod, stop: &Stop) {
-    let now = now_micros().div_euclid(1_000_000);
+    let now = now_seconds();
     match trail.keep(keep, now, &|| stop.is_set()) {
         Ok(report) if report.events + report.rejected > 0 => tracing::info!(
             "pruned {} events and {} rejected calls before {}",

@@ -11,7 +11,7 @@ use super::reply::{elsewhere, file, html as page, log_in, unchanged};
 use super::route::{Route, route};
 use super::{Asked, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{Zone, now_micros};
+use crate::event::{Zone, now_seconds};
 use crate::server::api::auth::Authenticator;
 use crate::server::reply::Reply;
 use crate::web::text::Text;
@@ -52,7 +52,7 @@ impl Ui {
         }
         let clock = Clock {
             zone,
-            now: now_micros().div_euclid(1_000_000),
+            now: now_seconds(),
         };
         let wanted = route(&asked.target, clock);
         let by_script = matches!(&wanted, Ok(Some(route)) if route.is_fragment());

@@ -46,6 +46,8 @@ mod start;
 use maud::Markup;
 use tiny_http::Method;
 
+use crate::server::worker::path_of;
+
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
 pub(super) use route::{Route, number};
@@ -106,6 +108,6 @@ pub(super) struct Asked {
 impl Asked {
     /// The path of the target.
     pub fn path(&self) -> &str {
-        self.target.split(['?', '#']).next().unwrap_or_default()
+        path_of(&self.target)
     }
 }

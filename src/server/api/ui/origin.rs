@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use super::Asked;
+use crate::server::worker::path_of;
 
 /// The origin of a form, according to its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(super) fn own_target(next: &str) -> &str {
         && next
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let path = path_of(next);
     let own = plain && next.starts_with('/') && !next.starts_with("//");
     if own && !matches!(path, "/login" | "/logout" | "/live") {
         next

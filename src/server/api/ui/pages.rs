@@ -6,7 +6,7 @@ use super::names::Names;
 use super::reply::html as page;
 use super::route::Route;
 use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::query_limiter::Client;
@@ -51,7 +51,7 @@ impl<'a> Asker<'a> {
             ui,
             clock: Clock {
                 zone: parts.zone,
-                now: now_micros().div_euclid(1_000_000),
+                now: now_seconds(),
             },
             names: Names::default(),
         }
