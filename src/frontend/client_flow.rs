@@ -187,13 +187,7 @@ impl EventLoop {
             });
         }
         client.take(head.len);
-        client.options = ResponseOptions {
-            close: head.close,
-            linger: !matches!(head.body, Body::Whole(_) | Body::Chunked),
-            announce_keep: head.announce_keep,
-            bodyless: head.bodyless,
-            http10: head.http10,
-        };
+        client.options = head.options;
         let wanted = match head.body {
             Body::Whole(wanted) => wanted,
             Body::TooLarge { arrived, missing } => {

@@ -98,7 +98,7 @@ pub fn head(bytes: &[u8]) {
         Body::Unframed => 0,
     };
     if !matches!(head.body, Body::Whole(_)) {
-        assert!(head.close && !head.announce_keep && !head.expects_continue);
+        assert!(head.options.close && !head.options.announce_keep && !head.expects_continue);
     }
     // A request with a body has the head as it came before that, if so asked.
     let passed = config.pass_head && out.ends_with(own) && out.len() > own.len();
@@ -136,7 +136,7 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
     assert_eq!(parsed, httparse::Status::Complete(out.len()));
     assert_eq!(request.version, Some(1));
     assert!(request.path.is_some_and(|path| path.starts_with('/')));
-    assert_eq!(request.method == Some("HEAD"), head.bodyless);
+    assert_eq!(request.method == Some("HEAD"), head.options.bodyless);
     let values = |name: &str| {
         let same = |header: &&httparse::Header<'_>| header.name == name;
         let found = request.headers.iter().filter(same);

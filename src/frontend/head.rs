@@ -7,6 +7,7 @@
 //! body, where it cannot be mistaken for a head.
 
 use super::FrontendConfig;
+use super::client::ResponseOptions;
 use super::origin::Peer;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 use std::borrow::Cow;
@@ -92,14 +93,8 @@ pub(super) struct Head {
     pub(super) len: usize,
     /// What follows it.
     pub(super) body: Body,
-    /// Whether the connection ends with the answer.
-    pub(super) close: bool,
-    /// Whether the answer must say that the connection stays open (HTTP/1.0).
-    pub(super) announce_keep: bool,
-    /// Whether the answer has no body (HEAD).
-    pub(super) bodyless: bool,
-    /// Whether the client speaks HTTP/1.0.
-    pub(super) http10: bool,
+    /// How the connection continues after the answer.
+    pub(super) options: ResponseOptions,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
     /// Whether the body has a content coding, such as gzip.
@@ -238,10 +233,13 @@ pub(super) fn parse(
     Ok(Some(Head {
         len,
         body,
-        close,
-        announce_keep: minor == 0 && !close,
-        bodyless: method == "HEAD",
-        http10: minor == 0,
+        options: ResponseOptions {
+            close,
+            linger: !framed,
+            announce_keep: minor == 0 && !close,
+            bodyless: method == "HEAD",
+            http10: minor == 0,
+        },
         expects_continue: facts.expects_continue && minor == 1,
         compressed: facts.compressed,
         passed,
