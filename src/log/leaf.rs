@@ -22,17 +22,13 @@ pub const TILE: u64 = 256;
 
 /// SHA-256 of the salt and the body.
 pub fn body_commitment(salt: [u8; SALT_LEN], body: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(body);
+    let hash = Sha256::new().chain_update(salt).chain_update(body);
     hash.finalize().into()
 }
 
 /// The hash of a leaf by its input.
 pub fn hash_leaf(input: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update([0]);
-    hash.update(input);
+    let hash = Sha256::new().chain_update([0]).chain_update(input);
     hash.finalize().into()
 }
 

@@ -51,9 +51,7 @@ impl Node {
 
 /// The secret of a child of a node.
 fn child(secret: [u8; 32], bit: u8) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(secret);
-    hash.update([bit]);
+    let hash = Sha256::new().chain_update(secret).chain_update([bit]);
     hash.finalize().into()
 }
 

@@ -17,7 +17,7 @@ use super::note::Checkpoint;
 use super::prover::{ProofError, Prover};
 use super::stamp::Stamp;
 use crate::log::TILE;
-use crate::storage::atomic_replace;
+use crate::storage::{atomic_replace, found};
 
 const BEGIN: &str = "anchor-";
 const NOTE: &str = ".checkpoint";
@@ -125,11 +125,8 @@ impl Prover {
 
     /// The moments of the anchors whose files are there.
     pub(super) fn anchor_times(&self) -> Result<Vec<i64>, ProofError> {
-        let names = match self.storage.list(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            listed => listed.map_err(ProofError::io("listing", ""))?,
-        };
-        let moments = names.iter().filter_map(|name| moment_of(name));
+        let names = found(self.storage.list(&self.dir)).map_err(ProofError::io("listing", ""))?;
+        let moments = names.iter().flatten().filter_map(|name| moment_of(name));
         let mut times: Vec<i64> = moments
             .filter(|(_, end)| *end == NOTE)
             .map(|(time, _)| time)
@@ -148,10 +145,9 @@ impl Prover {
         let checkpoint = self
             .read_checkpoint(&text)
             .map_err(|why| wrong(&note, why))?;
-        let stamp = match self.read(&stamp) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(failed(&stamp, error)),
-            Ok(der) => {
+        let stamp = match found(self.read(&stamp)).map_err(|error| failed(&stamp, error))? {
+            None => None,
+            Some(der) => {
                 let read = Stamp::parse(der).map_err(|why| wrong(&stamp, why))?;
                 if !read.is_of(checkpoint.own_note().as_bytes()) {
                     return Err(wrong(&stamp, format!("it is no stamp of {note}")));

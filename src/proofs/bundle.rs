@@ -17,6 +17,7 @@ use super::tree::is_included;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventHead, EventRecord, Lost, control_json, is_pruned};
 use crate::log::{Control, Erasure, LogError, body_commitment, hash_leaf, leaf_input};
+use crate::storage::found;
 
 /// The first line of a proof.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -138,7 +139,7 @@ impl Prover {
     /// The files that prove an event, or a control record: its JSON is in the leaf.
     pub fn prove(&self, seq: u64) -> Result<Vec<BundleFile>, ProofError> {
         let missing = |why: String| ProofError::Missing(why);
-        let mut cursor = self.log().cursor();
+        let mut cursor = self.log.cursor();
         let record = cursor.get(seq).map_err(|error| match error {
             LogError::NotFound { .. } => missing(format!("there is no event {seq}")),
             LogError::Damaged { .. } => missing(error.to_string()),
@@ -193,14 +194,11 @@ fn check_stamp(
     checkpoint: &Checkpoint,
     authorities: &[CertificateDer<'_>],
 ) -> Result<Option<CheckedStamp>, String> {
-    let der = match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return match authorities.is_empty() {
-                true => Ok(None),
-                false => Err("it has no time stamp".to_owned()),
-            };
-        }
-        read => read.map_err(|error| format!("{STAMP}: {error}"))?,
+    let Some(der) = found(read).map_err(|error| format!("{STAMP}: {error}"))? else {
+        return match authorities.is_empty() {
+            true => Ok(None),
+            false => Err("it has no time stamp".to_owned()),
+        };
     };
     let stamp = Stamp::parse(der).map_err(|why| format!("{STAMP}: {why}"))?;
     if !stamp.is_of(checkpoint.own_note().as_bytes()) {

@@ -1,8 +1,6 @@
 //! Comparing the log with what was signed: the last checkpoint, the anchors, and an old
 //! checkpoint.
 
-use std::io;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +11,7 @@ use super::source::each_tile;
 use super::tree::{Frontier, Hash};
 use crate::event::seconds_to_rfc3339;
 use crate::log::TILE;
+use crate::storage::found;
 
 /// What the last checkpoint is called.
 const LAST: &str = "the last checkpoint";
@@ -186,12 +185,7 @@ impl Last {
             let whole = (file.len()? / 32).min(checkpoint.size / TILE);
             each_tile(file.as_ref(), 0, whole, |hash| tiles.push(hash))
         });
-        match read {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(ProofError::io("reading", "tiles")(error));
-            }
-            _ => {}
-        }
+        found(read).map_err(ProofError::io("reading", "tiles"))?;
         let whole = Frontier::of(&tiles);
         let edge = Edge::decode(&kept.partial).unwrap_or_default();
         let edge = Some(edge.up_to(checkpoint.size)).filter(|edge| {
@@ -217,7 +211,7 @@ impl Last {
 fn differs(prover: &Prover, what: String) -> Examined {
     Examined {
         first_seq: 1,
-        last_seq: prover.log().last_seq(),
+        last_seq: prover.log.last_seq(),
         result: Comparison::Differs,
         what,
     }
@@ -252,7 +246,7 @@ pub fn examine(
         targets.push(Target::new(ASKED.to_owned(), checkpoint, tiles));
     }
     let differing = compare(prover, &own, &mut targets, progress)?;
-    let last = prover.log().last_seq();
+    let last = prover.log.last_seq();
     let mut has_named_anchor = false;
     for target in &targets {
         let older = targets.iter().filter(|other| other.is_same());
@@ -288,7 +282,7 @@ fn compare(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<u64>, ProofError> {
     let sizes = targets.iter().map(|target| target.checkpoint.size);
-    let end = sizes.max().unwrap_or(0).min(prover.log().last_seq());
+    let end = sizes.max().unwrap_or(0).min(prover.log.last_seq());
     let (mut tree, mut differing) = (Frontier::default(), Vec::new());
     let mut leaves = prover.leaves();
     for tile in 0..end.div_ceil(TILE).max(1) {

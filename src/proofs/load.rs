@@ -10,7 +10,7 @@ use super::prover::{Old, ProofError, Prover, State};
 use super::source::each_tile;
 use super::tree::Frontier;
 use crate::log::TILE;
-use crate::storage::{Access, StorageFile, atomic_replace, name_of_new, rename_durably};
+use crate::storage::{Access, StorageFile, atomic_replace, found, name_of_new, rename_durably};
 
 impl Prover {
     /// Reads the files, and compares them with the last checkpoint. Tiles that it does
@@ -18,10 +18,7 @@ impl Prover {
     pub(super) fn load(&self, stop: &dyn Fn() -> bool) -> Result<State, ProofError> {
         let made = self.storage.make_dir(&self.dir);
         made.map_err(ProofError::io("making", ""))?;
-        let optional = |name| match self.read(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).map_err(ProofError::io("reading", name)),
-        };
+        let optional = |name| found(self.read(name)).map_err(ProofError::io("reading", name));
         let checkpoint = optional("checkpoint")?.map(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| "it is no text".to_owned());
             let read = text.and_then(|text| self.read_checkpoint(&text));
@@ -29,10 +26,8 @@ impl Prover {
         });
         let checkpoint = checkpoint.transpose()?;
         let path = self.dir.join("tiles");
-        let tiles = match self.storage.open(&path, Access::Write) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            opened => Some(opened.map_err(ProofError::io("opening", "tiles"))?),
-        };
+        let tiles = found(self.storage.open(&path, Access::Write));
+        let tiles = tiles.map_err(ProofError::io("opening", "tiles"))?;
         let signer = match optional("key")? {
             Some(text) => std::str::from_utf8(&text).ok().and_then(Signer::parse),
             None => Some(self.make_signer(checkpoint.is_some() || tiles.is_some())?),

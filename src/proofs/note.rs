@@ -65,10 +65,10 @@ pub struct Vkey {
 
 impl Vkey {
     fn id(&self) -> [u8; 4] {
-        let mut hash = Sha256::new();
-        hash.update(self.name.as_bytes());
-        hash.update([b'\n', self.kind]);
-        hash.update(self.key);
+        let hash = Sha256::new()
+            .chain_update(self.name.as_bytes())
+            .chain_update([b'\n', self.kind])
+            .chain_update(self.key);
         let [a, b, c, d, ..]: [u8; 32] = hash.finalize().into();
         [a, b, c, d]
     }

@@ -1,8 +1,10 @@
 //! Keeps the tiles, and signs checkpoints.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::anchors::{AnchorSummary, Anchors};
 use super::edge::Edge;
@@ -12,7 +14,7 @@ use super::stamp::Stamp;
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
-use crate::storage::{Access, Storage, StorageFile, atomic_replace};
+use crate::storage::{Access, Storage, StorageFile, atomic_replace, found};
 
 /// How many bytes of tiles are written at once.
 const WRITE_LEN: usize = 8 << 10;
@@ -70,7 +72,7 @@ pub struct Prover {
     state: Mutex<Option<State>>,
     /// Why nothing more is signed.
     refusal: Mutex<Option<String>>,
-    pub(super) anchors: parking_lot::Mutex<Anchors>,
+    pub(super) anchors: Mutex<Anchors>,
 }
 
 /// What `proofs/` holds, and how far the tree has grown.
@@ -136,30 +138,18 @@ impl Prover {
             salts: Mutex::new(salts),
             state: Mutex::default(),
             refusal: Mutex::default(),
-            anchors: parking_lot::Mutex::default(),
+            anchors: Mutex::default(),
         }
-    }
-
-    /// The folder of its files.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The log of the events.
-    pub(super) const fn log(&self) -> &Log {
-        &self.log
     }
 
     /// The secrets of the salts of its leaves.
     pub fn salt_tree(&self) -> SaltTree {
-        let salts = self.salts.lock();
-        salts.unwrap_or_else(PoisonError::into_inner).clone()
+        self.salts.lock().clone()
     }
 
     /// Replaces them by those that are left after an erasure.
     pub fn set_salt_tree(&self, tree: SaltTree) {
-        let mut salts = self.salts.lock().unwrap_or_else(PoisonError::into_inner);
-        *salts = tree;
+        *self.salts.lock() = tree;
     }
 
     /// Derives the salts of its leaves.
@@ -174,8 +164,7 @@ impl Prover {
 
     /// Why nothing more is signed, if that is so.
     pub fn refusal(&self) -> Option<String> {
-        let refusal = self.refusal.lock();
-        refusal.unwrap_or_else(PoisonError::into_inner).clone()
+        self.refusal.lock().clone()
     }
 
     /// Appends the tiles of what was synced.
@@ -320,17 +309,13 @@ impl Prover {
     /// backup looks at the log, which then has at least these events.
     pub fn kept(&self) -> io::Result<Option<Kept>> {
         // No checkpoint is replaced meanwhile.
-        let _state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = |name| match self.read(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => read.map(Some),
-        };
-        let Some(checkpoint) = found("checkpoint")? else {
+        let _state = self.state.lock();
+        let Some(checkpoint) = found(self.read("checkpoint"))? else {
             return Ok(None);
         };
         Ok(Some(Kept {
             checkpoint,
-            partial: found("partial").ok().flatten().unwrap_or_default(),
+            partial: self.read("partial").unwrap_or_default(),
             tiles: self.dir.join("tiles"),
             anchors: self.anchor_paths()?,
         }))
@@ -360,7 +345,7 @@ impl Prover {
         stop: &dyn Fn() -> bool,
         work: impl FnOnce(&mut State) -> Result<T, ProofError>,
     ) -> Result<T, ProofError> {
-        let mut place = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.state.lock();
         if let Some(refusal) = self.refusal() {
             return Err(ProofError::Refused(refusal));
         }
@@ -376,8 +361,7 @@ impl Prover {
         };
         if let Err(ProofError::Refused(why)) = &done {
             tracing::error!("no checkpoint is signed any more: {why}. Run `profiletrail verify`");
-            let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-            *refusal = Some(why.clone());
+            *self.refusal.lock() = Some(why.clone());
         }
         done
     }

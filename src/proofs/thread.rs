@@ -20,7 +20,7 @@ pub fn start_prover(prover: Arc<Prover>) -> std::io::Result<Background> {
         let mut signed = Instant::now();
         let mut failure = String::new();
         while !stop.wait(PAUSE) {
-            let done = match signed.elapsed() >= INTERVAL && prover.log().last_seq() > 0 {
+            let done = match signed.elapsed() >= INTERVAL && prover.log.last_seq() > 0 {
                 true => {
                     signed = Instant::now();
                     prover.sign(&stopped).map(drop)

@@ -8,11 +8,8 @@ pub type Hash = [u8; 32];
 
 /// The hash of an inner node.
 pub fn node(left: Hash, right: Hash) -> Hash {
-    let mut hash = Sha256::new();
-    hash.update([1]);
-    hash.update(left);
-    hash.update(right);
-    hash.finalize().into()
+    let hash = Sha256::new().chain_update([1]).chain_update(left);
+    hash.chain_update(right).finalize().into()
 }
 
 /// Where the roots of complete subtrees come from.

@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 
+use crate::storage::free_bytes;
+
 /// For how many milliseconds a check holds.
 const HOLDS: u64 = 200;
 
@@ -44,8 +46,7 @@ impl DiskSpaceMonitor {
 
     /// The bytes that are free for this user; `None` if unknown.
     pub fn free(&self) -> Option<u64> {
-        let disk = rustix::fs::statvfs(&self.folder).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free_bytes(&self.folder).ok()
     }
 
     /// Whether nothing may be accepted. `bytes` have come since the last call: the disk is checked

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Uid, geteuid};
 
+use crate::storage::found;
+
 /// A short path to a socket, however long the path of its folder: a socket address
 /// holds 107 bytes. The folder must stay open while the path is used.
 pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
@@ -43,10 +45,7 @@ fn may_ask(own: Uid, peer: Uid) -> bool {
 /// Listens at a path in the data folder. This process holds the folder's lock, so an
 /// existing socket is left over from a dead process.
 pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    found(fs::remove_file(path))?;
     let (short, _dir) = reachable(path)?;
     let listener = UnixListener::bind(short)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;

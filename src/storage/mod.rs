@@ -58,10 +58,7 @@ pub trait Storage: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes a file's name, if it exists.
     fn remove_if_there(&self, path: &Path) -> io::Result<()> {
-        match self.remove(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        found(self.remove(path)).map(drop)
     }
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -88,6 +85,20 @@ pub trait StorageFile: Send + Sync {
     /// Makes content and length durable. After an error nothing is known of
     /// what was written since the last sync, even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// A result of the file system, or `None` where there is no such file.
+pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// The free bytes for this user on the disk of a folder.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The disk space of a folder with everything in it, in bytes. A file that

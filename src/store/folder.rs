@@ -41,7 +41,7 @@ use self::format::Format;
 use super::error::TrailError;
 use crate::log::Erasure;
 use crate::log::salt::SaltTree;
-use crate::storage::{Links, open_regular};
+use crate::storage::{Links, found, open_regular};
 use crate::store::retention::Pruned;
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
@@ -246,10 +246,9 @@ impl Folder {
     /// The log id of a folder; does not need the lock.
     pub fn peek(path: &Path) -> Result<u64, TrailError> {
         refuse_backup(path)?;
-        let format = path.join("format");
-        match fs::symlink_metadata(&format) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(path)),
-            _ => {}
+        let format = fs::symlink_metadata(path.join("format"));
+        if matches!(found(format), Ok(None)) {
+            return Err(absent(path));
         }
         Ok(Format::read(path)?.log_id)
     }

@@ -203,7 +203,7 @@ fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Rete
         // The format file must be durable before anything is removed.
         let synced = RealDisk.sync_dir(folder.path());
         synced.map_err(TrailError::io("syncing", folder.path()))?;
-        let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
+        let kept = Pruned::kept(pruned.as_ref());
         if let Err(error) = remove_segments_outside(&RealDisk, &dir, kept) {
             tracing::warn!("the remains of an unfinished prune could not be removed: {error}");
         }

@@ -70,15 +70,16 @@ pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<OrderKey, Un
 
 /// The order key of a record's event.
 fn head(seq: u64, record: &EventRecord<'_>) -> OrderKey {
-    let mut hash = Sha256::new();
-    hash.update(record.head.event_type.as_bytes());
     // A call is never a duplicate of an observed event, whose body has no byte below 32.
-    hash.update([match record.head.body_kind.seen() {
+    let seen = match record.head.body_kind.seen() {
         None => 0,
         Some(Seen::Present) => 1,
         Some(Seen::Gone) => 2,
-    }]);
-    hash.update(record.body);
+    };
+    let hash = Sha256::new()
+        .chain_update(record.head.event_type.as_bytes())
+        .chain_update([seen])
+        .chain_update(record.body);
     OrderKey {
         seq,
         rank: record.head.what().rank(),

@@ -14,6 +14,7 @@ use bincode::config::{Configuration, standard};
 use bincode::{Decode, Encode};
 
 use super::error::TrailError;
+use crate::storage::free_bytes;
 
 /// The encoding of keys in a run.
 const KEYS: Configuration = standard();
@@ -351,14 +352,11 @@ pub fn ensure_free_space(dir: &Path, more: u64) -> io::Result<()> {
 
 /// The free bytes on the disk of a folder, without those reserved for events.
 pub fn free_space(dir: &Path) -> io::Result<u64> {
-    let disk = rustix::fs::statvfs(dir)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    Ok(free.saturating_sub(RESERVED))
+    Ok(free_bytes(dir)?.saturating_sub(RESERVED))
 }
 
 fn check_free_space(dir: &Path, reserved: u64, more: u64) -> io::Result<()> {
-    let disk = rustix::fs::statvfs(dir)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = free_bytes(dir)?;
     if free >= reserved.saturating_add(more) {
         return Ok(());
     }

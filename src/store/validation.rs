@@ -10,7 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::event::is_label;
-use crate::storage::{Links, give_to_owner, read_small, replace_for_owner};
+use crate::storage::{Links, found, give_to_owner, read_small, replace_for_owner};
 
 /// The most files.
 const MAX_FILES: usize = 16;
@@ -63,9 +63,8 @@ impl ValidationFiles {
 
     /// The names of all files, in order.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.dir()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
+        let Some(entries) = found(fs::read_dir(self.dir()))? else {
+            return Ok(Vec::new());
         };
         let names = entries.flatten().map(|entry| entry.file_name());
         let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
@@ -108,9 +107,6 @@ impl ValidationFiles {
         if !is_name(name) {
             return Ok(false);
         }
-        match fs::remove_file(self.dir().join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            removed => removed.map(|()| true),
-        }
+        Ok(found(fs::remove_file(self.dir().join(name)))?.is_some())
     }
 }

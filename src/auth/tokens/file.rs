@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
-use crate::storage::{Links, give_to_owner, open_regular, read_small, replace_for_owner};
+use crate::storage::{Links, found, give_to_owner, open_regular, read_small, replace_for_owner};
 
 /// The version of the file that is read and written.
 const VERSION: u32 = 1;
@@ -55,9 +55,9 @@ impl TokenFile {
     /// All tokens, oldest first; none where there is no file.
     pub fn read(&self) -> Result<Vec<Token>, TokensError> {
         let path = self.path();
-        let bytes = match read_small(&path, MAX_LEN, Links::Refuse) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            read => read.map_err(failed("reading", &path))?,
+        let read = found(read_small(&path, MAX_LEN, Links::Refuse));
+        let Some(bytes) = read.map_err(failed("reading", &path))? else {
+            return Ok(Vec::new());
         };
         let damaged = |_| {
             TokensError::Failed(format!(

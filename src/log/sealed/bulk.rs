@@ -4,7 +4,6 @@
 //! each complete before anything refers to it. Which generation is valid, and so
 //! which files, is recorded elsewhere.
 
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use super::seal::{NotSealed, SealedWriter};
 use super::{UNFINISHED, unfinished_path};
 use crate::log::error::LogError;
 use crate::log::segment::{parse_segment_name, sealed_name};
-use crate::storage::Storage;
+use crate::storage::{Storage, found};
 
 /// How many records a segment gets: about 64 MiB of small ones.
 const SEGMENT_RECORDS: u64 = 1 << 18;
@@ -97,11 +96,8 @@ pub fn remove_segments_outside(
     dir: &Path,
     kept: Range<u64>,
 ) -> Result<(), LogError> {
-    let names = match storage.list(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        names => names.map_err(LogError::io("listing", dir))?,
-    };
-    for name in names {
+    let names = found(storage.list(dir)).map_err(LogError::io("listing", dir))?;
+    for name in names.into_iter().flatten() {
         let segment = parse_segment_name(&name);
         let is_kept = segment.is_some_and(|(first_seq, _)| kept.contains(&first_seq));
         if !is_kept && (segment.is_some() || name.ends_with(UNFINISHED)) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
-use crate::storage::{Access, Storage, StorageFile};
+use crate::storage::{Access, Storage, StorageFile, found};
 
 /// How many bytes are read at a time.
 const CHUNK: usize = 256 << 10;
@@ -67,8 +67,5 @@ pub fn copy(
 
 /// The names in a directory that may not be there.
 pub fn list(storage: &dyn Storage, dir: &Path) -> io::Result<Vec<String>> {
-    match storage.list(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        listed => listed,
-    }
+    Ok(found(storage.list(dir))?.unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::BackupError;
 use crate::log::{is_segment_name, segment_of};
 use crate::proofs::is_anchor_name;
-use crate::storage::{Access, Storage, atomic_replace};
+use crate::storage::{Access, Storage, atomic_replace, found};
 
 /// The manifest's file.
 pub const NAME: &str = "manifest.json";
@@ -167,9 +167,9 @@ impl Manifest {
     /// The manifest of a backup; `None` if there is none.
     pub fn read(storage: &dyn Storage, dir: &Path) -> Result<Option<Self>, BackupError> {
         let path = dir.join(NAME);
-        let file = match storage.open(&path, Access::Read) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(BackupError::io("opening", &path))?,
+        let opened = found(storage.open(&path, Access::Read));
+        let Some(file) = opened.map_err(BackupError::io("opening", &path))? else {
+            return Ok(None);
         };
         let read = || {
             let len = usize::try_from(file.len()?).map_err(std::io::Error::other)?;

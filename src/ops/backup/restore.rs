@@ -1,7 +1,6 @@
 //! Restores a data folder from a backup.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS, PROOFS};
 use super::{BackupError, LOCK, is_within, lock};
 use crate::log::check_copy;
-use crate::storage::{Access, RealDisk, Storage, rename_durably};
+use crate::storage::{Access, RealDisk, Storage, found, rename_durably};
 use crate::store::Folder;
 
 /// Reads a whole backup and compares it with its manifest; an error names every
@@ -106,11 +105,9 @@ fn read_file(
     progress: impl FnMut(u64),
 ) -> Result<Option<String>, BackupError> {
     let path = backup.join(&file.stored);
-    let opened = match storage.open(&path, Access::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Some("is missing".to_owned()));
-        }
-        opened => opened.map_err(BackupError::io("opening", &path))?,
+    let opened = found(storage.open(&path, Access::Read));
+    let Some(opened) = opened.map_err(BackupError::io("opening", &path))? else {
+        return Ok(Some("is missing".to_owned()));
     };
     let len = opened.len().map_err(BackupError::io("reading", &path))?;
     if len != file.bytes {
@@ -229,9 +226,9 @@ pub fn restore_folder(
 
 /// An error where nothing may be restored to a place.
 pub fn check_target(target: &Path) -> Result<(), BackupError> {
-    let mut names = match fs::read_dir(target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        listed => listed.map_err(BackupError::io("listing", target))?,
+    let listed = found(fs::read_dir(target));
+    let Some(mut names) = listed.map_err(BackupError::io("listing", target))? else {
+        return Ok(());
     };
     if names.next().is_some() {
         let used = Folder::holder(target);

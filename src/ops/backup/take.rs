@@ -153,34 +153,22 @@ impl Taker<'_, '_> {
         self.progress.1 = files.map(|file| file.len).sum();
         self.take_text("format", source.format.as_bytes())?;
         for from in &source.baselines {
-            let file = SnapshotFile {
-                path: from.clone(),
-                len: self.len_of(from)?,
-                closed: true,
-                next_first: None,
-            };
-            self.take(BASELINES, &file)?;
+            self.take(BASELINES, &self.whole(from)?)?;
         }
         self.manifest.last_event = self.take_log(PARTS[0], events)?;
         self.manifest.last_rejected = self.take_log(PARTS[1], rejected)?;
         if let Some(proofs) = &source.proofs {
             // Only tiles of events that the backup has.
             let most = self.manifest.last_event / TILE * 32;
+            let tiles = self.whole(&proofs.tiles)?;
             let tiles = SnapshotFile {
-                path: proofs.tiles.clone(),
-                len: self.len_of(&proofs.tiles)?.min(most),
+                len: tiles.len.min(most),
                 closed: false,
-                next_first: None,
+                ..tiles
             };
             self.take(PROOFS, &tiles)?;
             for anchor in &proofs.anchors {
-                let file = SnapshotFile {
-                    path: anchor.clone(),
-                    len: self.len_of(anchor)?,
-                    closed: true,
-                    next_first: None,
-                };
-                self.take(PROOFS, &file)?;
+                self.take(PROOFS, &self.whole(anchor)?)?;
             }
             self.take_text("proofs/partial", &proofs.partial)?;
             self.take_text("proofs/checkpoint", &proofs.checkpoint)?;
@@ -198,10 +186,16 @@ impl Taker<'_, '_> {
         Ok(())
     }
 
-    fn len_of(&self, path: &Path) -> Result<u64, BackupError> {
+    /// All of a file that is complete.
+    fn whole(&self, path: &Path) -> Result<SnapshotFile, BackupError> {
         let file = self.storage.open(path, Access::Read);
         let len = file.and_then(|file| file.len());
-        len.map_err(BackupError::io("reading", path))
+        Ok(SnapshotFile {
+            path: path.to_owned(),
+            len: len.map_err(BackupError::io("reading", path))?,
+            closed: true,
+            next_first: None,
+        })
     }
 
     /// Takes the files of a log; returns the `seq` of its last record.
@@ -360,17 +354,19 @@ impl Taker<'_, '_> {
 
     /// Removes files that an earlier backup made and no manifest names.
     fn remove_others(&self, kept: &BTreeSet<String>) {
-        let is_ours = |name: &String| is_segment_name(name.strip_suffix('~').unwrap_or(name));
+        let is_ours = |part: &str, name: &str| {
+            let name = name.strip_suffix('~').unwrap_or(name);
+            match part {
+                PROOFS => is_anchor_name(name),
+                _ => is_segment_name(name),
+            }
+        };
         let mut names: Vec<String> = ["format", "format~", NEW_NAME].map(str::to_owned).into();
-        for part in PARTS.into_iter().chain([BASELINES]) {
+        for part in PARTS.into_iter().chain([BASELINES, PROOFS]) {
             let listed = list(self.storage, &self.dir.join(part)).unwrap_or_default();
-            let listed = listed.into_iter().filter(is_ours);
+            let listed = listed.into_iter().filter(|name| is_ours(part, name));
             names.extend(listed.map(|name| format!("{part}/{name}")));
         }
-        let anchors = list(self.storage, &self.dir.join(PROOFS)).unwrap_or_default();
-        let anchors = anchors.into_iter();
-        let anchors = anchors.filter(|name| is_anchor_name(name.strip_suffix('~').unwrap_or(name)));
-        names.extend(anchors.map(|name| format!("{PROOFS}/{name}")));
         let proofs = PROOF_FILES.iter().map(|name| format!("{PROOFS}/{name}"));
         names.extend(proofs.flat_map(|name| [format!("{name}~"), name]));
         for name in names.iter().filter(|name| !kept.contains(*name)) {

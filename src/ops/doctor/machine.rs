@@ -12,8 +12,8 @@ use super::{Facts, Finding};
 use crate::format::{shell, size};
 use crate::ops::backup::Manifest;
 use crate::server::OWN_DESCRIPTORS;
-use crate::storage::RealDisk;
-use crate::store::{Folder, TrailError};
+use crate::storage::{RealDisk, free_bytes};
+use crate::store::{FORMAT, Folder, TrailError};
 
 /// The most files whose owner and mode are checked.
 const MAX_FILES: usize = 100_000;
@@ -27,7 +27,9 @@ const MAX_BACKUP_AGE: i64 = 2 * DAY;
 pub(super) fn folder(facts: &Facts) -> Vec<Finding> {
     let shown = facts.data.display();
     match Folder::peek(&facts.data) {
-        Ok(_) => Finding::ok(format!("{shown} has format 1, which this program reads")),
+        Ok(_) => Finding::ok(format!(
+            "{shown} has format {FORMAT}, which this program reads"
+        )),
         Err(TrailError::NoFolder(_)) => Finding::problem(
             format!("{shown} is not a data folder yet"),
             "systemctl start profiletrail creates it; or name another folder with --data",
@@ -163,10 +165,9 @@ fn limit(open_files: u64, max_connections: u64, running: bool) -> Vec<Finding> {
 
 /// Whether there is disk space, and for how long.
 pub(super) fn disk(facts: &Facts) -> Vec<Finding> {
-    let Ok(disk) = rustix::fs::statvfs(&facts.data) else {
+    let Ok(free) = free_bytes(&facts.data) else {
         return Vec::new();
     };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let growth = facts.log.as_ref().and_then(|log| log.growth);
     space(free, facts.settings.min_free.unwrap_or(0), growth)
 }
@@ -252,15 +253,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::Verdict;
-    use super::super::tests::facts;
+    use super::super::tests::{facts, one};
     use super::*;
 
     const GIB: u64 = 1 << 30;
-
-    fn one(mut found: Vec<Finding>) -> Finding {
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0)
-    }
 
     #[test]
     fn a_folder_is_readable_or_the_finding_says_why_not() {

@@ -175,6 +175,12 @@ mod tests {
         Facts::new(data.to_owned(), 0)
     }
 
+    /// The only finding.
+    pub(super) fn one(mut found: Vec<Finding>) -> Finding {
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
     #[test]
     fn a_missing_folder_does_not_end_the_checks() {
         let dir = tempfile::tempdir().unwrap();

@@ -403,15 +403,10 @@ fn clock_skew(last_age: Option<i64>, lost: bool) -> Vec<Finding> {
 mod tests {
     use std::path::Path;
 
-    use super::super::tests::facts;
+    use super::super::tests::{facts, one};
     use super::super::{LogFacts, Refused};
     use super::rejected as rejected_calls;
     use super::*;
-
-    fn one(mut found: Vec<Finding>) -> Finding {
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0)
-    }
 
     /// The finding of a check of a server.
     fn with_running(check: fn(&Facts) -> Vec<Finding>, running: &Running) -> Finding {

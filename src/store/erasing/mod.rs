@@ -137,9 +137,6 @@ impl Trail {
             self.refuse_apart()?;
         }
         let mut pruning = self.begin_pruning()?;
-        if pruning.uncertain {
-            return Err(PruneError::Uncertain.into());
-        }
         // What arrives from now on is kept.
         let now = now_micros();
         let until = order.until.map_or(now, |until| until.min(now));
@@ -205,9 +202,6 @@ impl Trail {
         stop: &dyn Fn() -> bool,
     ) -> Result<bool, EraseError> {
         let mut pruning = self.begin_pruning()?;
-        if pruning.uncertain {
-            return Err(PruneError::Uncertain.into());
-        }
         let present = self.retention();
         let id = |of: &Erasure| (of.profile, of.until);
         if present.erasures().iter().any(|own| id(own) == id(erasure)) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::{Links, RealDisk, atomic_replace, read_small};
+use crate::storage::{Links, RealDisk, atomic_replace, found, read_small};
 
 /// The longest file in bytes.
 const MAX_LEN: u64 = 64 << 10;
@@ -46,11 +46,9 @@ impl Membership {
 
     /// Reads the file, if it is there.
     pub fn read(folder: &Path) -> io::Result<Option<Self>> {
-        match read_small(&Self::path(folder), MAX_LEN, Links::Refuse) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-        }
+        let bytes = found(read_small(&Self::path(folder), MAX_LEN, Links::Refuse))?;
+        let read = bytes.map(|bytes| serde_json::from_slice(&bytes));
+        Ok(read.transpose()?)
     }
 
     /// Writes the file durably.

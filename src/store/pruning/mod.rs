@@ -109,9 +109,6 @@ impl Trail {
             return Err(PruneError::TooYoung { before, youngest });
         }
         let mut pruning = self.begin_pruning()?;
-        if pruning.uncertain {
-            return Err(PruneError::Uncertain);
-        }
         let snapshot = self.snapshot();
         snapshot.wait_for_index(|_| ())?;
         let present = self.retention();
@@ -142,9 +139,7 @@ impl Trail {
             let written = builder.write();
             if written.is_err() {
                 // A failed write may have filled the disk: remove what it has written.
-                let kept = present
-                    .pruned
-                    .map_or(0..0, |pruned| pruned.baselines..pruned.end);
+                let kept = Pruned::kept(present.pruned.as_ref());
                 let _ = crate::log::remove_segments_outside(
                     &RealDisk,
                     &self.folder().baselines(),
@@ -292,9 +287,14 @@ impl Trail {
     }
 
     /// Locks out other prunes. Waits a while, since a server's scheduled prune may
-    /// only be checking whether it has work.
+    /// only be checking whether it has work. Fails after a commit that may not be durable.
     pub(super) fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
-        self.pruning.try_lock_for(PATIENCE).ok_or(PruneError::Busy)
+        let locked = self.pruning.try_lock_for(PATIENCE);
+        let pruning = locked.ok_or(PruneError::Busy)?;
+        if pruning.uncertain {
+            return Err(PruneError::Uncertain);
+        }
+        Ok(pruning)
     }
 
     /// Continues an interrupted removal of pruned records, if any.

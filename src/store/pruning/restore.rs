@@ -30,9 +30,6 @@ impl Trail {
     /// Starts an import of baselines.
     pub fn restore(&self) -> Result<Restore<'_>, PruneError> {
         let pruning = self.begin_pruning()?;
-        if pruning.uncertain {
-            return Err(PruneError::Uncertain);
-        }
         // The other nodes would not get them.
         if !self.is_blank() || Membership::exists(self.folder().path()) {
             return Err(PruneError::NotBlank);

@@ -1,6 +1,7 @@
 //! Which records are pruned, and what answers need to know of that.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,6 +34,11 @@ pub struct Pruned {
 }
 
 impl Pruned {
+    /// The part of the baselines' log that is in force: baselines and owners.
+    pub fn kept(pruned: Option<&Self>) -> Range<u64> {
+        pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end)
+    }
+
     /// Whether an event is pruned: by its own time and its own moment of receipt,
     /// wherever it stands in the log. Both are in Unix seconds.
     pub const fn covers(&self, time: i64, received: i64, seq: u64) -> bool {

@@ -33,7 +33,7 @@ impl BaselineWriter {
         log_id: u64,
         pruned: Option<&Pruned>,
     ) -> Result<Self, LogError> {
-        let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
+        let kept = Pruned::kept(pruned);
         remove_segments_outside(storage.as_ref(), dir, kept.clone())?;
         let begin = kept.end.max(1);
         Ok(Self {
