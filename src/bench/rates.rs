@@ -111,8 +111,9 @@ pub struct Rates {
     pub rows: Vec<Row>,
     /// By group.
     pub disk: Vec<DiskRow>,
-    /// The processor time of the thread that hashes events into the tree and signs, beside
-    /// that of the whole server.
+    /// The processor time of the thread that hashes events into the tree and signs, of that of
+    /// all the machine's cores in the turns with the last number of connections: what calls
+    /// could have had instead.
     pub proofs: f64,
     /// What the death of each NATS server of a cluster cost.
     pub outages: Vec<Outage>,
@@ -174,7 +175,9 @@ pub fn measure(
     let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
+    let mut proofs = 0.0;
     for connections in &args.connections {
+        let before = proving(&contestants)?;
         let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
         for round in 0..args.rounds {
             eprintln!(
@@ -214,14 +217,10 @@ pub fn measure(
             }
         }
         rows.extend(summarize(*connections, &contestants, &turns));
+        let cores = std::thread::available_parallelism()?.get() as f64;
+        let time = args.turn().as_secs_f64() * args.rounds as f64;
+        proofs = (proving(&contestants)? - before).as_secs_f64() / (time * cores);
     }
-    std::thread::sleep(PROVER.1);
-    let own = contestants.first().context("no contestant")?;
-    let (proofs, all) = (
-        own.server.thread_time(PROVER.0)?,
-        own.server.processor_time()?,
-    );
-    let proofs = proofs.as_secs_f64() / all.as_secs_f64();
     let mut outages = Vec::new();
     let node = contestants.iter().find(|own| own.kind == Kind::Cluster);
     if let (Some(cluster), Some(node)) = (&mut cluster, node) {
@@ -248,6 +247,13 @@ pub fn measure(
         proofs,
         outages,
     })
+}
+
+/// The processor time of the thread of profiletrail that makes proofs, once it has all events.
+fn proving(contestants: &[Contestant]) -> anyhow::Result<Duration> {
+    std::thread::sleep(PROVER.1);
+    let own = contestants.first().context("no contestant")?;
+    own.server.thread_time(PROVER.0)
 }
 
 fn contestants(

@@ -151,7 +151,7 @@ pub fn of(report: &Report) -> Vec<Target> {
     if let Some(rates) = &report.rates {
         let share = rates.proofs;
         all.add(
-            "processor time of proofs, of the server's in all",
+            "processor time of proofs, of the machine's under load",
             format!("{share:.3}"),
             "≤ 0.02",
             share <= 0.02,

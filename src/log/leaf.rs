@@ -14,7 +14,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::record::{EventHead, EventRecord, RecordError, control_json, tombstone_leaf};
+use super::record::{EventRecord, RecordError, control_json, tombstone_leaf};
 use super::salt::{SALT_LEN, Salts};
 
 /// How many leaves belong to a tile, whose root is kept.
@@ -32,26 +32,37 @@ pub fn hash_leaf(input: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The input of the leaf of an event's record or a control record.
-pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
+/// The input of the leaf of an event's record or a control record, in two parts: the second is the
+/// body's commitment, or empty.
+fn parts<'r>(
+    seq: u64,
+    record: &'r [u8],
+    salts: &mut Salts,
+) -> Result<(&'r [u8], Option<[u8; 32]>), RecordError> {
     if control_json(record).is_some() {
-        return Ok(record.to_vec());
+        return Ok((record, None));
     }
-    let (_, head_len) = EventHead::decode(record)?;
-    let body = EventRecord::decode(record)?.body;
+    let (EventRecord { body, .. }, head_len) = EventRecord::decode_measured(record)?;
     let erased = || RecordError::Malformed("its salt was erased".to_owned());
     let salt = salts.salt(seq).ok_or_else(erased)?;
-    let mut input = record.get(..head_len).unwrap_or_default().to_vec();
-    input.extend(body_commitment(salt, body));
-    Ok(input)
+    let head = record.get(..head_len).unwrap_or_default();
+    Ok((head, Some(body_commitment(salt, body))))
+}
+
+/// The input of the leaf of an event's record or a control record.
+pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
+    let (head, commitment) = parts(seq, record, salts)?;
+    Ok([head, commitment.as_slice().as_flattened()].concat())
 }
 
 /// The leaf hash of an event, a control record or a tombstone; `None` if the record has
 /// lost it.
 pub fn leaf_of(seq: u64, record: &[u8], salts: &mut Salts) -> Option<[u8; 32]> {
     tombstone_leaf(record).or_else(|| {
-        let input = leaf_input(seq, record, salts).ok()?;
-        Some(hash_leaf(&input))
+        let (head, commitment) = parts(seq, record, salts).ok()?;
+        let hash = Sha256::new().chain_update([0]).chain_update(head);
+        let hash = hash.chain_update(commitment.as_slice().as_flattened());
+        Some(hash.finalize().into())
     })
 }
 

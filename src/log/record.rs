@@ -196,6 +196,11 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
 impl<'a, H: BorrowDecode<'a, ()>> Record<'a, H> {
     /// Reads a record.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        Self::decode_measured(bytes).map(|(record, _)| record)
+    }
+
+    /// Reads a record; also returns how many bytes the head and the kind take.
+    pub fn decode_measured(bytes: &'a [u8]) -> Result<(Self, usize), RecordError> {
         let (head, head_len) = decode_head(bytes)?;
         let rest = bytes.get(head_len..).unwrap_or_default();
         let (body, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
@@ -203,7 +208,7 @@ impl<'a, H: BorrowDecode<'a, ()>> Record<'a, H> {
         if len != rest.len() {
             return Err(RecordError::Malformed("bytes are left over".to_owned()));
         }
-        Ok(Self { head, body })
+        Ok((Self { head, body }, head_len))
     }
 }
 
