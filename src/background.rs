@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 const MANY: f64 = 1_000.0;
 
 /// How many times as long as it has worked long work rests then, and for how long at most.
-const REST: (u32, Duration) = (2, Duration::from_secs(1));
+const REST: (u32, Duration) = (3, Duration::from_secs(1));
 
 /// Over how short a step the rate of events is taken at least.
 const STEP: Duration = Duration::from_millis(10);
