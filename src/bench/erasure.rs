@@ -50,6 +50,8 @@ pub struct Erasure {
     pub loaded_done_ms: f64,
     /// The server's memory, and the most meanwhile.
     pub server: Memory,
+    /// The same after the other erasure, and the events of the calls.
+    pub loaded_server: Memory,
 }
 
 /// Measures it in a folder that is written to; `profile` is erased.
@@ -83,8 +85,9 @@ pub fn measure(
         Ok(milliseconds(begun))
     })?;
     let done_ms = milliseconds(begun);
-    let (calls_meanwhile, loaded_done_ms) = under_load(args, &server, binary, data, profile + 1)?;
     let memory = server.memory()?;
+    let (calls_meanwhile, loaded_done_ms) = under_load(args, &server, binary, data, profile + 1)?;
+    let loaded_server = server.memory()?;
     server.stop()?;
     Ok(Erasure {
         first_checkpoint_ms,
@@ -99,6 +102,7 @@ pub fn measure(
         calls_meanwhile,
         loaded_done_ms,
         server: memory,
+        loaded_server,
     })
 }
 

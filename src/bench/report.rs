@@ -202,6 +202,10 @@ pub fn print_erasure(erasure: &Erasure, events: u64) {
             ms(erasure.loaded_done_ms),
         ),
         ("server's most memory", mib(erasure.server.peak_kib)),
+        (
+            "server's most memory with these calls",
+            mib(erasure.loaded_server.peak_kib),
+        ),
     ] {
         table.row([what.to_owned(), value]);
     }

@@ -67,6 +67,8 @@ pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
     ] {
         all.add(what, ms(took), mark, took < most);
     }
+    let what = "most memory of `serve` during an erasure";
+    all.memory(what, erasure.server.peak_kib, 128);
     let what = "calls/s during an erasure to those without, 32 connections";
     all.at_least(what, erasure.calls_meanwhile, 0.9);
     all.0

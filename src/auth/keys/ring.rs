@@ -184,8 +184,9 @@ impl KeyRing {
         self.0.shared.cache.lock().recheck(key)
     }
 
-    /// Stops the thread and waits for it; waiting callbacks get [`KeyError::Unreachable`]. Other
-    /// handles still answer from the cache and look nothing up.
+    /// Stops the thread and waits for it; waiting callbacks get
+    /// [`KeyError::Unreachable`](super::KeyError::Unreachable). Other handles still answer from the
+    /// cache and look nothing up.
     pub fn stop(self) {
         self.0.shared.stop.notify_one();
         let thread = self.0.thread.lock().take();
