@@ -50,7 +50,7 @@ pub struct Erasure {
     pub loaded_done_ms: f64,
     /// The server's memory, and the most meanwhile.
     pub server: Memory,
-    /// The same after the other erasure, and the events of the calls.
+    /// The same after the erasure under load.
     pub loaded_server: Memory,
 }
 

@@ -44,7 +44,6 @@ pub struct Mix {
 /// How many, of whom, and when.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Plan {
-    // In the span of time; a generator goes on after.
     /// How many
     #[arg(long, value_name = "N")]
     pub events: u64,
@@ -60,7 +59,6 @@ pub struct Plan {
     /// Over how many days they are spread
     #[arg(long, value_name = "D", default_value_t = 30.0)]
     pub days: f64,
-    // The hot one, beside which all others have few.
     /// About how many of them are of one profile, number P + 1
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub hot: u64,

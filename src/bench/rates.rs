@@ -111,9 +111,8 @@ pub struct Rates {
     pub rows: Vec<Row>,
     /// By group.
     pub disk: Vec<DiskRow>,
-    /// The processor time of the thread that hashes events into the tree and signs, of that of
-    /// all the machine's cores in the turns with the last number of connections: what calls
-    /// could have had instead.
+    /// The share of the machine's processor time, in the turns with the last number of
+    /// connections, that the thread took which hashes events into the tree and signs.
     pub proofs: f64,
     /// What the death of each NATS server of a cluster cost.
     pub outages: Vec<Outage>,

@@ -67,7 +67,7 @@ pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
     ] {
         all.add(what, ms(took), mark, took < most);
     }
-    let what = "most memory of `serve` during an erasure";
+    let what = "most memory of `serve` during an erasure without load";
     all.memory(what, erasure.server.peak_kib, 128);
     let what = "calls/s during an erasure to those without, 32 connections";
     all.at_least(what, erasure.calls_meanwhile, 0.9);

@@ -96,11 +96,13 @@ impl Batch {
 }
 
 impl Filling {
-    /// Reads the log after an event.
-    pub fn after(shared: &Shared, seq: u64) -> Self {
+    /// Reads the log after what an index has.
+    pub fn after(shared: &Shared, index: &EventStore) -> Self {
+        let position = index.position();
         Self {
-            scan: shared.log.scan(seq + 1),
-            position: Position { seq, record_crc: 0 },
+            scan: shared.log.scan(position.seq + 1),
+            // With its checksum, as there may be nothing after it.
+            position,
             batch: Batch::default(),
         }
     }

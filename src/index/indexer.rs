@@ -140,12 +140,15 @@ impl Indexer {
     /// Removes every trace of pruned events from the index's files: if a prune was
     /// committed since the index was begun, another one is built from the log, which
     /// replaces it once it has come as far. No answer that began before the commit may
-    /// still be given.
-    pub fn remove_pruned(&self) -> Result<(), IndexUnavailable> {
+    /// still be given. Returns `false` if it was stopped before.
+    pub fn remove_pruned(&self, stop: &dyn Fn() -> bool) -> Result<bool, IndexUnavailable> {
         loop {
             let generation = self.shared.retention().generation();
             if self.ask(|index| Ok(index.generation()))? == generation {
-                return Ok(());
+                return Ok(true);
+            }
+            if stop() {
+                return Ok(false);
             }
             self.shared.update(|state| state.remove_pruned = true);
             self.wait_for_change(self.shared.state())?;

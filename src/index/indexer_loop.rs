@@ -10,7 +10,7 @@ use super::successor::Build;
 use crate::log::LogError;
 
 /// How long events are collected before they are indexed, unless a caller waits for
-/// them.
+/// them; and how often it is looked whether another index is filled.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How long the thread sleeps at most, unless another index is being built. It is woken
@@ -136,11 +136,14 @@ impl Shared {
     /// Indexes what the log holds beyond the index.
     fn catch_up(&self) -> Result<(), Replace> {
         let applied = self.state().applied;
-        let mut filling = Filling::after(self, applied);
-        let fields = self
-            .index()
+        let index = self.index();
+        let Some((mut filling, fields)) = index
             .as_ref()
-            .map_or_else(Vec::new, |index| index.fields());
+            .map(|index| (Filling::after(self, index), index.fields()))
+        else {
+            return Ok(());
+        };
+        drop(index);
         let last = filling.last_seq();
         let logging = last.saturating_sub(applied) > LOGGED_CATCH_UP;
         if logging {
@@ -185,7 +188,7 @@ impl Shared {
 
     /// Those who wait get an error while the log cannot be read; it is read
     /// again after a while.
-    fn pause_after(&self, error: &LogError) {
+    pub(super) fn pause_after(&self, error: &LogError) {
         tracing::error!("the log cannot be read for the index: {error}");
         self.update(|state| state.failure = Some(error.to_string()));
         let begun = Instant::now();

@@ -18,7 +18,8 @@ use super::store::EventStore;
 use super::tree::wait_until_closed;
 use crate::background::{Background, Pace, Stop};
 
-/// The indexer adds the rest itself if at most so many events are missing.
+/// The indexer adds the rest itself once at most so many events are missing, or once filling does
+/// not catch up with those that come.
 const REST_LEN: u64 = 20_000;
 
 /// An index that is to replace the present one.
@@ -32,7 +33,7 @@ pub(super) struct Successor {
 /// A thread that fills an index. Dropping this ends it.
 pub(super) struct Filler {
     reason: Reason,
-    filled: Receiver<(Box<Successor>, Result<bool, Failed>)>,
+    filled: Receiver<(Box<Successor>, Result<(), Failed>)>,
     _thread: Background,
 }
 
@@ -51,7 +52,7 @@ impl Successor {
             self.index.compact_step()?;
             return stepped;
         }
-        self.filling = Filling::after(shared, self.index.position().seq);
+        self.filling = Filling::after(shared, &self.index);
         stepped.map(|_| self.missing(shared) > 0)
     }
 
@@ -66,28 +67,32 @@ impl Successor {
         self.index.generation() != shared.retention().generation()
     }
 
-    /// Indexes what the log has until little is missing, or what is missing no longer halves;
-    /// `false` once nothing is.
-    fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<bool, Failed> {
+    /// Indexes what the log has until little is missing, or what is missing no longer halves.
+    fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<(), Failed> {
         let mut most = u64::MAX;
-        while !self.is_outdated(shared) {
+        while !stop.is_set() && !self.is_outdated(shared) {
             let last = self.filling.last_seq();
             let pace = Pace::new(shared.log.last_seq());
-            let more = self.step(shared)?;
+            let more = match self.step(shared) {
+                Err(Failed::Log(error)) => {
+                    shared.pause_after(&error);
+                    continue;
+                }
+                stepped => stepped?,
+            };
             let is_passed = self.index.position().seq >= last;
             let missing = self.missing(shared);
             if !more || (is_passed && (missing <= REST_LEN || missing > most / 2)) {
-                return Ok(more);
+                break;
             }
             if is_passed {
                 most = missing;
             }
-            let rest = pace.rest(shared.log.last_seq());
-            if rest.is_some_and(|rest| stop.wait(rest)) || stop.is_set() {
-                break;
+            if let Some(rest) = pace.rest(shared.log.last_seq()) {
+                stop.wait(rest);
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -132,7 +137,8 @@ impl Shared {
                 };
             }
             Some(Build::Filling(filler)) => match filler.filled.try_recv() {
-                Ok(filled) => filled,
+                // Only here is it known what the present index has.
+                Ok((own, filled)) => (own, filled.map(|()| true)),
                 Err(TryRecvError::Empty) => {
                     *build = Some(Build::Filling(filler));
                     return Ok(false);
@@ -184,16 +190,16 @@ impl Shared {
         tracing::info!("another index is built from the log, {}", reason.text());
         let mut own = Box::new(Successor {
             fields: index.fields(),
-            filling: Filling::after(self, 0),
+            filling: Filling::after(self, &index),
             index,
             reason,
         });
-        let (fill, filled) = bounded(1);
+        let (done, filled) = bounded(1);
         let shared = Arc::clone(self);
         let thread = Background::start_idle("index-filler", move |stop| {
-            let stepped = own.fill(&shared, stop);
+            let filled = own.fill(&shared, stop);
             // Nobody receives it if it is no longer wanted.
-            discard(fill.send((own, stepped)));
+            discard(done.send((own, filled)));
         })?;
         Ok(Build::Filling(Filler {
             reason,
@@ -227,6 +233,9 @@ impl Shared {
             "the new index {} could not be built: {error}",
             reason.text()
         );
+        // What it took of a full disk is given back.
+        let path = self.successor_path();
+        let _ = wait_until_closed(&path).and_then(|()| fs::remove_dir_all(&path));
         let present = self.index().as_ref().map(EventStore::fields);
         match reason {
             Reason::Pruned => return Err(Failed::Outdated(reason)),

@@ -329,6 +329,19 @@ fn lookups_whose_index_is_destroyed_are_made_again() {
 }
 
 #[test]
+fn lookups_outlive_a_restart() {
+    let mut store = Store::new();
+    store.add(&[update(1, 0, "a"), update(2, 1, "a")]);
+    // The events are indexed already, so nothing comes after the new index is filled.
+    store.trail.wait_for_index(|_| ()).unwrap();
+    store.set_lookup(&["mail"]);
+    store.wait_for_lookup(&["mail"]);
+    let store = store.reopened(|_| ());
+    store.wait_for_lookup(&["mail"]);
+    assert_eq!(store.find(&query(&mail("a"), true, None)).len(), 2);
+}
+
+#[test]
 fn a_late_event_before_a_baseline_is_known_for_its_moment_alone() {
     let mut store = Store::new();
     store.add(&[update(1, 3, "a"), update(1, 5, "b")]);

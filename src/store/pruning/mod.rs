@@ -265,7 +265,10 @@ impl Trail {
         if erasing {
             self.indexer.remove_set_aside().map_err(TrailError::from)?;
         }
-        self.indexer.remove_pruned().map_err(TrailError::from)?;
+        let removed_pruned = self.indexer.remove_pruned(stop);
+        if !removed_pruned.map_err(TrailError::from)? {
+            return Err(PruneError::Stopped);
+        }
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
     }
