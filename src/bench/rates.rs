@@ -174,9 +174,8 @@ pub fn measure(
     let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
-    let mut proofs = 0.0;
+    let (mut proofs, mut before) = (0.0, proving(&contestants)?);
     for connections in &args.connections {
-        let before = proving(&contestants)?;
         let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
         for round in 0..args.rounds {
             eprintln!(
@@ -218,7 +217,9 @@ pub fn measure(
         rows.extend(summarize(*connections, &contestants, &turns));
         let cores = std::thread::available_parallelism()?.get() as f64;
         let time = args.turn().as_secs_f64() * args.rounds as f64;
-        proofs = (proving(&contestants)? - before).as_secs_f64() / (time * cores);
+        let after = proving(&contestants)?;
+        proofs = (after - before).as_secs_f64() / (time * cores);
+        before = after;
     }
     let mut outages = Vec::new();
     let node = contestants.iter().find(|own| own.kind == Kind::Cluster);

@@ -22,7 +22,7 @@ impl Shared {
     /// Opens the index; an error says why it must be replaced.
     pub fn open(&self) -> Result<(), Replace> {
         // What an interrupted build has left; on a read-only disk it does no harm.
-        let _ = fs::remove_dir_all(self.successor_path());
+        let _ = self.remove_successor();
         let existed = self.path.exists();
         let new = self.new_manifest();
         let opened = EventStore::open(&self.path, self.cache, &new);
@@ -93,7 +93,7 @@ impl Shared {
         }
         // It must be closed before its folder is moved or removed.
         self.set_index(None);
-        let _ = fs::remove_dir_all(self.successor_path());
+        let _ = self.remove_successor();
         let new = self.new_manifest();
         let begun = self.clear_folder(reason, rebuilds).and_then(|()| {
             let index = EventStore::open(&self.path, self.cache, &new);

@@ -1,7 +1,7 @@
 //! Building another index while the present one answers.
 //!
 //! A thread of the lowest priority indexes what the log has, so that calls do not wait for it; the
-//! indexer then adds what came meanwhile and puts the new index in place.
+//! indexer then adds the last events and puts the new index in place.
 
 use std::fs;
 use std::io;
@@ -17,10 +17,11 @@ use super::shared::{Reason, Shared};
 use super::store::EventStore;
 use super::tree::wait_until_closed;
 use crate::background::{Background, Pace, Stop};
+use crate::storage::found;
 
-/// The indexer adds the rest itself once at most so many events are missing, or once filling does
+/// The indexer adds the last events itself once at most so many are missing, or once filling does
 /// not catch up with those that come.
-const REST_LEN: u64 = 20_000;
+const MAX_LAST: u64 = 20_000;
 
 /// An index that is to replace the present one.
 pub(super) struct Successor {
@@ -40,7 +41,7 @@ pub(super) struct Filler {
 /// How far it is built.
 pub(super) enum Build {
     Filling(Filler),
-    /// The indexer adds the rest.
+    /// The indexer adds the last events.
     Ending(Box<Successor>),
 }
 
@@ -69,24 +70,24 @@ impl Successor {
 
     /// Indexes what the log has until little is missing, or what is missing no longer halves.
     fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<(), Failed> {
-        let mut most = u64::MAX;
+        let mut missing_before = u64::MAX;
         while !stop.is_set() && !self.is_outdated(shared) {
             let last = self.filling.last_seq();
             let pace = Pace::new(shared.log.last_seq());
-            let more = match self.step(shared) {
+            match self.step(shared) {
+                Ok(_) => {}
                 Err(Failed::Log(error)) => {
                     shared.pause_after(&error);
                     continue;
                 }
-                stepped => stepped?,
-            };
-            let is_passed = self.index.position().seq >= last;
-            let missing = self.missing(shared);
-            if !more || (is_passed && (missing <= REST_LEN || missing > most / 2)) {
-                break;
+                Err(error) => return Err(error),
             }
-            if is_passed {
-                most = missing;
+            if self.index.position().seq >= last {
+                let missing = self.missing(shared);
+                if missing <= MAX_LAST || missing > missing_before / 2 {
+                    break;
+                }
+                missing_before = missing;
             }
             if let Some(rest) = pace.rest(shared.log.last_seq()) {
                 stop.wait(rest);
@@ -97,8 +98,15 @@ impl Successor {
 }
 
 impl Shared {
-    pub(super) fn successor_path(&self) -> PathBuf {
+    fn successor_path(&self) -> PathBuf {
         self.path.with_extension("new")
+    }
+
+    /// Removes what a build has left that was interrupted or given up.
+    pub(super) fn remove_successor(&self) -> io::Result<()> {
+        let path = self.successor_path();
+        wait_until_closed(&path)?;
+        found(fs::remove_dir_all(&path)).map(drop)
     }
 
     /// Why another index is wanted in place of one that is whole.
@@ -137,7 +145,7 @@ impl Shared {
                 };
             }
             Some(Build::Filling(filler)) => match filler.filled.try_recv() {
-                // Only here is it known what the present index has.
+                // The present index may have got more events since.
                 Ok((own, filled)) => (own, filled.map(|()| true)),
                 Err(TryRecvError::Empty) => {
                     *build = Some(Build::Filling(filler));
@@ -178,14 +186,8 @@ impl Shared {
     }
 
     fn begin_successor(self: &Arc<Self>, reason: Reason) -> Result<Build, IndexError> {
-        let path = self.successor_path();
-        // One that was given up may still be writing there.
-        wait_until_closed(&path)?;
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let index = EventStore::open(&path, self.cache, &self.new_manifest())?;
+        self.remove_successor()?;
+        let index = EventStore::open(&self.successor_path(), self.cache, &self.new_manifest())?;
         self.add_baselines(&index)?;
         tracing::info!("another index is built from the log, {}", reason.text());
         let mut own = Box::new(Successor {
@@ -234,8 +236,7 @@ impl Shared {
             reason.text()
         );
         // What it took of a full disk is given back.
-        let path = self.successor_path();
-        let _ = wait_until_closed(&path).and_then(|()| fs::remove_dir_all(&path));
+        let _ = self.remove_successor();
         let present = self.index().as_ref().map(EventStore::fields);
         match reason {
             Reason::Pruned => return Err(Failed::Outdated(reason)),

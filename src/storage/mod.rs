@@ -87,7 +87,7 @@ pub trait StorageFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// A result of the file system, or `None` where there is no such file.
+/// Returns `None` for the error that there is no such file, and any other result as it is.
 pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
