@@ -58,11 +58,10 @@ fn look(
     let mut found: Vec<Erasure> = Vec::new();
     let mut scan = trail.events().scan_range(checked + 1, last);
     while let Some(records) = scan.next_records(|_| ())? {
-        for (_, record) in records {
-            let Some(Control::Erased(erasure)) = Control::decode(record) else {
-                continue;
-            };
-            found.push(erasure);
+        for (seq, record) in records {
+            if let Some(Control::Erased(erasure)) = Control::decode(record) {
+                found.push(erasure.up_to(seq));
+            }
         }
         if stop.is_set() {
             return Ok(());

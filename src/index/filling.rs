@@ -126,12 +126,14 @@ impl Filling {
         fields: &[String],
     ) -> Result<bool, Failed> {
         let last = self.scan.last_seq();
-        let mut more = true;
-        while more && self.batch.entries.len() < BATCH_LEN {
+        let (mut more, mut read) = (true, 0);
+        // Removed records count, too, so that a stop does not wait for all of them.
+        while more && read < BATCH_LEN {
             match self.scan.step()? {
                 Some(Scanned::Records(records)) => {
                     let retention = shared.retention();
                     for (seq, record) in records {
+                        read += 1;
                         self.position = Position {
                             seq,
                             record_crc: crc32c::crc32c(record),

@@ -151,6 +151,12 @@ pub(super) fn closed_segments(
         *is_plain |= !sealed;
         *is_sealed |= sealed;
     }
+    if mode != OpenMode::Read && forms.values().any(|both| *both == (true, true)) {
+        // The plain form goes only once the name of the sealed one is durable.
+        storage
+            .sync_dir(dir)
+            .map_err(LogError::io("syncing", dir))?;
+    }
     let remove = |path: &Path| {
         if mode != OpenMode::Read
             && let Err(error) = storage.remove(path)

@@ -251,9 +251,18 @@ impl Trail {
         if !pruning.settle(stop) {
             return Ok(Removed::default());
         }
-        append_all(append, vec![Arrival::CloseSegments])?;
-        if self.add_late(pruning)? && !pruning.settle(stop) {
-            return Ok(Removed::default());
+        // Not again when only a repair was waited for: each time makes files.
+        loop {
+            let generation = self.retention().generation();
+            if pruning.closed_for == generation {
+                break;
+            }
+            append_all(append, vec![Arrival::CloseSegments])?;
+            pruning.closed_for = generation;
+            // What it adds may be in segments that were opened since.
+            if self.add_late(pruning)? && !pruning.settle(stop) {
+                return Ok(Removed::default());
+            }
         }
         let mut removed = self.remove_hidden(stop, progress)?;
         if !removed.damage.is_empty() {

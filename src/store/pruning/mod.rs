@@ -55,6 +55,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Pruning {
     /// Whether it is unknown if the last commit is durable.
     pub(super) uncertain: bool,
+    /// The generation for which the segments were closed last: what an erasure of it removes is
+    /// in closed segments.
+    pub(super) closed_for: u64,
     /// The retentions that commits have replaced. While an answer holds one, nothing
     /// that it can read is removed.
     earlier: Vec<Weak<Retention>>,

@@ -101,10 +101,11 @@ impl Retention {
         })
     }
 
-    /// A number that grows with every prune of events and every erasure; 0 before the
-    /// first.
+    /// A number that grows with every prune of events, every erasure, and every event that an
+    /// erasure finds later; 0 before the first.
     pub fn generation(&self) -> u64 {
-        self.pruned.map_or(0, |pruned| pruned.end) + self.erasures.len() as u64
+        let erased = self.erasures.iter().map(|erasure| 1 + erasure.events);
+        self.pruned.map_or(0, |pruned| pruned.end) + erased.sum::<u64>()
     }
 
     /// The erasures, in the order in which they began.

@@ -129,6 +129,46 @@ fn a_fault_at_any_operation_of_sealing_loses_nothing() {
 }
 
 #[test]
+fn a_power_cut_at_the_start_after_a_kill_loses_no_segment() {
+    let before = filled();
+    let sealing = before.process_killed();
+    let recovered = open(&sealing, appending()).unwrap();
+    let begin = sealing.operations();
+    seal_all(&recovered.log).unwrap();
+    let mut both = 0;
+    for operation in 1..=sealing.operations() - begin {
+        let disk = before.process_killed();
+        let recovered = open(&disk, appending()).unwrap();
+        disk.plan(disk.operations() + operation, Fault::Error);
+        let _ = seal_all(&recovered.log);
+        drop(recovered);
+        let has_both = |names: &[String]| {
+            names
+                .iter()
+                .any(|name| names.contains(&format!("{name}.zst")))
+        };
+        if !has_both(&names(&disk)) {
+            continue;
+        }
+        both += 1;
+        for change in 1..=4 {
+            let starting = disk.process_killed();
+            starting.plan(starting.operations() + change, Fault::PowerCut);
+            let _ = open(&starting, appending());
+            for seed in 0..8 {
+                let log = open(&starting.power_cut(seed), appending()).unwrap().log;
+                assert_eq!(
+                    readable(&log, RECORDS),
+                    all(RECORDS),
+                    "{operation} {change}"
+                );
+            }
+        }
+    }
+    assert!(both > 0);
+}
+
+#[test]
 fn a_flipped_byte_costs_a_block_at_most_and_is_reported() {
     let disk = filled();
     let log = open(&disk, appending()).unwrap().log;

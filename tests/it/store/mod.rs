@@ -4,6 +4,7 @@
 mod anchors;
 mod backup_crash;
 mod disk_full;
+mod erase_interrupted;
 mod folder_guards;
 mod format_fixture;
 mod index_damage;
