@@ -163,36 +163,16 @@ impl Server {
     /// The processor time that it has used.
     pub fn processor_time(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, used) = name_and_time(&stat).context("an odd /proc/PID/stat")?;
-        Ok(used)
+        // The name may hold anything; the numbers begin after its bracket.
+        let (_, numbers) = stat.rsplit_once(')').context("an odd /proc/PID/stat")?;
+        let ticks: f64 = numbers
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|number| number.parse::<f64>().ok())
+            .sum();
+        Ok(Duration::from_secs_f64(ticks / TICKS))
     }
-
-    /// The processor time that its threads of a name have used.
-    pub fn thread_time(&self, name: &str) -> anyhow::Result<Duration> {
-        let mut all = Duration::ZERO;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
-            let (own, used) = name_and_time(&stat).context("an odd /proc/PID/task/TID/stat")?;
-            if own == name {
-                all += used;
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// The name and the processor time that a `stat` file of `/proc` shows.
-fn name_and_time(stat: &str) -> Option<(&str, Duration)> {
-    // The name may hold anything; the numbers begin after its bracket.
-    let (name, numbers) = stat.rsplit_once(')')?;
-    let ticks: f64 = numbers
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|number| number.parse::<f64>().ok())
-        .sum();
-    let (_, name) = name.split_once('(')?;
-    Some((name, Duration::from_secs_f64(ticks / TICKS)))
 }
 
 impl Drop for Server {

@@ -14,7 +14,7 @@
 //! | `store`, `peer_store` | stores of many events |
 //! | `rates` | calls per second, everything in turn |
 //! | `storage_cost`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
-//! | `erasure` | proofs, and erasing a person |
+//! | `proofs`, `erasure` | what proofs cost, and erasing a person |
 //! | `cluster` | three nodes that share their order over NATS |
 //! | `large_events` | a store of large events of one profile: the memory of every question |
 //! | `scale` | all of it at several sizes |
@@ -37,6 +37,7 @@ mod peer_store;
 mod peers;
 mod place;
 mod profile;
+mod proofs;
 mod questions;
 mod random;
 mod rates;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         Some(Command::Run(args)) => run(&args),
         Some(Command::Scale(args)) => scale::run(&args),
         Some(Command::Erasure(args)) => erase(&args),
+        Some(Command::Proofs(args)) => proofs::run(&args),
         Some(Command::Plot { json, dir, base }) => {
             place::base(base.as_deref()).and_then(|base| peers::plot(&base, &json, &dir))
         }

@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 
 use super::args::RunArgs;
@@ -36,9 +36,6 @@ const MOST_PREPARED: f64 = 200_000.0;
 
 /// Sizes of the groups that are appended and synced.
 const GROUPS: [usize; 3] = [1, 32, 128];
-
-/// The thread that hashes events into the tree, and how long it may take to have all.
-const PROVER: (&str, Duration) = ("prover", Duration::from_secs(3));
 
 /// What the machine needs to become quiet after a turn.
 const REST: Duration = Duration::from_millis(200);
@@ -111,9 +108,6 @@ pub struct Rates {
     pub rows: Vec<Row>,
     /// By group.
     pub disk: Vec<DiskRow>,
-    /// The share of the machine's processor time, in the turns with the last number of
-    /// connections, that the thread took which hashes events into the tree and signs.
-    pub proofs: f64,
     /// What the death of each NATS server of a cluster cost.
     pub outages: Vec<Outage>,
 }
@@ -174,7 +168,6 @@ pub fn measure(
     let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
-    let (mut proofs, mut before) = (0.0, proving(&contestants)?);
     for connections in &args.connections {
         let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
         for round in 0..args.rounds {
@@ -215,11 +208,6 @@ pub fn measure(
             }
         }
         rows.extend(summarize(*connections, &contestants, &turns));
-        let cores = std::thread::available_parallelism()?.get() as f64;
-        let time = args.turn().as_secs_f64() * args.rounds as f64;
-        let after = proving(&contestants)?;
-        proofs = (after - before).as_secs_f64() / (time * cores);
-        before = after;
     }
     let mut outages = Vec::new();
     let node = contestants.iter().find(|own| own.kind == Kind::Cluster);
@@ -244,16 +232,8 @@ pub fn measure(
     Ok(Rates {
         rows,
         disk,
-        proofs,
         outages,
     })
-}
-
-/// The processor time of the thread of profiletrail that makes proofs, once it has all events.
-fn proving(contestants: &[Contestant]) -> anyhow::Result<Duration> {
-    std::thread::sleep(PROVER.1);
-    let own = contestants.first().context("no contestant")?;
-    own.server.thread_time(PROVER.0)
 }
 
 fn contestants(

@@ -163,6 +163,26 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
 }
 
 #[test]
+fn calls_with_proofs_are_measured_beside_those_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = bench();
+    command
+        .args(["proofs", "--rounds", "2", "--seconds", "0.1"])
+        .args(["--connections", "1,8", "--binary", BINARY])
+        .arg("--dir")
+        .arg(dir.path());
+    let (status, stdout, stderr) = run(&mut command);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(stderr.contains("8 connections, pair 2: "), "{stderr}");
+    assert!(
+        stdout.contains("with proofs to those without, 8 connections"),
+        "{stdout}"
+    );
+    assert!(!stdout.contains("NaN"), "{stdout}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_kept_store_is_used_again_and_not_taken_for_another() {
     let dir = tempfile::tempdir().unwrap();
     let made = dir.path().join("stores/500/made.json");
