@@ -41,7 +41,8 @@ impl<'a> FormText<'a> {
     /// The text: `+` is a space, `%XX` a byte, a broken `%` stands for itself.
     pub fn decode(self, charset: Charset) -> Cow<'a, str> {
         let bytes = self.as_bytes();
-        if memchr::memchr2(b'%', b'+', bytes).is_none() {
+        // Most are short: a loop is done before a vector search has begun.
+        if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
             return match self {
                 Self::Utf8(text) if charset.is_utf8() => Cow::Borrowed(text),
                 _ => charset.decode(bytes),

@@ -8,10 +8,14 @@ pub trait Printer {
     /// Takes the next line, with its line end.
     fn line(&mut self, line: &[u8]) -> io::Result<()>;
 
-    /// Takes the next lines.
+    /// Takes the next lines, whole ones.
     fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
-        lines.try_for_each(|line| self.line(line))
+        let mut begin = 0;
+        let mut ends = memchr::memchr_iter(b'\n', lines).map(|end| end + 1);
+        ends.try_for_each(|end| {
+            let line = lines.get(std::mem::replace(&mut begin, end)..end);
+            self.line(line.unwrap_or_default())
+        })
     }
 
     /// Writes what is left.
