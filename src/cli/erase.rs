@@ -90,9 +90,6 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         }
     }
     let (lines, end) = order(&Maintenance::Erase(erase), context)?;
-    write(&lines, args.output, context, |lines: &[EraseLine], view| {
-        paragraphs(lines.iter().map(text_of), view)
-    })?;
     let mut status = exit_status(&end);
     if !end.found {
         let what = match args.profile {
@@ -103,23 +100,55 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         status = ExitStatus::Nothing;
     }
     let done: Vec<EraseLine> = parse_lines(&lines)?;
-    if args.dry_run {
-        return Ok(status);
-    }
-    if done.iter().any(|line| line.receipt.is_none()) {
-        super::say(
-            "profiletrail: answers that began earlier are still running, so the files still hold what is hidden; the \
-             server removes it within a minute after their end",
-        );
-        for dir in &backups {
-            let dir = plain(&dir.display().to_string());
-            super::say(&format!(
-                "profiletrail: the backup {dir} still has it: back up again after that"
-            ));
+    // Before anything is shown: a reader who leaves the pager early ends the command.
+    if !args.dry_run {
+        let is_everywhere = match done.iter().all(|line| line.receipt.is_some()) {
+            true => update_backups(backups, context),
+            false => {
+                say_not_yet_removed(&backups);
+                false
+            }
+        };
+        if !is_everywhere {
+            status = ExitStatus::Failed;
         }
-        return Ok(ExitStatus::Failed);
     }
-    // Also where nothing is left to erase: an earlier erasure may have been interrupted.
+    let mut context = context.clone();
+    if status == ExitStatus::Failed {
+        // A pager that is left early would end the command with success.
+        context.pager = None;
+    }
+    let shown = write(
+        &lines,
+        args.output,
+        &context,
+        |lines: &[EraseLine], view| paragraphs(lines.iter().map(text_of), view),
+    );
+    // So would a closed standard output, as of `head`.
+    if status != ExitStatus::Failed {
+        shown?;
+    }
+    Ok(status)
+}
+
+/// Says why the files still hold what is hidden, and that the backups do, too.
+fn say_not_yet_removed(backups: &[PathBuf]) {
+    super::say(
+        "profiletrail: answers that began earlier are still running, so the files still hold what is hidden; the \
+         server removes it within a minute after their end",
+    );
+    for dir in backups {
+        let dir = plain(&dir.display().to_string());
+        super::say(&format!(
+            "profiletrail: the backup {dir} still has it: back up again after that"
+        ));
+    }
+}
+
+/// Brings the backups up to date, and says how each ended; returns whether all are. Also where
+/// nothing is left to erase: an earlier erasure may have been interrupted.
+fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
+    let mut all_updated = true;
     for dir in backups {
         let what = dir.display().to_string();
         let updated = order(
@@ -133,18 +162,21 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
                     plain(&what)
                 ));
             }
-            Ok((_, end)) => status = exit_status(&end),
+            Ok((_, end)) => {
+                super::say_lacking(&end);
+                all_updated = false;
+            }
             Err(error) => {
                 let next = context.command(&format!("backup {}", shell(&what)));
                 super::say(&format!(
                     "profiletrail: the backup {} still has what was erased: {error:#}. Then run {next}",
                     plain(&what)
                 ));
-                status = ExitStatus::Failed;
+                all_updated = false;
             }
         }
     }
-    Ok(status)
+    all_updated
 }
 
 /// The profiles of the command line or of the file.

@@ -2,13 +2,13 @@
 //!
 //! Proven: every answer on a terminal is paged, with `LESS` set, and one that found
 //! nothing is not; `--no-pager` and an empty pager; a missing pager, one that is left
-//! early, and an interrupt while it runs.
+//! early, and an interrupt while it runs. An erasure has updated the backups before.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::support::terminal::OnTerminal;
-use crate::support::{Server, eventually};
+use crate::support::{Server, cli, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
 const LONG: &[&str] = &["changes"];
@@ -97,4 +97,31 @@ fn an_interrupt_is_the_pager_s() {
     fs::write(&go, "").unwrap();
     let (status, _) = running.end();
     assert_eq!(status, Some(0), "it waited for its pager");
+}
+
+#[test]
+fn backups_are_updated_before_an_erasure_is_shown() {
+    let (dir, data) = folder();
+    let backup = dir.path().join("backup");
+    cli(&data, &["backup", backup.to_str().unwrap()]).ok();
+    let before = fs::read(backup.join("manifest.json")).unwrap();
+    let seen = dir.path().join("seen");
+    let pager = format!("cp {}/manifest.json {}", backup.display(), seen.display());
+    let args = [
+        "erase",
+        "5",
+        "--reason",
+        "asked",
+        "--yes",
+        "--still-present",
+        "--backup",
+    ];
+    let args = [&args[..], &[backup.to_str().unwrap()]].concat();
+    let (status, shown) = OnTerminal::start(&data, &args, &pager).end();
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.contains("is up to date"), "{shown}");
+    // The pager, which reads nothing, has found the new backup.
+    let seen = fs::read(seen).unwrap();
+    assert_ne!(seen, before);
+    assert_eq!(seen, fs::read(backup.join("manifest.json")).unwrap());
 }
