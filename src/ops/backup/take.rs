@@ -238,19 +238,18 @@ impl Taker<'_, '_> {
         let linked = file.closed && self.try_link(from, &to)?;
         let original = (from, original.as_ref());
         // After a restore, a file with the same content has another stamp.
-        if let Some(had) = had.filter(|_| !linked)
-            && had.sha256 == read_through(original, file.len, None, |_| ())?
-        {
-            let stored = had.stored.clone();
-            self.manifest.files.push(ManifestFile { stamp, ..had });
-            return Ok((stored, None));
+        if let Some(had) = had.filter(|_| !linked) {
+            let sha256 = read_through(original, file.len, None, |bytes| self.advance(bytes))?;
+            if sha256 == had.sha256 {
+                let stored = had.stored.clone();
+                self.manifest.files.push(ManifestFile { stamp, ..had });
+                return Ok((stored, None));
+            }
+            // It is read again, to be copied.
+            self.progress.1 += file.len;
         }
-        let (storage, output) = (self.storage, &mut *self.output);
-        let (done, all) = &mut self.progress;
-        let advance = |bytes| {
-            *done += bytes;
-            (output.progress)(*done, *all);
-        };
+        let storage = self.storage;
+        let advance = |bytes| self.advance(bytes);
         let sha256 = match linked {
             true => read_through(original, file.len, None, advance)?,
             false => copy(original, file.len, storage, &to, advance)?,
@@ -270,6 +269,13 @@ impl Taker<'_, '_> {
         };
         self.add(new, linked)?;
         Ok((stored, held))
+    }
+
+    /// Counts bytes that were read, and tells of it.
+    fn advance(&mut self, bytes: u64) {
+        let (done, all) = &mut self.progress;
+        *done += bytes;
+        (self.output.progress)(*done, *all);
     }
 
     /// Gives a file a second name in the backup. `false` if links are not wanted

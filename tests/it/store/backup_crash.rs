@@ -62,6 +62,14 @@ fn filled() -> SimulatedDisk {
 }
 
 fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
+    run_with(disk, copy, &mut |_, _| ())
+}
+
+fn run_with(
+    disk: &SimulatedDisk,
+    copy: bool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<BackupDone, BackupError> {
     let (events, rejected) = (
         open(disk, "/data", "log").log,
         open(disk, "/data", "rejected").log,
@@ -81,7 +89,7 @@ fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
     };
     let mut told = Output {
         out: &mut Vec::new(),
-        progress: &mut |_, _| (),
+        progress,
     };
     let mut damage = Vec::new();
     let done = back_up(&source, disk, &order, &mut damage, &mut told);
@@ -242,6 +250,36 @@ fn what_is_there_is_not_taken_again() {
     assert_eq!(fourth.copied_files, first.linked_files, "{fourth:?}");
     is_tidy(&disk, &check(&disk));
     assert_eq!(check(&disk).last_event, 41);
+}
+
+/// As after a restore: files with the same content that are not the same files.
+#[test]
+fn what_is_only_compared_is_told_of_too() {
+    let disk = filled();
+    run(&disk, true).unwrap();
+    for part in ["/data/log", "/data/rejected"] {
+        for name in names(&disk, part) {
+            let path = Path::new(part).join(name);
+            let old = disk.open(&path, Access::Read).unwrap();
+            let mut bytes = vec![0; old.len().unwrap() as usize];
+            assert_eq!(old.read_at(&mut bytes, 0).unwrap(), bytes.len());
+            disk.remove(&path).unwrap();
+            let new = disk.open(&path, Access::CreateNew).unwrap();
+            new.write_at(&bytes, 0).unwrap();
+            new.sync().unwrap();
+        }
+    }
+    let (mut told, mut last) = (0, (0, 0));
+    let done = run_with(&disk, true, &mut |done, all| {
+        assert!(done >= last.0 && done <= all, "{done} of {all}");
+        told += 1;
+        last = (done, all);
+    });
+    assert_eq!(done.unwrap().copied_files, 0);
+    assert!(
+        told > 3 && last.0 > 0 && last.0 == last.1,
+        "{told}, {last:?}"
+    );
 }
 
 #[test]
