@@ -1,7 +1,7 @@
 //! `checkpoint` and `prove`.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -93,11 +93,15 @@ pub struct ProofFileLine {
 /// The signed note of a file; what `checkpoint --since` printed before it is skipped.
 pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
     let reading = || format!("reading {}", path.display());
-    let len = fs::metadata(path).with_context(reading)?.len();
-    if len > MAX_NOTE {
+    // A pipe and a device have no length to ask for.
+    let opened = File::open(path).with_context(reading)?;
+    let mut text = Vec::new();
+    let read = opened.take(MAX_NOTE + 1).read_to_end(&mut text);
+    read.with_context(reading)?;
+    if text.len() as u64 > MAX_NOTE {
         bail!("{} is too long for a checkpoint", path.display());
     }
-    let text = fs::read_to_string(path).with_context(reading)?;
+    let text = String::from_utf8(text).with_context(reading)?;
     let note = match text.split_once("\n\n") {
         Some((proof, note)) if proof.starts_with("old ") => note.to_owned(),
         _ => text,
@@ -328,4 +332,16 @@ fn text_of(checked: &Checked) -> String {
         counted(*size, "event")
     );
     plain(&text) + "\n"
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_no_checkpoint() {
+        let error = read_note(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error:#}");
+    }
 }
