@@ -189,17 +189,4 @@ mod tests {
             assert!(joined.contains(&format!("   {program} ")));
         }
     }
-
-    #[test]
-    fn a_shell_takes_a_word_for_one() {
-        for (text, quoted) in [
-            ("mail", "mail"),
-            ("", "''"),
-            ("3 days ago", "'3 days ago'"),
-            ("it's", "\"it's\""),
-            ("$(x)", "'$(x)'"),
-        ] {
-            assert_eq!(shell(text), quoted);
-        }
-    }
 }

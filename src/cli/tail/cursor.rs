@@ -225,26 +225,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_no_cursor_is_refused_and_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("letter");
-        for content in [
-            b"Dear".to_vec(),
-            vec![0; 2 * SLOT],
-            vec![b' '; 5000],
-            encode(1, &mark(1)).unwrap().repeat(3),
-        ] {
-            std::fs::write(&path, &content).unwrap();
-            let said = CursorFile::open(&path).unwrap_err().to_string();
-            assert!(said.contains("not a cursor file"), "{said}");
-            assert_eq!(std::fs::read(&path).unwrap(), content);
-        }
-        assert!(CursorFile::open(dir.path()).is_err());
-        assert!(CursorFile::open(&dir.path().join("none/cursor")).is_err());
-        assert!(CursorFile::open(Path::new("/dev/null")).is_err());
-    }
-
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1100)) {

@@ -250,8 +250,6 @@ pub(super) fn backup(facts: &Facts) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::super::Verdict;
     use super::super::tests::{facts, one};
     use super::*;
@@ -272,27 +270,6 @@ mod tests {
         let found = one(folder(&facts(&path)));
         assert_eq!(found.result, Verdict::Problem);
         assert!(found.what.contains('9'), "{found:?}");
-    }
-
-    #[test]
-    fn files_that_others_may_read_are_found() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path();
-        let mode = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        };
-        fs::create_dir(folder.join("log")).unwrap();
-        fs::write(folder.join("log/a"), "").unwrap();
-        mode(folder, 0o700);
-        mode(&folder.join("log"), 0o700);
-        mode(&folder.join("log/a"), 0o600);
-        assert_eq!(one(files(&facts(folder))).result, Verdict::Ok);
-        mode(&folder.join("log/a"), 0o640);
-        let found = one(files(&facts(folder)));
-        assert_eq!(found.result, Verdict::Warning);
-        assert!(found.what.contains("log/a"), "{found:?}");
-        assert!(found.fix.unwrap().starts_with("chmod -R go= "));
-        assert!(files(&facts(&folder.join("none"))).is_empty());
     }
 
     #[test]

@@ -195,34 +195,4 @@ mod tests {
         assert_eq!(found.addresses[0].address, "https://YOUR-HOST/webhook");
         assert!(!dir.path().join("none").exists());
     }
-
-    #[test]
-    fn a_servers_own_settings_take_precedence() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut facts = facts(dir.path());
-        let hosts = |host: &str| Settings {
-            public_hosts: vec![host.to_owned()],
-            ..Settings::default()
-        };
-        facts.settings = hosts("flag.example");
-        facts.contact = Ok(Running {
-            settings: hosts("real.example"),
-            log: LogFacts {
-                labels: vec!["crm".to_owned()],
-                ..LogFacts::default()
-            },
-            ..Running::default()
-        });
-        let found = examine(facts, &mut |_| ());
-        let addresses: Vec<_> = found
-            .addresses
-            .iter()
-            .map(|it| it.address.as_str())
-            .collect();
-        let expected = [
-            "https://real.example/webhook",
-            "https://real.example/webhook/crm",
-        ];
-        assert_eq!(addresses, expected);
-    }
 }

@@ -231,41 +231,29 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
-    /// A name server that answers one question with a response code.
-    fn server(code: u8, questions: usize) -> (SocketAddr, std::thread::JoinHandle<()>) {
+    /// A name server that says to one question that it has failed.
+    fn failing_server() -> (SocketAddr, std::thread::JoinHandle<()>) {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(LOOKUP_TIMEOUT)).unwrap();
         let address = socket.local_addr().unwrap();
         let thread = std::thread::spawn(move || {
-            for _ in 0..questions {
-                let mut packet = [0; 512];
-                let Ok((len, from)) = socket.recv_from(&mut packet) else {
-                    return;
-                };
-                // The header and the question, without answers.
-                let end = 12 + packet[12..len].iter().position(|byte| *byte == 0).unwrap() + 5;
-                packet[2] = 0x81;
-                packet[3] = 0x80 | code;
-                packet[6..12].fill(0);
-                socket.send_to(&packet[..end], from).unwrap();
-            }
+            let mut packet = [0; 512];
+            let Ok((len, from)) = socket.recv_from(&mut packet) else {
+                return;
+            };
+            // The header and the question, without answers.
+            let end = 12 + packet[12..len].iter().position(|byte| *byte == 0).unwrap() + 5;
+            packet[2..4].copy_from_slice(&[0x81, 0x82]);
+            packet[6..12].fill(0);
+            socket.send_to(&packet[..end], from).unwrap();
         });
         (address, thread)
     }
 
     #[test]
-    fn a_name_server_that_knows_no_such_name_answers() {
-        let (address, thread) = server(3, 1);
-        let found = name_server(None, Some(address)).remove(0);
-        assert_eq!(found.result, Verdict::Ok, "{found:?}");
-        assert!(found.what.ends_with("answers for copernica.com"));
-        thread.join().unwrap();
-    }
-
-    #[test]
     fn a_failing_name_server_is_a_problem() {
         // It closes its socket after the first answer, so that nobody answers later.
-        let (address, thread) = server(2, 1);
+        let (address, thread) = failing_server();
         let found = name_server(Some("example.org"), Some(address)).remove(0);
         assert_eq!(found.result, Verdict::Problem, "{found:?}");
         assert!(found.what.contains("example.org"));

@@ -404,8 +404,6 @@ mod tests {
     use std::path::Path;
 
     use super::super::tests::{facts, one};
-    use super::super::{LogFacts, Refused};
-    use super::rejected as rejected_calls;
     use super::*;
 
     /// The finding of a check of a server.
@@ -505,84 +503,6 @@ mod tests {
             one(last_event(Some(i64::MIN), i64::MAX, None)).result,
             Verdict::Warning
         );
-    }
-
-    #[test]
-    fn a_server_without_signature_checks_is_a_warning() {
-        let mut running = Running::default();
-        let result = |running: &Running| with_running(signatures, running).result;
-        assert_eq!(result(&running), Verdict::Warning);
-        running.checks = true;
-        assert_eq!(result(&running), Verdict::Ok);
-    }
-
-    #[test]
-    fn rejected_calls_are_judged_by_what_is_wrong_with_them() {
-        let mut facts = facts(Path::new("a b"));
-        facts.log = Some(LogFacts::default());
-        assert_eq!(one(rejected_calls(&facts)).result, Verdict::Ok);
-        let mut of = |reasons: &[&str]| {
-            let rejected = reasons.iter().map(|reason| ((*reason).to_owned(), 3));
-            facts.log = Some(LogFacts {
-                rejected: rejected.collect(),
-                ..LogFacts::default()
-            });
-            rejected_calls(&facts)
-        };
-        let found = one(of(&["unreadable"]));
-        assert_eq!(found.result, Verdict::Warning);
-        assert!(found.fix.unwrap().contains("--data 'a b'"));
-        assert_eq!(one(of(&["no_event"])).result, Verdict::Ok);
-        for (reason, result) in [
-            ("wrong_date", Verdict::Problem),
-            ("too_large", Verdict::Problem),
-            ("unknown_address", Verdict::Problem),
-            ("unreadable", Verdict::Warning),
-        ] {
-            assert_eq!(one(of(&["no_event", reason])).result, result);
-        }
-        let found = of(&["wrong_date", "too_large", "unreadable", "no_event"]);
-        assert_eq!(found.len(), 3);
-        assert!(found.iter().any(|found| found.what.contains("--max-body")));
-    }
-
-    #[test]
-    fn refused_calls_are_problems_if_there_is_a_remedy() {
-        let of = |reasons: &[&str]| {
-            let contact = Ok(Running {
-                refused: reasons
-                    .iter()
-                    .map(|reason| Refused {
-                        reason: (*reason).to_owned(),
-                        count: 2,
-                        last: Some("\"account_5\"".to_owned()),
-                    })
-                    .collect(),
-                ..Running::default()
-            });
-            let mut facts = facts(Path::new("d"));
-            facts.contact = contact;
-            refused(&facts)
-        };
-        assert_eq!(one(of(&[])).result, Verdict::Ok);
-        let found = one(of(&["digest", "unsigned"]));
-        assert_eq!(found.result, Verdict::Warning);
-        assert_eq!(found.what, "since the server's start: digest 2, unsigned 2");
-        for (reason, remedy) in [
-            ("account", "--copernica-id"),
-            ("host", "--public-host"),
-            ("too_large", "--max-body"),
-            ("no_length", "Content-Length"),
-        ] {
-            let found = one(of(&[reason]));
-            assert_eq!(found.result, Verdict::Problem);
-            assert!(found.fix.unwrap().contains(remedy));
-            assert!(
-                found.what.ends_with(": 2 (the last named \"account_5\")"),
-                "{}",
-                found.what
-            );
-        }
     }
 
     #[test]

@@ -102,7 +102,13 @@ fn a_cursor_that_does_not_belong_is_refused_with_the_way_out() {
 
     // Garbage, and files of others.
     let whole = fs::read(&path).unwrap();
-    for content in [b"Dear".to_vec(), vec![0; 1024], vec![b'\n'; 100_000]] {
+    let three_slots = whole[..512].repeat(3);
+    for content in [
+        b"Dear".to_vec(),
+        vec![0; 1024],
+        vec![b'\n'; 100_000],
+        three_slots,
+    ] {
         fs::write(&path, content).unwrap();
         refused(&data, "not a cursor file");
     }

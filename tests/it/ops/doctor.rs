@@ -84,6 +84,7 @@ fn a_server_that_runs_well_has_no_problem() {
         "descriptors",
         "events",
         "rejected",
+        "refused",
         "backup",
     ] {
         assert_eq!(result(&found, name), "ok", "{:?}", found[name]);
@@ -153,10 +154,21 @@ fn what_is_wrong_with_a_server_is_told() {
             .unwrap()
             .contains("the disk is almost full")
     );
+    let (what, fix) = (&found["files"]["what"], &found["files"]["fix"]);
+    let log = data.join("log");
+    assert!(
+        what.as_str().unwrap().contains(log.to_str().unwrap()),
+        "{what}"
+    );
+    assert!(fix.as_str().unwrap().starts_with("chmod -R go= "), "{fix}");
     server.stop();
 
-    // A call that cannot be read is told as long as it is of the last day.
     let server = Server::start(&data, &["--min-free", "0B"]);
+    // The test button loses nothing.
+    assert_eq!(server.client().post("/webhook", "test=1").status, 400);
+    let found = checks(&doctor(&data, &["--offline"]));
+    assert_eq!(result(&found, "rejected"), "ok");
+    // A call that cannot be read is told as long as it is of the last day.
     assert_eq!(
         server
             .client()
@@ -164,8 +176,6 @@ fn what_is_wrong_with_a_server_is_told() {
             .status,
         400
     );
-    // The test button loses nothing.
-    assert_eq!(server.client().post("/webhook", "test=1").status, 400);
     let found = checks(&doctor(&data, &["--offline"]));
     assert_eq!(result(&found, "rejected"), "warning");
     assert!(found["rejected"]["what"].as_str().unwrap().ends_with(": 1"));
@@ -301,13 +311,15 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
     );
     let outcome = doctor(&data(&dir), &["--offline"]);
     assert_eq!(outcome.status, Some(3));
+    let found = problems(&outcome);
     for says in [
         "--max-body",
         "to an unknown address below /webhook/",
         "answered 411",
         "rejected --retry",
     ] {
-        assert!(outcome.stdout.contains(says), "{says}: {}", outcome.stdout);
+        let is_it = |line: &Value| line.to_string().contains(says);
+        assert!(found.iter().any(is_it), "{says}: {found:?}");
     }
     server.stop();
 
@@ -337,11 +349,7 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
         401
     );
     let outcome = doctor(&data(&dir), &["--offline"]);
-    let lines = json_lines(&outcome.stdout);
-    let problems: Vec<&Value> = lines
-        .iter()
-        .filter(|line| line["result"] == "problem")
-        .collect();
+    let found = problems(&outcome);
     for (check, says) in [
         ("clock", "ahead of this machine's clock"),
         ("rejected", "with a wrong date: 1"),
@@ -355,10 +363,16 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
         ),
     ] {
         let is_it =
-            |line: &&Value| line["check"] == check && line["what"].as_str().unwrap().contains(says);
-        assert!(problems.iter().any(is_it), "{says}: {problems:?}");
+            |line: &Value| line["check"] == check && line["what"].as_str().unwrap().contains(says);
+        assert!(found.iter().any(is_it), "{says}: {found:?}");
     }
     server.stop();
+}
+
+fn problems(outcome: &Outcome) -> Vec<Value> {
+    let mut lines = json_lines(&outcome.stdout);
+    lines.retain(|line| line["result"] == "problem");
+    lines
 }
 
 fn raw_status(server: &Server, request: &[u8]) -> u16 {
