@@ -15,16 +15,14 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use backup::{BackupError, BackupOrder};
+use backup::BackupOrder;
 pub use repair::{Repair, RepairLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
 use crate::event::now_seconds;
-use crate::log::LogError;
-use crate::log::repair::RepairError;
-use crate::proofs::{Old, ProofError};
+use crate::proofs::Old;
 use crate::query::Answered;
-use crate::store::{Append, EraseError, EraseOrder, PruneError, PruneOrder, Trail, TrailError};
+use crate::store::{Append, EraseOrder, PruneOrder, Trail};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,35 +48,6 @@ pub enum Maintenance {
     },
 }
 
-/// Why a request failed.
-#[derive(Debug, thiserror::Error)]
-pub enum MaintenanceError {
-    /// The reader of the lines has gone.
-    #[error(transparent)]
-    Output(#[from] io::Error),
-    /// The folder cannot be used.
-    #[error(transparent)]
-    Trail(#[from] TrailError),
-    /// The log cannot be used.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The backup failed.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    /// The log cannot be repaired.
-    #[error(transparent)]
-    Repair(#[from] RepairError),
-    /// Pruning failed.
-    #[error(transparent)]
-    Prune(#[from] PruneError),
-    /// Erasing failed.
-    #[error(transparent)]
-    Erase(#[from] EraseError),
-    /// There is no proof.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
-}
-
 /// Where a request writes.
 pub struct Output<'a> {
     /// Takes lines of JSON.
@@ -102,7 +71,7 @@ pub fn run(
     request: &Maintenance,
     append: Append<'_>,
     output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
+) -> anyhow::Result<Answered> {
     match request {
         Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
@@ -113,7 +82,7 @@ pub fn run(
 }
 
 /// Compresses all closed segments now.
-fn seal(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
+fn seal(trail: &Trail, output: &mut Output<'_>) -> anyhow::Result<Answered> {
     let mut answered = Answered::default();
     let mut written = Ok(());
     trail.seal_all(|sealed, done, all| {
@@ -137,7 +106,7 @@ fn erase(
     order: &EraseOrder,
     append: Append<'_>,
     output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
+) -> anyhow::Result<Answered> {
     let lines = trail.erase(order, append, &|| false, output.progress)?;
     for line in &lines {
         output.line(line)?;
@@ -154,7 +123,7 @@ fn prune(
     before: i64,
     dry_run: bool,
     output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
+) -> anyhow::Result<Answered> {
     let report = trail.prune(PruneOrder {
         before,
         now: now_seconds(),

@@ -11,7 +11,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MaintenanceError;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::{event_time, rejected_time};
 use crate::log::repair::{Finding, Repaired, repair_segment, survey};
@@ -65,7 +64,7 @@ static PARTS: [Part; 2] = [
 
 impl Repair {
     /// Locks a data folder and examines it. Nothing is changed.
-    pub fn survey(path: &Path) -> Result<Self, MaintenanceError> {
+    pub fn survey(path: &Path) -> anyhow::Result<Self> {
         let folder = Folder::lock(path, false, LOCK_TIMEOUT)?;
         let disk: Arc<dyn Storage> = Arc::new(RealDisk);
         let mut found = Vec::new();
@@ -91,7 +90,7 @@ impl Repair {
     }
 
     /// Repairs, and hands over a line for each segment.
-    pub fn run(self, each: &mut dyn FnMut(RepairLine)) -> Result<(), MaintenanceError> {
+    pub fn run(self, each: &mut dyn FnMut(RepairLine)) -> anyhow::Result<()> {
         let now = now_micros();
         let time = micros_to_rfc3339(now);
         let digits = time.chars().take(19).filter(|c| !"-:".contains(*c));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::BackupError;
+use super::failed;
 use crate::storage::{Access, Storage, StorageFile, found};
 
 /// How many bytes are read at a time.
@@ -22,7 +22,7 @@ pub fn read_through(
     len: u64,
     copy: Option<(&Path, &dyn StorageFile)>,
     mut progress: impl FnMut(u64),
-) -> Result<String, BackupError> {
+) -> anyhow::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     let (mut at, mut synced) = (0, 0);
@@ -33,15 +33,15 @@ pub fn read_through(
             read if read < wanted => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         });
-        read.map_err(BackupError::io("reading", from))?;
+        read.map_err(failed("reading", from))?;
         digest.update(&*chunk);
         if let Some((to, copy)) = copy {
             let written = copy.write_at(chunk, at);
-            written.map_err(BackupError::io("copying to", to))?;
+            written.map_err(failed("copying to", to))?;
         }
         at += wanted as u64;
         if let Some((to, copy)) = copy.filter(|_| at - synced >= SYNC_LEN || at == len) {
-            copy.sync().map_err(BackupError::io("syncing", to))?;
+            copy.sync().map_err(failed("syncing", to))?;
             synced = at;
         }
         progress(wanted as u64);
@@ -57,11 +57,11 @@ pub fn copy(
     storage: &dyn Storage,
     to: &Path,
     progress: impl FnMut(u64),
-) -> Result<String, BackupError> {
+) -> anyhow::Result<String> {
     let made = storage
         .remove_if_there(to)
         .and_then(|()| storage.open(to, Access::CreateNew));
-    let copy = made.map_err(BackupError::io("making", to))?;
+    let copy = made.map_err(failed("making", to))?;
     read_through(from, len, Some((to, copy.as_ref())), progress)
 }
 

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::BackupError;
+use super::failed;
 use crate::log::{is_segment_name, segment_of};
 use crate::proofs::is_anchor_name;
 use crate::storage::{Access, Storage, atomic_replace, found};
@@ -165,10 +166,10 @@ impl Manifest {
     }
 
     /// The manifest of a backup; `None` if there is none.
-    pub fn read(storage: &dyn Storage, dir: &Path) -> Result<Option<Self>, BackupError> {
+    pub fn read(storage: &dyn Storage, dir: &Path) -> anyhow::Result<Option<Self>> {
         let path = dir.join(NAME);
         let opened = found(storage.open(&path, Access::Read));
-        let Some(file) = opened.map_err(BackupError::io("opening", &path))? else {
+        let Some(file) = opened.map_err(failed("opening", &path))? else {
             return Ok(None);
         };
         let read = || {
@@ -178,19 +179,19 @@ impl Manifest {
             bytes.truncate(read);
             Ok(bytes)
         };
-        let decoded = Self::decode(&read().map_err(BackupError::io("reading", &path))?);
+        let decoded = Self::decode(&read().map_err(failed("reading", &path))?);
         decoded
             .map(Some)
-            .map_err(|reason| BackupError::Refused(format!("{}: {reason}", path.display())))
+            .map_err(|reason| anyhow!("{}: {reason}", path.display()))
     }
 
     /// Replaces the previous manifest atomically.
-    pub fn write(&self, storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
+    pub fn write(&self, storage: &dyn Storage, dir: &Path) -> anyhow::Result<()> {
         let path = dir.join(NAME);
         self.encode()
             .map_err(std::io::Error::from)
             .and_then(|bytes| atomic_replace(storage, &path, &bytes))
-            .map_err(BackupError::io("writing", &path))
+            .map_err(failed("writing", &path))
     }
 }
 

@@ -27,6 +27,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use anyhow::{anyhow, bail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +35,8 @@ pub use manifest::{Manifest, ManifestFile};
 pub use restore::{check_backup, check_target, restore, restore_folder};
 pub use take::{Source, back_up};
 
-use super::{MaintenanceError, Output};
+use super::Output;
 use crate::event::{micros_to_rfc3339, now_micros};
-use crate::log::LogError;
 use crate::query::Answered;
 use crate::storage::RealDisk;
 use crate::store::Trail;
@@ -93,40 +93,10 @@ pub struct BackupDone {
     pub linked_bytes: u64,
 }
 
-/// Why a backup or a restore failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The backup or the target cannot be used: why, and what to do.
-    #[error("{0}")]
-    Refused(String),
-    /// The file system failed.
-    #[error("{what} {}: {cause}{}", path.display(), hint(cause))]
-    Io {
-        /// What was being done.
-        what: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The cause.
-        cause: io::Error,
-    },
-    /// The reader of the lines has gone.
-    #[error("{0}")]
-    Output(io::Error),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-}
-
-impl BackupError {
-    /// A folder that cannot be used.
-    fn refused(dir: &Path, why: &str) -> Self {
-        Self::Refused(format!("{} {why}", dir.display()))
-    }
-
-    fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |cause| Self::Io { what, path, cause }
-    }
+/// An error that says what failed, and what to do about it.
+fn failed(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> anyhow::Error {
+    let path = path.into();
+    move |cause| anyhow!("{what} {}: {cause}{}", path.display(), hint(&cause))
 }
 
 /// Advice for an error of the file system.
@@ -144,7 +114,7 @@ pub(super) fn run(
     trail: &Trail,
     order: &BackupOrder,
     output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
+) -> anyhow::Result<Answered> {
     // Calls have priority. On Linux this affects the calling thread only, which
     // ends with this request.
     if let Err(error) = rustix::process::nice(19) {
@@ -159,7 +129,7 @@ pub(super) fn run(
         tracing::warn!("the backup is made without a new checkpoint: {error}");
     }
     let proofs = trail.prover().kept();
-    let proofs = proofs.map_err(BackupError::io("reading", trail.folder().proofs()))?;
+    let proofs = proofs.map_err(failed("reading", trail.folder().proofs()))?;
     // While this is held, pruned events are not removed from the files.
     let held = trail.retention();
     let (format, baselines) = trail.pruned_parts(&held)?;
@@ -183,18 +153,18 @@ pub(super) fn run(
 
 /// Creates a backup's folder if necessary, and locks it. A folder with other
 /// content is refused.
-fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
-    let listing = || BackupError::io("listing", dir);
+fn prepare(dir: &Path, data: &Path) -> anyhow::Result<File> {
+    let listing = || failed("listing", dir);
     if is_within(dir, data) {
         let why = "is inside the data folder, and would be lost with it: name a folder elsewhere";
-        return Err(BackupError::refused(dir, why));
+        bail!("{} {why}", dir.display());
     }
     if !dir.exists() {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
-        made.map_err(BackupError::io("making", dir))?;
+        made.map_err(failed("making", dir))?;
         if let Some(parent) = dir.parent() {
             let synced = File::open(parent).and_then(|parent| parent.sync_all());
-            synced.map_err(BackupError::io("syncing", parent))?;
+            synced.map_err(failed("syncing", parent))?;
         }
     }
     let names = fs::read_dir(dir).map_err(listing())?;
@@ -206,7 +176,7 @@ fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
     let ours = |name| name == LOCK || name == manifest::NAME;
     if !names.is_empty() && !names.iter().any(ours) {
         let why = "contains something other than a backup: name an empty folder, or a new one";
-        return Err(BackupError::refused(dir, why));
+        bail!("{} {why}", dir.display());
     }
     lock(dir, LOCK, true)
 }
@@ -220,7 +190,7 @@ fn is_within(place: &Path, folder: &Path) -> bool {
 }
 
 /// Locks a folder by a file in it, or shares the lock.
-fn lock(dir: &Path, name: &str, write: bool) -> Result<File, BackupError> {
+fn lock(dir: &Path, name: &str, write: bool) -> anyhow::Result<File> {
     let path = dir.join(name);
     let file = OpenOptions::new()
         .read(true)
@@ -229,7 +199,7 @@ fn lock(dir: &Path, name: &str, write: bool) -> Result<File, BackupError> {
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .map_err(BackupError::io("opening", &path))?;
+        .map_err(failed("opening", &path))?;
     let locked = if write {
         file.try_lock()
     } else {
@@ -239,8 +209,8 @@ fn lock(dir: &Path, name: &str, write: bool) -> Result<File, BackupError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let why = "is in use by another backup or restore: wait for its end";
-            Err(BackupError::refused(dir, why))
+            bail!("{} {why}", dir.display())
         }
-        Err(TryLockError::Error(error)) => Err(BackupError::io("locking", path)(error)),
+        Err(TryLockError::Error(error)) => Err(failed("locking", path)(error)),
     }
 }

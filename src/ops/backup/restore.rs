@@ -4,9 +4,11 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use anyhow::{anyhow, bail};
+
 use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS, PROOFS};
-use super::{BackupError, LOCK, is_within, lock};
+use super::{LOCK, failed, is_within, lock};
 use crate::log::check_copy;
 use crate::storage::{Access, RealDisk, Storage, found, rename_durably};
 use crate::store::Folder;
@@ -17,7 +19,7 @@ pub fn check_backup(
     storage: &dyn Storage,
     backup: &Path,
     progress: impl FnMut(u64, u64),
-) -> Result<Manifest, BackupError> {
+) -> anyhow::Result<Manifest> {
     read_backup(storage, backup, None, progress)
 }
 
@@ -28,10 +30,10 @@ pub fn restore(
     backup: &Path,
     target: &Path,
     progress: impl FnMut(u64, u64),
-) -> Result<Manifest, BackupError> {
+) -> anyhow::Result<Manifest> {
     let aside = aside_of(target);
     let manifest = read_backup(storage, backup, Some(&aside), progress)?;
-    rename_durably(storage, &aside, target).map_err(BackupError::io("renaming to", target))?;
+    rename_durably(storage, &aside, target).map_err(failed("renaming to", target))?;
     Ok(manifest)
 }
 
@@ -41,12 +43,12 @@ fn read_backup(
     backup: &Path,
     copy_to: Option<&Path>,
     mut progress: impl FnMut(u64, u64),
-) -> Result<Manifest, BackupError> {
+) -> anyhow::Result<Manifest> {
     let manifest = Manifest::read(storage, backup)?.ok_or_else(|| {
-        BackupError::Refused(format!(
+        anyhow!(
             "{}: there is no backup here, or it was never finished: it has no manifest.json",
             backup.display()
-        ))
+        )
     })?;
     let parts = manifest.parts();
     if let Some(target) = copy_to {
@@ -54,9 +56,7 @@ fn read_backup(
             .into_iter()
             .chain(parts.iter().map(|part| target.join(part)))
         {
-            storage
-                .make_dir(&dir)
-                .map_err(BackupError::io("making", dir))?;
+            storage.make_dir(&dir).map_err(failed("making", dir))?;
         }
         // Removes the rest of an interrupted restore.
         clear(storage, target)?;
@@ -74,13 +74,13 @@ fn read_backup(
         wrong.extend(wrong_claims(storage, backup, &manifest)?);
     }
     if !wrong.is_empty() {
-        return Err(BackupError::Refused(format!(
+        bail!(
             "the backup {} is damaged, and nothing of it was restored: {}. Restore another one; \
              or, if the data folder still exists, remove the damaged files from the backup and \
              back up again",
             backup.display(),
             wrong.join("; ")
-        )));
+        );
     }
     if let Some(target) = copy_to {
         for dir in parts
@@ -88,9 +88,7 @@ fn read_backup(
             .map(|part| target.join(part))
             .chain([target.to_owned()])
         {
-            storage
-                .sync_dir(&dir)
-                .map_err(BackupError::io("syncing", dir))?;
+            storage.sync_dir(&dir).map_err(failed("syncing", dir))?;
         }
     }
     Ok(manifest)
@@ -103,13 +101,13 @@ fn read_file(
     file: &ManifestFile,
     copy_to: Option<&Path>,
     progress: impl FnMut(u64),
-) -> Result<Option<String>, BackupError> {
+) -> anyhow::Result<Option<String>> {
     let path = backup.join(&file.stored);
     let opened = found(storage.open(&path, Access::Read));
-    let Some(opened) = opened.map_err(BackupError::io("opening", &path))? else {
+    let Some(opened) = opened.map_err(failed("opening", &path))? else {
         return Ok(Some("is missing".to_owned()));
     };
-    let len = opened.len().map_err(BackupError::io("reading", &path))?;
+    let len = opened.len().map_err(failed("reading", &path))?;
     if len != file.bytes {
         return Ok(Some(format!(
             "has {len} bytes, and {} were written",
@@ -130,7 +128,7 @@ fn wrong_claims(
     storage: &dyn Storage,
     backup: &Path,
     manifest: &Manifest,
-) -> Result<Vec<String>, BackupError> {
+) -> anyhow::Result<Vec<String>> {
     let log_id = u64::from_str_radix(&manifest.log_id, 16).unwrap_or_default();
     let claims = [
         ("event", manifest.last_event),
@@ -148,7 +146,7 @@ fn wrong_claims(
             Some(file) => {
                 let path = backup.join(&file.stored);
                 let opened = storage.open(&path, Access::Read);
-                let opened = opened.map_err(BackupError::io("opening", path))?;
+                let opened = opened.map_err(failed("opening", path))?;
                 check_copy(Path::new(&file.path), opened, log_id, None)?.last_seq
             }
             None => 0,
@@ -163,16 +161,16 @@ fn wrong_claims(
 }
 
 /// Removes the files of a restore that was not finished.
-fn clear(storage: &dyn Storage, aside: &Path) -> Result<(), BackupError> {
+fn clear(storage: &dyn Storage, aside: &Path) -> anyhow::Result<()> {
     let mut paths = vec![aside.join("format")];
     for part in PARTS.into_iter().chain([BASELINES, PROOFS]) {
         let part = aside.join(part);
-        let names = list(storage, &part).map_err(BackupError::io("listing", &part))?;
+        let names = list(storage, &part).map_err(failed("listing", &part))?;
         paths.extend(names.iter().map(|name| part.join(name)));
     }
     for path in paths {
         let removed = storage.remove_if_there(&path);
-        removed.map_err(BackupError::io("removing", path))?;
+        removed.map_err(failed("removing", path))?;
     }
     Ok(())
 }
@@ -190,14 +188,14 @@ pub fn restore_folder(
     backup: &Path,
     target: Option<&Path>,
     mut progress: impl FnMut(&'static str, u64, u64),
-) -> Result<Manifest, BackupError> {
+) -> anyhow::Result<Manifest> {
     if let Some(target) = target {
         check_target(target)?;
         if is_within(target, backup) {
-            return Err(BackupError::Refused(format!(
+            bail!(
                 "nothing can be restored into the backup {} itself: name another folder with --data",
                 backup.display()
-            )));
+            );
         }
     }
     // A backup on a read-only medium may have no lock file.
@@ -225,9 +223,9 @@ pub fn restore_folder(
 }
 
 /// An error where nothing may be restored to a place.
-pub fn check_target(target: &Path) -> Result<(), BackupError> {
+pub fn check_target(target: &Path) -> anyhow::Result<()> {
     let listed = found(fs::read_dir(target));
-    let Some(mut names) = listed.map_err(BackupError::io("listing", target))? else {
+    let Some(mut names) = listed.map_err(failed("listing", target))? else {
         return Ok(());
     };
     if names.next().is_some() {
@@ -240,34 +238,34 @@ pub fn check_target(target: &Path) -> Result<(), BackupError> {
     let [own, above] = [device(target), device(parent)];
     if own.ok() != above.ok() || parent == target {
         let why = "is a mount point: name a folder in it with --data";
-        return Err(BackupError::refused(target, why));
+        bail!("{} {why}", target.display());
     }
     Ok(())
 }
 
 /// Makes the folder aside, which must be what a restore left or not be there,
 /// and locks it as a data folder is locked, which it becomes.
-fn begin(target: &Path) -> Result<File, BackupError> {
+fn begin(target: &Path) -> anyhow::Result<File> {
     let aside = aside_of(target);
     if let Some(parent) = target.parent() {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(parent);
-        made.map_err(BackupError::io("making", parent))?;
+        made.map_err(failed("making", parent))?;
     }
     let known = |name: &str| {
         matches!(name, "lock" | "format" | BASELINES | PROOFS) || PARTS.contains(&name)
     };
-    let names = list(&RealDisk, &aside).map_err(BackupError::io("listing", &aside))?;
+    let names = list(&RealDisk, &aside).map_err(failed("listing", &aside))?;
     if !names.iter().all(|name| known(name)) {
         return Err(taken(&aside, ""));
     }
     RealDisk
         .make_dir(&aside)
-        .map_err(BackupError::io("making", &aside))?;
+        .map_err(failed("making", &aside))?;
     lock(&aside, "lock", true)
 }
 
 /// The target of a restore exists; `used` says by whom it is used.
-fn taken(dir: &Path, used: &str) -> BackupError {
-    let why = "move it away, or name another folder with --data";
-    BackupError::refused(dir, &format!("exists and is not empty{used}: {why}"))
+fn taken(dir: &Path, used: &str) -> anyhow::Error {
+    let dir = dir.display();
+    anyhow!("{dir} exists and is not empty{used}: move it away, or name another folder with --data")
 }

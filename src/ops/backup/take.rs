@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use sha2::{Digest, Sha256};
 
 use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS, PROOF_FILES, PROOFS};
-use super::{BackupDone, BackupError, BackupLine, BackupOrder};
+use super::{BackupDone, BackupLine, BackupOrder, failed};
 use crate::log::{Held, Log, LogSnapshot, SnapshotFile, TILE, check_copy, is_segment_name};
 use crate::ops::Output;
 use crate::proofs::{Kept, is_anchor_name};
@@ -60,7 +61,7 @@ pub fn back_up(
     order: &BackupOrder,
     damage: &mut Vec<String>,
     output: &mut Output<'_>,
-) -> Result<BackupDone, BackupError> {
+) -> anyhow::Result<BackupDone> {
     let dir = &order.dir;
     let old = Manifest::read(storage, dir)?;
     if let Some(old) = &old {
@@ -83,7 +84,7 @@ pub fn back_up(
     };
     for part in taker.folders() {
         let made = storage.make_dir(&part);
-        made.map_err(BackupError::io("making", part))?;
+        made.map_err(failed("making", part))?;
     }
     for file in old.into_iter().flat_map(|old| old.files) {
         taker.kept.insert(file.stored.clone());
@@ -115,22 +116,22 @@ pub fn back_up(
 }
 
 /// Checks that a backup is an earlier state of the data folder.
-fn check_old(old: &Manifest, source: &Source<'_>, dir: &Path) -> Result<(), BackupError> {
+fn check_old(old: &Manifest, source: &Source<'_>, dir: &Path) -> anyhow::Result<()> {
     if old.log_id != format!("{:016x}", source.log_id) {
         let why = "is the backup of another data folder: name another folder";
-        return Err(BackupError::refused(dir, why));
+        bail!("{} {why}", dir.display());
     }
     let events = ("event", old.last_event, source.events);
     let rejected = ("rejected call", old.last_rejected, source.rejected);
     for (what, theirs, log) in [events, rejected] {
         let ours = log.last_seq();
         if theirs > ours {
-            return Err(BackupError::Refused(format!(
+            bail!(
                 "the backup {} goes up to {what} {theirs}, and the data folder only up to {ours}: \
                  was it restored from an older backup? Name another folder, so that nothing of the \
                  backup is lost",
                 dir.display()
-            )));
+            );
         }
     }
     Ok(())
@@ -146,7 +147,7 @@ impl Taker<'_, '_> {
     }
 
     /// Takes every file, and syncs the backup's folders.
-    fn take_all(&mut self) -> Result<(), BackupError> {
+    fn take_all(&mut self) -> anyhow::Result<()> {
         let source = self.source;
         let (events, rejected) = (source.events.snapshot()?, source.rejected.snapshot()?);
         let files = events.files.iter().chain(&rejected.files);
@@ -181,25 +182,25 @@ impl Taker<'_, '_> {
             .chain([self.dir])
         {
             let synced = self.storage.sync_dir(dir);
-            synced.map_err(BackupError::io("syncing", dir))?;
+            synced.map_err(failed("syncing", dir))?;
         }
         Ok(())
     }
 
     /// All of a file that is complete.
-    fn whole(&self, path: &Path) -> Result<SnapshotFile, BackupError> {
+    fn whole(&self, path: &Path) -> anyhow::Result<SnapshotFile> {
         let file = self.storage.open(path, Access::Read);
         let len = file.and_then(|file| file.len());
         Ok(SnapshotFile {
             path: path.to_owned(),
-            len: len.map_err(BackupError::io("reading", path))?,
+            len: len.map_err(failed("reading", path))?,
             closed: true,
             next_first: None,
         })
     }
 
     /// Takes the files of a log; returns the `seq` of its last record.
-    fn take_log(&mut self, part: &str, log: LogSnapshot<'_>) -> Result<u64, BackupError> {
+    fn take_log(&mut self, part: &str, log: LogSnapshot<'_>) -> anyhow::Result<u64> {
         let mut last_seq = 0;
         for (place, file) in log.files.iter().enumerate() {
             let (stored, taken) = self.take(part, file)?;
@@ -214,15 +215,11 @@ impl Taker<'_, '_> {
 
     /// Takes a file, unless the backup has it. Returns its path in the backup, and what
     /// it holds if it was taken.
-    fn take(
-        &mut self,
-        part: &str,
-        file: &SnapshotFile,
-    ) -> Result<(String, Option<Held>), BackupError> {
+    fn take(&mut self, part: &str, file: &SnapshotFile) -> anyhow::Result<(String, Option<Held>)> {
         let from = file.path.as_path();
         let name = from.file_name().unwrap_or_default().to_string_lossy();
         let path = format!("{part}/{name}");
-        let reading = || BackupError::io("reading", from);
+        let reading = || failed("reading", from);
         let original = self.storage.open(from, Access::Read).map_err(reading())?;
         let stamp = original.stamp().map_err(reading())?;
         let had = self.have.get(&path).filter(|had| had.bytes == file.len);
@@ -280,16 +277,16 @@ impl Taker<'_, '_> {
 
     /// Gives a file a second name in the backup. `false` if links are not wanted
     /// or not possible.
-    fn try_link(&mut self, from: &Path, to: &Path) -> Result<bool, BackupError> {
+    fn try_link(&mut self, from: &Path, to: &Path) -> anyhow::Result<bool> {
         if !self.link {
             return Ok(false);
         }
         let removed = self.storage.remove_if_there(to);
-        removed.map_err(BackupError::io("removing", to))?;
+        removed.map_err(failed("removing", to))?;
         match self.storage.link(from, to) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                Err(BackupError::io("linking", to)(error))
+                Err(failed("linking", to)(error))
             }
             Err(error) => {
                 tracing::debug!("{} is copied: {error}", from.display());
@@ -307,7 +304,7 @@ impl Taker<'_, '_> {
 
     /// Takes a file of this content: `format`, which says whose the logs are and what is
     /// pruned, and what was signed.
-    fn take_text(&mut self, path: &str, text: &[u8]) -> Result<(), BackupError> {
+    fn take_text(&mut self, path: &str, text: &[u8]) -> anyhow::Result<()> {
         let path = path.to_owned();
         let (bytes, sha256) = (text.len() as u64, format!("{:x}", Sha256::digest(text)));
         if let Some(had) = self.have.get(&path)
@@ -318,7 +315,7 @@ impl Taker<'_, '_> {
         }
         let stored = self.free_name(&path);
         let to = self.dir.join(&stored);
-        write_new(self.storage, &to, text).map_err(BackupError::io("writing", &to))?;
+        write_new(self.storage, &to, text).map_err(failed("writing", &to))?;
         let new = ManifestFile {
             path,
             stored,
@@ -331,7 +328,7 @@ impl Taker<'_, '_> {
     }
 
     /// Adds a file that was taken to the manifest, and reports it.
-    fn add(&mut self, file: ManifestFile, linked: bool) -> Result<(), BackupError> {
+    fn add(&mut self, file: ManifestFile, linked: bool) -> anyhow::Result<()> {
         let (files, bytes) = match linked {
             true => (&mut self.done.linked_files, &mut self.done.linked_bytes),
             false => (&mut self.done.copied_files, &mut self.done.copied_bytes),
@@ -346,14 +343,14 @@ impl Taker<'_, '_> {
         self.manifest.files.push(file);
         let written = self.output.line(&line);
         let written = written.and_then(|()| self.output.out.flush());
-        written.map_err(BackupError::Output)
+        Ok(written?)
     }
 
     /// What a segment in the backup holds.
-    fn check(&self, file: &SnapshotFile, stored: &str) -> Result<Held, BackupError> {
+    fn check(&self, file: &SnapshotFile, stored: &str) -> anyhow::Result<Held> {
         let at = self.dir.join(stored);
         let copy = self.storage.open(&at, Access::Read);
-        let copy = copy.map_err(BackupError::io("opening", at))?;
+        let copy = copy.map_err(failed("opening", at))?;
         let held = check_copy(&file.path, copy, self.source.log_id, file.next_first)?;
         Ok(held)
     }

@@ -8,7 +8,7 @@ use super::digest::{Digest, group_of};
 use super::logs::each_event;
 use super::ranges::Ranges;
 use crate::event::ProfileKey;
-use crate::ops::{MaintenanceError, Output};
+use crate::ops::Output;
 use crate::store::Snapshot;
 
 /// The remedy for an index that differs from the log.
@@ -23,11 +23,11 @@ pub(super) fn compare(
     absent: &Ranges,
     last: u64,
     output: &mut Output<'_>,
-) -> Result<Vec<String>, MaintenanceError> {
+) -> anyhow::Result<Vec<String>> {
     snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
     let counts = |seq: u64| seq <= last && !absent.holds(seq, seq);
     let index = Digest::new();
-    snapshot.each_timeline(None, |key, times| -> Result<(), MaintenanceError> {
+    snapshot.each_timeline(None, |key, times| -> anyhow::Result<()> {
         for (time, seq) in times {
             if counts(seq) {
                 index.add(key, time, seq);
@@ -62,7 +62,7 @@ fn find(
     snapshot: &Snapshot<'_>,
     group: u64,
     counts: &dyn Fn(u64) -> bool,
-) -> Result<Option<ProfileKey>, MaintenanceError> {
+) -> anyhow::Result<Option<ProfileKey>> {
     let found: Mutex<BTreeMap<ProfileKey, Vec<(i64, u64)>>> = Mutex::default();
     each_event(snapshot, |key, time, seq| {
         if group_of(key) == group {
@@ -72,7 +72,7 @@ fn find(
     })?;
     let mut found = found.into_inner();
     let mut first = None;
-    snapshot.each_timeline(None, |key, mut times| -> Result<(), MaintenanceError> {
+    snapshot.each_timeline(None, |key, mut times| -> anyhow::Result<()> {
         if group_of(key) == group && first.is_none() {
             times.retain(|(_, seq)| counts(*seq));
             let mut own = found.remove(&key).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::event::{ProfileKey, micros_to_rfc3339};
 use crate::log::frame::Frame;
 use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord, is_no_event, is_pruned};
 use crate::log::{CheckedSegment, Log, LogError, Visited};
-use crate::ops::{MaintenanceError, Output};
+use crate::ops::Output;
 use crate::query::parallel::in_order;
 use crate::store::Snapshot;
 use crate::store::retention::SeqSet;
@@ -127,7 +127,7 @@ impl<'a> Part<'a> {
         &self,
         done: &AtomicU64,
         mut take: impl FnMut(Checked),
-    ) -> Result<(), MaintenanceError> {
+    ) -> anyhow::Result<()> {
         let segments = self.log.segments().into_iter();
         let firsts: Vec<u64> = segments.map(|(first, _)| first).collect();
         let nexts = firsts.iter().skip(1).copied().chain([self.last + 1]);
@@ -148,12 +148,7 @@ impl<'a> Part<'a> {
         )
     }
 
-    fn check_segment(
-        &self,
-        first: u64,
-        next: u64,
-        done: &AtomicU64,
-    ) -> Result<Checked, MaintenanceError> {
+    fn check_segment(&self, first: u64, next: u64, done: &AtomicU64) -> anyhow::Result<Checked> {
         let (mut lost, mut good, mut pruned): (Vec<Lost>, _, _) = (Vec::new(), 0, 0);
         let mut visit = |frame: &Frame<'_>| {
             let mut visited = Visited::default();
@@ -212,7 +207,7 @@ pub(super) fn check_log(
     output: &mut Output<'_>,
     (before, all): (u64, u64),
     summary: &mut VerifySummary,
-) -> Result<Ranges, MaintenanceError> {
+) -> anyhow::Result<Ranges> {
     let done = AtomicU64::new(before);
     let mut found = Vec::new();
     part.check_segments(&done, |checked| {
@@ -268,6 +263,6 @@ fn add_loss(losses: &mut Vec<Lost>, seq: u64, loss: &Lost) {
 pub(super) fn each_event(
     snapshot: &Snapshot<'_>,
     each: impl Fn(ProfileKey, i64, u64) + Sync,
-) -> Result<(), MaintenanceError> {
+) -> anyhow::Result<()> {
     Part::each_event(snapshot, each).check_segments(&AtomicU64::new(0), |_| ())
 }

@@ -5,7 +5,7 @@ use crate::event::{ProfileKey, values_of};
 use crate::history::Known;
 use crate::index::LookupValues;
 use crate::log::record::EventRecord;
-use crate::ops::{MaintenanceError, Output};
+use crate::ops::Output;
 use crate::store::{Snapshot, Step};
 
 /// How many values are searched for at a time.
@@ -19,7 +19,7 @@ const REMEDY: &str = "start the server once without --lookup, and then with it: 
 pub(super) fn check(
     snapshot: &Snapshot<'_>,
     output: &mut Output<'_>,
-) -> Result<Option<String>, MaintenanceError> {
+) -> anyhow::Result<Option<String>> {
     let Some(state) = snapshot.ask(|index| Ok(index.lookup_state()))? else {
         return Ok(None);
     };
@@ -77,7 +77,7 @@ fn lacks(
     fields: &[String],
     values: &mut LookupValues,
     end: bool,
-) -> Result<Option<String>, MaintenanceError> {
+) -> anyhow::Result<Option<String>> {
     if values.len() < BATCH && !end {
         return Ok(None);
     }

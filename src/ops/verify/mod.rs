@@ -16,7 +16,7 @@ mod ranges;
 
 pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use super::{MaintenanceError, Output, proofs};
+use super::{Output, proofs};
 use crate::log::LogError;
 use crate::proofs::{Comparison, Old};
 use crate::query::Answered;
@@ -31,7 +31,7 @@ pub(super) fn run(
     trail: &Trail,
     old: Option<&Old>,
     output: &mut Output<'_>,
-) -> Result<Answered, MaintenanceError> {
+) -> anyhow::Result<Answered> {
     let digest = Digest::new();
     let snapshot = trail.snapshot();
     let all = snapshot.last_seq() + trail.rejected().last_seq();

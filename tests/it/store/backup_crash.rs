@@ -11,7 +11,7 @@ use std::sync::Arc;
 use profiletrail::log::{Log, OpenMode, Recovered, Scanned};
 use profiletrail::ops::Output;
 use profiletrail::ops::backup::{
-    BackupDone, BackupError, BackupOrder, Manifest, Source, back_up, check_backup, restore,
+    BackupDone, BackupOrder, Manifest, Source, back_up, check_backup, restore,
 };
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
@@ -61,7 +61,7 @@ fn filled() -> SimulatedDisk {
     disk
 }
 
-fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
+fn run(disk: &SimulatedDisk, copy: bool) -> anyhow::Result<BackupDone> {
     run_with(disk, copy, &mut |_, _| ())
 }
 
@@ -69,7 +69,7 @@ fn run_with(
     disk: &SimulatedDisk,
     copy: bool,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<BackupDone, BackupError> {
+) -> anyhow::Result<BackupDone> {
     let (events, rejected) = (
         open(disk, "/data", "log").log,
         open(disk, "/data", "rejected").log,
