@@ -12,7 +12,7 @@ use crate::event::parse_rfc3339_micros;
 use crate::format::{counted, plain, size};
 use crate::log::Erasure;
 use crate::ops::Maintenance;
-use crate::ops::backup::{BackupLine, BackupOrder, check_target, restore_folder};
+use crate::ops::backup::{BackupLine, BackupOrder, beside, check_target, restore_folder};
 use crate::storage::{RealDisk, rename_durably};
 use crate::store::EraseOrder;
 
@@ -104,7 +104,7 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     let orders = args.erasures.iter().map(|file| read_erasures(file));
     let orders: Vec<EraseOrder> = orders.collect::<anyhow::Result<Vec<_>>>()?.concat();
     // The folder is not in its place before everything is erased.
-    let aside = (!orders.is_empty()).then(|| aside_of(&target));
+    let aside = (!orders.is_empty()).then(|| beside(&target, ".erasing"));
     if let Some(left) = aside.as_deref().filter(|aside| aside.exists()) {
         let left = plain(&left.display().to_string());
         bail!("{left} was left by an interrupted restore: remove it");
@@ -154,13 +154,6 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         ));
     }
     Ok(ExitStatus::Success)
-}
-
-/// Where a folder is until everything is erased that is to be.
-fn aside_of(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".erasing");
-    target.with_file_name(name)
 }
 
 /// The erasures that the lines of a file name. Other lines of an export are skipped.

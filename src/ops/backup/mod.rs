@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{Manifest, ManifestFile};
-pub use restore::{check_backup, check_target, restore, restore_folder};
+pub use restore::{beside, check_target, read_backup, restore_folder};
 pub use take::{Source, back_up};
 
 use super::Output;

@@ -13,35 +13,14 @@ use crate::log::check_copy;
 use crate::storage::{Access, RealDisk, Storage, found, rename_durably};
 use crate::store::Folder;
 
-/// Reads a whole backup and compares it with its manifest; an error names every
-/// file that differs. `progress` gets the bytes done and the total.
-pub fn check_backup(
+/// Reads a whole backup and compares it with its manifest; an error names every file that
+/// differs. With a target, all is copied to a temporary folder, which is renamed to the target
+/// if all of it matches: its parent must exist, and it must be missing or empty. `progress`
+/// gets the bytes done and the total.
+pub fn read_backup(
     storage: &dyn Storage,
     backup: &Path,
-    progress: impl FnMut(u64, u64),
-) -> anyhow::Result<Manifest> {
-    read_backup(storage, backup, None, progress)
-}
-
-/// Copies a backup to a temporary folder, and renames that to the target if all of it
-/// matches the manifest. The parent must exist; the target must be missing or empty.
-pub fn restore(
-    storage: &dyn Storage,
-    backup: &Path,
-    target: &Path,
-    progress: impl FnMut(u64, u64),
-) -> anyhow::Result<Manifest> {
-    let aside = aside_of(target);
-    let manifest = read_backup(storage, backup, Some(&aside), progress)?;
-    rename_durably(storage, &aside, target).map_err(failed("renaming to", target))?;
-    Ok(manifest)
-}
-
-/// Reads a whole backup, and copies its files to a folder if one is given.
-fn read_backup(
-    storage: &dyn Storage,
-    backup: &Path,
-    copy_to: Option<&Path>,
+    target: Option<&Path>,
     mut progress: impl FnMut(u64, u64),
 ) -> anyhow::Result<Manifest> {
     let manifest = Manifest::read(storage, backup)?.ok_or_else(|| {
@@ -51,20 +30,21 @@ fn read_backup(
         )
     })?;
     let parts = manifest.parts();
-    if let Some(target) = copy_to {
-        for dir in [target.to_owned()]
+    let aside = target.map(aside_of);
+    if let Some(aside) = &aside {
+        for dir in [aside.to_owned()]
             .into_iter()
-            .chain(parts.iter().map(|part| target.join(part)))
+            .chain(parts.iter().map(|part| aside.join(part)))
         {
             storage.make_dir(&dir).map_err(failed("making", dir))?;
         }
         // Removes the rest of an interrupted restore.
-        clear(storage, target)?;
+        clear(storage, aside)?;
     }
     let (mut done, all) = (0, manifest.bytes());
     let mut wrong = Vec::new();
     for file in &manifest.files {
-        let fault = read_file(storage, backup, file, copy_to, |count| {
+        let fault = read_file(storage, backup, file, aside.as_deref(), |count| {
             done += count;
             progress(done, all);
         })?;
@@ -82,14 +62,15 @@ fn read_backup(
             wrong.join("; ")
         );
     }
-    if let Some(target) = copy_to {
+    if let (Some(aside), Some(target)) = (&aside, target) {
         for dir in parts
             .iter()
-            .map(|part| target.join(part))
-            .chain([target.to_owned()])
+            .map(|part| aside.join(part))
+            .chain([aside.to_owned()])
         {
             storage.sync_dir(&dir).map_err(failed("syncing", dir))?;
         }
+        rename_durably(storage, aside, target).map_err(failed("renaming to", target))?;
     }
     Ok(manifest)
 }
@@ -177,9 +158,14 @@ fn clear(storage: &dyn Storage, aside: &Path) -> anyhow::Result<()> {
 
 /// Where a restore puts its files before they are complete.
 fn aside_of(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".restoring");
-    target.with_file_name(name)
+    beside(target, ".restoring")
+}
+
+/// The place beside a folder that is named as it is, with this at the end.
+pub fn beside(folder: &Path, ending: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    folder.with_file_name(name)
 }
 
 /// Checks a backup and restores it to the target, an absolute path, if there is
@@ -203,23 +189,22 @@ pub fn restore_folder(
         true => Some(lock(backup, LOCK, false)?),
         false => None,
     };
-    let Some(target) = target else {
-        return check_backup(&RealDisk, backup, |done, all| {
-            progress("checking", done, all);
-        });
+    let _locked = target.map(begin).transpose()?;
+    let step = match target {
+        Some(_) => "restoring",
+        None => "checking",
     };
-    let _locked = begin(target)?;
-    let restored = restore(&RealDisk, backup, target, |done, all| {
-        progress("restoring", done, all);
+    let read = read_backup(&RealDisk, backup, target, |done, all| {
+        progress(step, done, all);
     });
-    if restored.is_err() {
+    if let (Err(_), Some(target)) = (&read, target) {
         // The next one would do so, too; this gives the room back.
         let aside = aside_of(target);
         if let Err(error) = fs::remove_dir_all(&aside) {
             tracing::debug!("{} could not be removed: {error}", aside.display());
         }
     }
-    restored
+    read
 }
 
 /// An error where nothing may be restored to a place.

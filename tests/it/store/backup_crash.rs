@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use profiletrail::log::{Log, OpenMode, Recovered, Scanned};
 use profiletrail::ops::Output;
-use profiletrail::ops::backup::{
-    BackupDone, BackupOrder, Manifest, Source, back_up, check_backup, restore,
-};
+use profiletrail::ops::backup::{BackupDone, BackupOrder, Manifest, Source, back_up, read_backup};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
 const ID: u64 = 0xBAC0_0000_0000_0001;
@@ -98,7 +96,7 @@ fn run_with(
 }
 
 fn check(disk: &SimulatedDisk) -> Manifest {
-    check_backup(disk, Path::new(BACKUP), |_, _| ()).unwrap_or_else(|error| panic!("{error}"))
+    read_backup(disk, Path::new(BACKUP), None, |_, _| ()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn names(disk: &SimulatedDisk, dir: &str) -> Vec<String> {
@@ -188,7 +186,7 @@ fn faults_everywhere(disk: &SimulatedDisk, copy: bool, before: Option<u64>, afte
                 let manifest = check(&found);
                 is_tidy(&found, &manifest);
                 let data = Path::new("/restored");
-                restore(&found, Path::new(BACKUP), data, |_, _| ()).unwrap();
+                read_backup(&found, Path::new(BACKUP), Some(data), |_, _| ()).unwrap();
                 holds(&found, "/restored", after, 3);
             }
         }
@@ -288,7 +286,7 @@ fn a_lost_file_of_a_backup_is_taken_anew() {
     run(&disk, true).unwrap();
     let file = Path::new(BACKUP).join("log/00000000000000000001.log");
     disk.remove(&file).unwrap();
-    let error = check_backup(&disk, Path::new(BACKUP), |_, _| ())
+    let error = read_backup(&disk, Path::new(BACKUP), None, |_, _| ())
         .unwrap_err()
         .to_string();
     assert!(
@@ -306,7 +304,7 @@ fn a_fault_at_any_operation_of_a_restore() {
     run(&disk, true).unwrap();
     let target = Path::new("/new/data");
     check(&disk);
-    let run = |disk: &SimulatedDisk| restore(disk, Path::new(BACKUP), target, |_, _| ());
+    let run = |disk: &SimulatedDisk| read_backup(disk, Path::new(BACKUP), Some(target), |_, _| ());
     let clean = disk.process_killed();
     run(&clean).unwrap();
     holds(&clean, "/new/data", 40, 3);
