@@ -204,11 +204,11 @@ impl Task {
         let end = answer.and_then(|mut answer| {
             loop {
                 match answer.next().context(self.broken_off)? {
-                    Part::Lines(lines) => {
+                    Part::Line(line) => {
                         if self.to_terminal {
                             bar.hide();
                         }
-                        out.write_all(lines)?;
+                        out.write_all(line)?;
                     }
                     Part::Control(Control::End(end)) => return Ok(end),
                     Part::Control(Control::Failed { reason }) => bail!("{reason}"),
@@ -238,19 +238,15 @@ fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
 /// An answer that is read.
 pub struct Answer {
     input: ChunkedReader<BufReader<UnixStream>>,
-    /// A line that came in parts.
-    held: Vec<u8>,
-    /// Whether that line is whole, and was returned.
-    is_whole: bool,
-    /// How many bytes of the input were returned.
-    returned: usize,
+    /// The line that was returned last.
+    line: Vec<u8>,
     _connection: Connection,
 }
 
 /// A part of an answer.
 pub enum Part<'a> {
-    /// Whole lines of the answer itself.
-    Lines(&'a [u8]),
+    /// A line of the answer itself, with its end.
+    Line(&'a [u8]),
     /// A line about it.
     Control(Control),
 }
@@ -269,56 +265,22 @@ impl Answer {
         }
         Ok(Self {
             input: ChunkedReader::new(input),
-            held: Vec::new(),
-            is_whole: false,
-            returned: 0,
+            line: Vec::new(),
             _connection: connection,
         })
     }
 
     /// The next part; an error where the other side has gone.
     pub fn next(&mut self) -> io::Result<Part<'_>> {
-        self.input.consume(std::mem::take(&mut self.returned));
-        if self.is_whole {
-            self.held.clear();
-            self.is_whole = false;
+        self.line.clear();
+        self.input.read_until(b'\n', &mut self.line)?;
+        if !self.line.ends_with(b"\n") {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
-        // A line that came in parts is put together; others are returned where they are.
-        loop {
-            let received = self.input.fill_buf()?;
-            if received.is_empty() {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            let count = match self.held.is_empty() {
-                true => memchr::memrchr(b'\n', received),
-                false => memchr::memchr(b'\n', received),
-            };
-            if count.is_some() && self.held.is_empty() {
-                break;
-            }
-            let taken = count.map_or(received.len(), |at| at + 1);
-            self.held
-                .extend_from_slice(received.get(..taken).unwrap_or_default());
-            self.input.consume(taken);
-            if count.is_some() {
-                self.is_whole = true;
-                return part(&self.held);
-            }
+        match Control::of_line(&self.line) {
+            Some(control) => control.map(Part::Control),
+            None => Ok(Part::Line(&self.line)),
         }
-        let received = self.input.fill_buf()?;
-        let end = memchr::memrchr(b'\n', received).map_or(0, |at| at + 1);
-        let lines = received.get(..end).unwrap_or_default();
-        let lines = lines.get(..Control::split_at(lines)).unwrap_or(lines);
-        self.returned = lines.len();
-        part(lines)
-    }
-}
-
-/// What some lines are: one about the answer, or lines of the answer itself.
-fn part(lines: &[u8]) -> io::Result<Part<'_>> {
-    match Control::of_line(lines) {
-        Some(control) => control.map(Part::Control),
-        None => Ok(Part::Lines(lines)),
     }
 }
 

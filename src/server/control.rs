@@ -81,17 +81,6 @@ impl Control {
         let read = || serde_json::from_slice(line).map_err(io::Error::from);
         line.starts_with(CONTROL).then(read)
     }
-
-    /// The length of the lines, of which `lines` are one or more whole ones, up to
-    /// the first control line; of that one where it comes first.
-    pub fn split_at(lines: &[u8]) -> usize {
-        if lines.starts_with(CONTROL) {
-            return memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
-        }
-        memchr::memmem::find_iter(lines, CONTROL)
-            .find(|at| at.checked_sub(1).and_then(|at| lines.get(at)) == Some(&b'\n'))
-            .unwrap_or(lines.len())
-    }
 }
 
 /// Reads the head of a request or of an answer.

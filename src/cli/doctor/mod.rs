@@ -82,7 +82,7 @@ fn describe(connection: Connection) -> anyhow::Result<Running> {
     connection.set_patience(PATIENCE)?;
     let mut answer = connection.send(&Request::About)?;
     match answer.next()? {
-        Part::Lines(line) => serde_json::from_slice(line).context("it is another version"),
+        Part::Line(line) => serde_json::from_slice(line).context("it is another version"),
         Part::Control(_) => bail!("it sent nothing"),
     }
 }

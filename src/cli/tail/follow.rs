@@ -159,10 +159,7 @@ fn read(
             Err(error) => return Err(error).context("reading from the running server"),
         };
         match part {
-            Part::Lines(lines) => {
-                let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
-                lines.try_for_each(|line| sink.line(line))?;
-            }
+            Part::Line(line) => sink.line(line)?,
             Part::Control(Control::Position(position)) => match bar.take() {
                 Some(_) => sink.begin(&position)?,
                 None => sink.position(&position)?,
