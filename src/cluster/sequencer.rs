@@ -203,7 +203,7 @@ impl JetStream {
     }
 
     fn in_doubt(&self, why: &str) -> NotPlaced {
-        self.shared.status.add_in_doubt();
+        self.shared.status.update(|facts| facts.in_doubt += 1);
         self.shared
             .status
             .apart(&format!("a group of calls is in doubt: {why}"));

@@ -1,7 +1,7 @@
 //! What a server knows of its cluster.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "nats")]
 use std::time::Instant;
 
@@ -39,9 +39,6 @@ struct Shared {
     /// Whether the other nodes have another log, as their marks say.
     outvoted: AtomicBool,
     erasures: Mutex<Erasures>,
-    lag: AtomicU64,
-    in_doubt: AtomicU64,
-    redelivered: AtomicU64,
     facts: Mutex<ClusterFacts>,
 }
 
@@ -57,7 +54,7 @@ struct Erasures {
     since: Option<Instant>,
 }
 
-/// What a node says of its cluster in `doctor`.
+/// What a node says of its cluster in `doctor` and in the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterFacts {
@@ -73,6 +70,10 @@ pub struct ClusterFacts {
     pub lag: u64,
     /// Whether the stream may still have what was erased.
     pub has_erased: bool,
+    /// Groups of which it was not known in time whether they are kept.
+    pub in_doubt: u64,
+    /// Messages that were delivered more than once.
+    pub redelivered: u64,
 }
 
 impl Default for Status {
@@ -82,9 +83,6 @@ impl Default for Status {
             state: Mutex::new(joining),
             outvoted: AtomicBool::new(false),
             erasures: Mutex::default(),
-            lag: AtomicU64::new(0),
-            in_doubt: AtomicU64::new(0),
-            redelivered: AtomicU64::new(0),
             facts: Mutex::default(),
         }))
     }
@@ -106,33 +104,15 @@ impl Status {
             || matches!(&*self.0.state.lock(), State::Diverged(_))
     }
 
-    /// Whether the stream may still have what was erased.
-    pub fn has_erased(&self) -> bool {
-        let erasures = self.0.erasures.lock();
-        erasures.last > erasures.purged
-    }
-
-    /// Messages of the stream that are not applied yet.
-    pub fn lag(&self) -> u64 {
-        self.0.lag.load(Ordering::Relaxed)
-    }
-
-    /// Groups of which it was not known in time whether they are kept.
-    pub fn in_doubt(&self) -> u64 {
-        self.0.in_doubt.load(Ordering::Relaxed)
-    }
-
-    /// Messages that were delivered more than once.
-    pub fn redelivered(&self) -> u64 {
-        self.0.redelivered.load(Ordering::Relaxed)
-    }
-
-    /// What `doctor` shows.
+    /// What `doctor` and the metrics show.
     pub fn facts(&self) -> ClusterFacts {
+        let has_erased = {
+            let erasures = self.0.erasures.lock();
+            erasures.last > erasures.purged
+        };
         ClusterFacts {
             trouble: self.trouble(),
-            lag: self.lag(),
-            has_erased: self.has_erased(),
+            has_erased,
             ..self.0.facts.lock().clone()
         }
     }
@@ -187,16 +167,9 @@ impl Status {
         *self.0.state.lock() == State::Ready
     }
 
-    pub(super) fn set_lag(&self, messages: u64) {
-        self.0.lag.store(messages, Ordering::Relaxed);
-    }
-
-    pub(super) fn add_in_doubt(&self) {
-        self.0.in_doubt.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn add_redelivered(&self) {
-        self.0.redelivered.fetch_add(1, Ordering::Relaxed);
+    /// Changes what `doctor` and the metrics show.
+    pub(super) fn update(&self, change: impl FnOnce(&mut ClusterFacts)) {
+        change(&mut self.0.facts.lock());
     }
 
     /// Something was erased, as the control record with this `seq` says.
@@ -235,9 +208,5 @@ impl Status {
     pub(super) fn is_replicated(&self) -> bool {
         let facts = self.0.facts.lock();
         facts.replicas > 0 && facts.current >= facts.replicas
-    }
-
-    pub(super) fn set_facts(&self, facts: ClusterFacts) {
-        *self.0.facts.lock() = facts;
     }
 }

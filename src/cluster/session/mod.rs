@@ -323,7 +323,7 @@ impl Session {
                 .map_err(|error| Trouble::Passing(error.to_string()))?;
             let (at, next) = (info.stream_sequence, self.next.load(Ordering::Relaxed));
             if at < next {
-                self.shared.status.add_redelivered();
+                self.shared.status.update(|facts| facts.redelivered += 1);
                 continue;
             }
             if at > next {
@@ -398,9 +398,8 @@ impl Session {
                     }
                     self.check(&info, &context.client())?;
                     let applied = self.shared.place.lock().map_or(0, |place| place.applied);
-                    self.shared
-                        .status
-                        .set_lag(info.state.last_sequence.saturating_sub(applied));
+                    let lag = info.state.last_sequence.saturating_sub(applied);
+                    self.shared.status.update(|facts| facts.lag = lag);
                     if !self.shared.status.is_ready() {
                         self.probe(context).await?;
                     }

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use super::{ATTEMPT, Session, Subject, Trouble};
 use crate::cluster::sequencer::{DEADLINE, MESSAGE};
-use crate::cluster::status::ClusterFacts;
 use crate::store::Membership;
 
 /// How long the stream keeps messages: a node may be away for so long.
@@ -120,12 +119,11 @@ impl Session {
                 .filter(|peer| peer.current && !peer.offline)
                 .count()
         });
-        self.shared.status.set_facts(ClusterFacts {
-            version: server.version,
-            replicas: config.num_replicas as u64,
+        self.shared.status.update(|facts| {
+            facts.version = server.version;
+            facts.replicas = config.num_replicas as u64;
             // The leader is not among them.
-            current: current.map_or(0, |current| current as u64 + 1),
-            ..ClusterFacts::default()
+            facts.current = current.map_or(0, |current| current as u64 + 1);
         });
         problem.map_or(Ok(()), |problem| Err(Trouble::Refused(problem)))
     }

@@ -114,16 +114,17 @@ impl Collector for State {
 /// What is known of the cluster that this is a node of.
 #[cfg(feature = "nats")]
 fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let facts = cluster.facts();
     for (name, help, value) in [
         (
             "cluster_lag_messages",
             "Messages of the stream that this node has not applied yet",
-            cluster.lag(),
+            facts.lag,
         ),
         (
             "cluster_ready",
             "1 while this node takes calls for the cluster",
-            cluster.trouble().is_none().into(),
+            facts.trouble.is_none().into(),
         ),
         (
             "cluster_diverged",
@@ -133,7 +134,7 @@ fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Res
         (
             "cluster_erased_in_stream",
             "1 while the NATS servers may still have what was erased",
-            cluster.has_erased().into(),
+            facts.has_erased.into(),
         ),
     ] {
         gauge(out, name, help, None, value)?;
@@ -142,12 +143,12 @@ fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Res
         (
             "cluster_in_doubt",
             "Groups of calls of which it was not known in time whether they are kept",
-            cluster.in_doubt(),
+            facts.in_doubt,
         ),
         (
             "cluster_redelivered",
             "Messages of the stream that came more than once",
-            cluster.redelivered(),
+            facts.redelivered,
         ),
     ] {
         let mut counter = out.encode_descriptor(name, help, None, MetricType::Counter)?;
