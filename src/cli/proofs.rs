@@ -1,8 +1,7 @@
 //! `checkpoint` and `prove`.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -213,17 +212,11 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         return Ok(ExitStatus::Nothing);
     }
     let files: Vec<BundleFile> = parse_lines(&lines)?;
-    let mut builder = DirBuilder::new();
-    let made = builder.mode(0o700).create(dir);
-    made.with_context(|| format!("making {}", dir.display()))?;
+    fs::create_dir(dir).with_context(|| format!("making {}", dir.display()))?;
     let mut written = String::new();
     for line in &files {
         let (file, content) = (dir.join(&line.file), line.bytes()?);
-        let mut options = OpenOptions::new();
-        let opened = options.write(true).create_new(true).mode(0o600).open(&file);
-        opened
-            .and_then(|mut opened| opened.write_all(&content))
-            .with_context(|| format!("writing {}", file.display()))?;
+        fs::write(&file, &content).with_context(|| format!("writing {}", file.display()))?;
         let bytes = content.len() as u64;
         written.push_str(&serde_json::to_string(&ProofFileLine { file, bytes })?);
         written.push('\n');

@@ -168,7 +168,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         "http"
     };
     announce(&format!("listening on {scheme}://{}", server.address()));
-    if config.signature.is_none() && args.signature.is_unsaid() {
+    if config.signature.is_none() && args.signature.signature.is_none() {
         tracing::warn!(
             "signatures are not checked: anyone who reaches {} can add events. Start with --copernica-id account_1234 \
              --public-host YOUR-HOST to accept Copernica's calls only, or with --signature off",

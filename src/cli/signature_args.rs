@@ -37,11 +37,6 @@ pub struct SignatureArgs {
 }
 
 impl SignatureArgs {
-    /// Whether nobody decided whether signatures are checked.
-    pub fn is_unsaid(&self) -> bool {
-        self.signature.is_none()
-    }
-
     /// Which calls are accepted; `None` accepts all.
     pub fn config(&self, server: &ServerArgs) -> anyhow::Result<Option<SignatureConfig>> {
         let mode = self

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, SyncSender};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::mpsc::Receiver;
 
-use super::message::{self, Mark, Records};
+use super::message::{self, Mark};
 use super::sequencer::Observer;
 use super::status::Status;
 use crate::log::record::{EventHead, EventRecord, Lost, is_pruned};
@@ -179,7 +179,7 @@ impl Applier {
         self.append(&group, pending)
     }
 
-    fn decode(&self, at: u64, payload: &[u8]) -> Result<Records, Ended> {
+    fn decode(&self, at: u64, payload: &[u8]) -> Result<Group, Ended> {
         let log_id = self.trail.folder().log_id;
         message::decode(log_id, payload).map_err(|why| {
             self.diverged(format!(
@@ -190,7 +190,7 @@ impl Applier {
 
     /// Counts the records of a message, and leaves those that the own logs lack. The others
     /// must be those that they have.
-    fn without_present(&mut self, at: u64, records: Records) -> Result<Records, Ended> {
+    fn without_present(&mut self, at: u64, records: Group) -> Result<Group, Ended> {
         let last = self.trail.last_seq();
         let counted = &mut self.place.events;
         let events = new_of(&mut self.events, records.events, counted, last);
@@ -203,9 +203,10 @@ impl Applier {
                  folder was written to outside of the cluster. Restore a backup of another node"
             ))
         };
-        Ok(Records {
+        Ok(Group {
             events: events.map_err(|number| differs("event", number))?,
             rejected: rejected.map_err(|number| differs("rejected call", number))?,
+            after: None,
         })
     }
 

@@ -15,13 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::log::frame::{self, Frame};
-
-/// The records of a message.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Records {
-    pub events: Vec<Vec<u8>>,
-    pub rejected: Vec<Vec<u8>>,
-}
+use crate::store::Group;
 
 /// What a log had after a message of the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +49,7 @@ pub fn encode(log_id: u64, events: &[Vec<u8>], rejected: &[Vec<u8>]) -> Option<V
 }
 
 /// Reads the message of a group, or says what is wrong with it.
-pub fn decode(log_id: u64, message: &[u8]) -> Result<Records, String> {
+pub fn decode(log_id: u64, message: &[u8]) -> Result<Group, String> {
     let records = |bytes: &[u8]| {
         if bytes.is_empty() {
             return Ok(Vec::new());
@@ -74,9 +68,10 @@ pub fn decode(log_id: u64, message: &[u8]) -> Result<Records, String> {
     });
     let ([first, second], rest) = lens.ok_or("it is cut short")?;
     match rest.split_at_checked(first) {
-        Some((events, rejected)) if rejected.len() == second => Ok(Records {
+        Some((events, rejected)) if rejected.len() == second => Ok(Group {
             events: records(events)?,
             rejected: records(rejected)?,
+            after: None,
         }),
         _ => Err("it has another length than it says".to_owned()),
     }

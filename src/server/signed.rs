@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use super::refusals::Refusals;
 use crate::auth::keys::{KeyError, KeyResult, KeyRing, PublicKey};
-use crate::auth::signature::{
-    Admitted, CheckOutcome, Claim, Evidence, Head, Policy, Proof, Refusal, Replays,
-};
+use crate::auth::signature::{Admitted, Claim, Evidence, Head, Policy, Proof, Refusal, Replays};
 use crate::event::now_seconds;
 use crate::store::{Trail, TrailError};
 
@@ -69,13 +67,13 @@ impl Checker {
     }
 
     /// Checks all that needs no key. `head` is the request's head as received; `body` is `None` if
-    /// it was not received whole.
+    /// it was not received whole. `None` if it has no signature, and needs none.
     pub fn check(
         &self,
         head: &[u8],
         body: Option<&[u8]>,
         remote: Option<&str>,
-    ) -> Result<CheckOutcome, Refusal> {
+    ) -> Result<Option<Box<Claim>>, Refusal> {
         let malformed = Refusal::Malformed("the head is not HTTP");
         let head = Head::parse(head).ok_or_else(|| self.refuse(malformed, None, remote))?;
         let checked = self.policy.check(&head, body, now_seconds());

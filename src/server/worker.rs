@@ -12,7 +12,7 @@ use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
 use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
-use crate::auth::signature::{Admission, CheckOutcome, Evidence, Refusal};
+use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::log_limiter::LogLimiter;
@@ -202,8 +202,8 @@ impl Worker {
         };
         let body = call.whole.then_some(call.body.as_slice());
         match checker.check(&head, body, call.remote.as_deref()) {
-            Ok(CheckOutcome::Unsigned) => self.keep(call, Some(Evidence::Unsigned), responder),
-            Ok(CheckOutcome::Signed(claim)) => {
+            Ok(None) => self.keep(call, Some(Evidence::Unsigned), responder),
+            Ok(Some(claim)) => {
                 // It is kept, or answered why not: at once or when its key arrives.
                 let (worker, checker) = (self.clone(), checker.clone());
                 return Some(Box::new(move || {

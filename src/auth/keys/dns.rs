@@ -8,7 +8,6 @@
 //! unreachable, as a machine that changes networks gets another one.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -30,34 +29,25 @@ const UDP_ANSWER: u16 = 1232;
 /// The name servers to ask, and how.
 pub(super) struct Dns {
     resolver: Mutex<TokioResolver>,
-    server: Option<SocketAddr>,
-    question_timeout: Duration,
-    look_up_timeout: Duration,
-    max_active: usize,
+    config: KeyConfig,
 }
 
 impl Dns {
     /// Reads the system's configuration where no server is given.
-    pub(super) fn new(config: &KeyConfig) -> io::Result<Self> {
-        let max_active = config.max_look_ups.saturating_add(MAX_VERIFIED);
-        let resolver = resolver(config.dns_server, config.question_timeout, max_active)?;
-        Ok(Self {
-            resolver: Mutex::new(resolver),
-            server: config.dns_server,
-            question_timeout: config.question_timeout,
-            look_up_timeout: config.look_up_timeout,
-            max_active,
-        })
+    pub(super) fn new(config: KeyConfig) -> io::Result<Self> {
+        let resolver = Mutex::new(resolver(&config)?);
+        Ok(Self { resolver, config })
     }
 
     /// Looks a name's key up.
     pub(super) async fn fetch(&self, name: &KeyName) -> Fetched {
         let asked = self.ask(name);
-        let fetched = match tokio::time::timeout(self.look_up_timeout, asked).await {
+        let fetched = match tokio::time::timeout(self.config.look_up_timeout, asked).await {
             Ok(fetched) => fetched,
             Err(_) => Fetched::unreachable("the name server did not answer in time"),
         };
-        if fetched.key.as_ref().is_err_and(KeyError::is_temporary) && self.server.is_none() {
+        let is_temporary = fetched.key.as_ref().is_err_and(KeyError::is_temporary);
+        if is_temporary && self.config.dns_server.is_none() {
             self.read_configuration_again();
         }
         fetched
@@ -79,7 +69,7 @@ impl Dns {
     }
 
     fn read_configuration_again(&self) {
-        match resolver(None, self.question_timeout, self.max_active) {
+        match resolver(&self.config) {
             Ok(fresh) => {
                 *self.resolver.lock() = fresh;
             }
@@ -88,12 +78,8 @@ impl Dns {
     }
 }
 
-fn resolver(
-    server: Option<SocketAddr>,
-    question_timeout: Duration,
-    max_active: usize,
-) -> io::Result<TokioResolver> {
-    let (config, mut options) = match server {
+fn resolver(keys: &KeyConfig) -> io::Result<TokioResolver> {
+    let (config, mut options) = match keys.dns_server {
         Some(address) => {
             let mut server = NameServerConfig::udp_and_tcp(address.ip());
             for connection in &mut server.connections {
@@ -107,14 +93,14 @@ fn resolver(
             io::Error::other(format!("reading /etc/resolv.conf: {error}; {hint}"))
         })?,
     };
-    options.timeout = question_timeout;
+    options.timeout = keys.question_timeout;
     options.attempts = 2;
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
     options.edns0 = true;
     options.edns_payload_len = UDP_ANSWER;
     options.case_randomization = true;
-    options.max_active_requests = max_active;
+    options.max_active_requests = keys.max_look_ups.saturating_add(MAX_VERIFIED);
     let provider = TokioRuntimeProvider::default();
     let mut builder = TokioResolver::builder_with_config(config, provider);
     *builder.options_mut() = options;

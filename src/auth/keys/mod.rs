@@ -33,6 +33,6 @@ mod ring;
 pub use cache::KeyResult;
 pub use config::{Clock, KeyConfig, MIN_TTL};
 pub use error::{Busy, KeyError};
-pub use name::{KeyDomain, KeyDomainError, KeyName};
+pub use name::{KeyDomain, KeyName};
 pub use public_key::PublicKey;
 pub use ring::KeyRing;

@@ -11,13 +11,6 @@ const MAX_NAME: usize = 253;
 /// Bytes of a label.
 const MAX_LABEL: usize = 63;
 
-/// A text that is not a key domain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a key domain: write at least two labels of letters, digits, _ and inner -, as in copernica.com"
-)]
-pub struct KeyDomainError(String);
-
 /// The domain below which keys must lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDomain(String);
@@ -36,15 +29,19 @@ impl Default for KeyDomain {
 }
 
 impl FromStr for KeyDomain {
-    type Err = KeyDomainError;
+    type Err = String;
 
     /// Case-insensitive; one trailing dot is allowed.
-    fn from_str(text: &str) -> Result<Self, KeyDomainError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let name = text.strip_suffix('.').unwrap_or(text);
         if is_name(name) && name.contains('.') {
             Ok(Self(name.to_ascii_lowercase()))
         } else {
-            Err(KeyDomainError(text.chars().take(300).collect()))
+            let text: String = text.chars().take(300).collect();
+            Err(format!(
+                "{text:?} is not a key domain: write at least two labels of letters, digits, _ and inner -, as in \
+                 copernica.com"
+            ))
         }
     }
 }

@@ -100,7 +100,7 @@ impl KeyRing {
             .enable_io()
             .enable_time()
             .build()?;
-        let dns = Arc::new(Dns::new(&config)?);
+        let dns = Arc::new(Dns::new(config.clone())?);
         let stored = key_store::read(&config);
         let shared = Arc::new(Shared {
             key_store: config.key_store.clone(),

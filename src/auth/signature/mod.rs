@@ -32,6 +32,6 @@ pub use claim::Claim;
 pub use evidence::{Evidence, EvidenceError, Proof};
 pub use head::Head;
 pub use party::{Account, PublicHost};
-pub use policy::{CheckOutcome, Policy};
+pub use policy::Policy;
 pub use refusal::Refusal;
 pub use replays::{Admission, Admitted, Replays};

@@ -36,27 +36,20 @@ pub struct Policy {
     pub key_domain: KeyDomain,
 }
 
-/// The outcome of a check that found no fault.
-#[derive(Clone, Debug)]
-pub enum CheckOutcome {
-    /// It has no signature, and needs none.
-    Unsigned,
-    /// It is good if the signature is the named key's.
-    Signed(Box<Claim>),
-}
-
 impl Policy {
     /// Checks a call; `now` is in Unix seconds. `body` is `None` if it was not received whole.
+    /// It is good if the signature is that of the key which the claim names; `None` if it has no
+    /// signature, and needs none.
     pub fn check(
         &self,
         head: &Head<'_>,
         body: Option<&[u8]>,
         now: i64,
-    ) -> Result<CheckOutcome, Refusal> {
+    ) -> Result<Option<Box<Claim>>, Refusal> {
         let Some(header) = head.one("Signature")? else {
             return match self.required {
                 true => Err(Refusal::Unsigned),
-                false => Ok(CheckOutcome::Unsigned),
+                false => Ok(None),
             };
         };
         let header = SignatureHeader::parse(header)?;
@@ -91,7 +84,7 @@ impl Policy {
             return Err(Refusal::Digest);
         }
         let key = KeyName::below(header.key_id, &self.key_domain).ok_or(Refusal::KeyName)?;
-        Ok(CheckOutcome::Signed(Box::new(Claim {
+        Ok(Some(Box::new(Claim {
             key,
             text: signed_text(head, &header.covered, body.len())?,
             signature: header.signature,

@@ -9,7 +9,7 @@ use crate::support::{fixture, fixture_path};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use profiletrail::auth::keys::{KeyDomain, KeyName, PublicKey};
-use profiletrail::auth::signature::{CheckOutcome, Evidence, Head, Policy, Proof, Refusal};
+use profiletrail::auth::signature::{Evidence, Head, Policy, Proof, Refusal};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_763_892_005; // 2025-11-23T10:00:05Z
@@ -37,9 +37,8 @@ fn judge(
         + 4;
     let (head, body) = request.split_at(end);
     let head = Head::parse(head).unwrap();
-    let claim = match policy.check(&head, Some(body), NOW)? {
-        CheckOutcome::Unsigned => return Ok(None),
-        CheckOutcome::Signed(claim) => claim,
+    let Some(claim) = policy.check(&head, Some(body), NOW)? else {
+        return Ok(None);
     };
     let record = keys.get(claim.key.as_str()).ok_or(Refusal::NoKey)?;
     let key = PublicKey::from_record(&claim.key, record).map_err(|_| Refusal::NoKey)?;
