@@ -28,6 +28,8 @@ fn keys_are_in_the_first_pair_of_brackets() {
         ("fields[a[b]]", "fields", Some("a[b]")),
         ("fields[a[b]c]", "fields", Some("a[b]c")),
         ("fields[x]]", "fields", Some("x]")),
+        ("fields[x]y", "fields", Some("x")),
+        ("fields[x]y[z]", "fields", Some("x")),
         ("fields[[x]", "fields", Some("[x")),
         ("fields[x[]]", "fields", Some("x[]")),
         ("fields[x][][y]", "fields", Some("x[][y]")),

@@ -38,7 +38,7 @@ impl Collector for State {
             (
                 "last_event",
                 "The last event's number",
-                Some(trail.last_seq()),
+                Some(trail.last_seq()).filter(|last| *last > 0),
             ),
             (
                 "index_lag_events",
