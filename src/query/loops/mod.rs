@@ -114,6 +114,8 @@ struct Loops {
     /// About how many bytes the loops found hold.
     found_held: usize,
     left_out: u64,
+    /// Loops for whose group there was no room.
+    ungrouped: u64,
     groups: BoundedMap<GroupKey, Group>,
 }
 
@@ -130,6 +132,7 @@ impl Loops {
             found: Vec::new(),
             found_held: 0,
             left_out: 0,
+            ungrouped: 0,
             groups: BoundedMap::new(GROUPS, |(subject, ..)| subject.name().len()),
         }
     }
@@ -153,11 +156,14 @@ impl Loops {
             let (changes, first, last) = (run.changes, run.first.0, run.last.0);
             let subject = subject.clone();
             let found = Found { key, subject, run };
-            if let Some((_, group)) = self.groups.entry(group_key(&found)) {
-                group.loops += 1;
-                group.going_on += u64::from(going_on);
-                group.changes += changes;
-                group.times.join(TimeRange::of(first, last));
+            match self.groups.entry(group_key(&found)) {
+                Some((_, group)) => {
+                    group.loops += 1;
+                    group.going_on += u64::from(going_on);
+                    group.changes += changes;
+                    group.times.join(TimeRange::of(first, last));
+                }
+                None => self.ungrouped += 1,
             }
             self.found_held += found.run.held;
             self.found.push(found);
@@ -248,13 +254,17 @@ impl Collector for Loops {
     fn join(&mut self, mut other: Self) {
         other.end();
         for (key, group) in other.groups.into_values() {
-            if let Some((_, own)) = self.groups.entry(key) {
-                own.loops += group.loops;
-                own.going_on += group.going_on;
-                own.changes += group.changes;
-                own.times.join(group.times);
+            match self.groups.entry(key) {
+                Some((_, own)) => {
+                    own.loops += group.loops;
+                    own.going_on += group.going_on;
+                    own.changes += group.changes;
+                    own.times.join(group.times);
+                }
+                None => self.ungrouped += group.loops,
             }
         }
+        self.ungrouped += other.ungrouped;
         self.left_out += other.left_out;
         self.is_cut |= other.is_cut;
         self.found_held += other.found_held;
@@ -287,6 +297,13 @@ pub(super) fn answer(
             "{} loops beyond the {} with the most changes are only counted in their groups",
             all.left_out,
             all.found.len()
+        ));
+    }
+    if all.ungrouped > 0 {
+        lines.note(format!(
+            "{} loops are of fields and labels beyond the first {GROUPS}, and in no group; ask for \
+             one field",
+            all.ungrouped
         ));
     }
     if all.is_cut {

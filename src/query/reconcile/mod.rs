@@ -104,7 +104,7 @@ impl<'a> Reconciler<'a> {
             .as_ref()
             .and_then(|record| record.label.as_deref());
         if let Some(label) = label.filter(|label| !is_label(label)) {
-            return Err(wrong(format!("{label:?} is not a label")));
+            return Err(QueryError::Wrong(format!("{label:?} is not a label")));
         }
         let snapshot = trail.snapshot();
         snapshot.wait_for_index(|_| ())?;
@@ -144,7 +144,7 @@ impl<'a> Reconciler<'a> {
                 continue;
             }
             let row: FileRow = serde_json::from_slice(line)
-                .map_err(|error| wrong(format!("a row is invalid: {error}")))?;
+                .map_err(|error| QueryError::Wrong(format!("a row is invalid: {error}")))?;
             self.check(&row)?;
             let key = row.key();
             self.last = Some(key);
@@ -192,11 +192,17 @@ impl<'a> Reconciler<'a> {
     fn check(&self, row: &FileRow) -> Result<(), QueryError> {
         let FileRow(_, subprofile, cells) = row;
         if self.last.is_some_and(|last| last >= row.key()) {
-            return Err(wrong(format!("the row of {} is out of order", row.key())));
+            return Err(QueryError::Wrong(format!(
+                "the row of {} is out of order",
+                row.key()
+            )));
         }
         if subprofile.is_some() != self.order.subprofiles || cells.len() != self.order.columns.len()
         {
-            return Err(wrong(format!("the row of {} does not fit", row.key())));
+            return Err(QueryError::Wrong(format!(
+                "the row of {} does not fit",
+                row.key()
+            )));
         }
         Ok(())
     }
@@ -327,8 +333,4 @@ impl<'a> Reconciler<'a> {
             }
         }
     }
-}
-
-fn wrong(what: String) -> QueryError {
-    QueryError::Output(std::io::Error::other(what))
 }

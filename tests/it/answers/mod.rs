@@ -8,6 +8,7 @@ mod field_cases;
 mod find;
 mod incidents;
 mod large_events;
+mod notes;
 mod one_engine;
 mod paging;
 mod properties;
