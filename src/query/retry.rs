@@ -21,6 +21,9 @@ use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Tr
 /// The most calls that are entered at once.
 const GROUP_LEN: usize = 256;
 
+/// From so many bytes of bodies on they are entered, too.
+const GROUP_BYTES: usize = 4 << 20;
+
 /// What came of a rejected call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -66,6 +69,7 @@ pub fn retry(
         messages: HashSet::new(),
         lines: Vec::new(),
         arrivals: Vec::new(),
+        held: 0,
     };
     let retention = trail.retention();
     let mut damage = Damages::default();
@@ -92,9 +96,9 @@ pub fn retry(
                     damage.add(Missing::of_record(number, error));
                 }
             }
-        }
-        if retry.lines.len() >= GROUP_LEN {
-            retry.flush(append, out)?;
+            if retry.lines.len() >= GROUP_LEN || retry.held >= GROUP_BYTES {
+                retry.flush(append, out)?;
+            }
         }
     }
     retry.flush(append, out)?;
@@ -119,6 +123,8 @@ struct Retry<'a> {
     lines: Vec<RetryLine>,
     /// … and its arrivals, each with the place of its line.
     arrivals: Vec<(usize, Arrival)>,
+    /// The bytes of their bodies.
+    held: usize,
 }
 
 impl Retry<'_> {
@@ -161,6 +167,7 @@ impl Retry<'_> {
                         body: Some((kind, record.body.to_vec())),
                         evidence: evidence.map(<[u8]>::to_vec),
                     };
+                    self.held += record.body.len();
                     self.arrivals.push((self.lines.len(), arrival));
                 }
             }
@@ -245,6 +252,7 @@ impl Retry<'_> {
 
     /// Appends the group and writes its lines.
     fn flush(&mut self, append: Append<'_>, out: &mut dyn Write) -> Result<(), QueryError> {
+        self.held = 0;
         let (places, arrivals): (Vec<_>, Vec<_>) = self.arrivals.drain(..).unzip();
         let mut failure = None;
         for (place, outcome) in places.into_iter().zip(append(arrivals)) {
