@@ -40,7 +40,7 @@ pub(super) fn answer(
             if !query.raw {
                 // The index must cover every event of the export.
                 snapshot.wait_for_index(|_| ())?;
-                snapshot.each_timeline(None, |_, times| {
+                snapshot.each_timeline(|_, times| {
                     crowded.add(&times, &query.span);
                     Ok::<(), TrailError>(())
                 })?;
@@ -49,15 +49,14 @@ pub(super) fn answer(
         }
         Some(wanted) => {
             let mut seqs = Vec::new();
-            snapshot.each_key(Some(wanted), |key| {
-                let times = snapshot.times_of(key)?;
+            for key in snapshot.keys(Some(wanted)) {
+                let times = snapshot.times_of(key?)?;
                 if !query.raw {
                     crowded.add(&times, &query.span);
                 }
                 let asked_for = times.iter().filter(|(time, _)| query.span.contains(*time));
                 seqs.extend(asked_for.map(|(_, seq)| *seq));
-                Ok::<(), TrailError>(())
-            })?;
+            }
             seqs.sort_unstable();
             snapshot.walk_ranges(seqs.into_iter().map(|seq| (seq, seq)).collect())
         }

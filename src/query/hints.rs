@@ -172,10 +172,9 @@ fn of_key(snapshot: &Snapshot<'_>, key: ProfileKey) -> Result<Vec<String>, Query
         )]);
     }
     let mut names = Vec::new();
-    snapshot.each_subprofile(key.profile, |key| {
-        names.push(key.to_string());
-        names.len() <= NUMBERS
-    })?;
+    for key in snapshot.subprofiles(key.profile).take(NUMBERS + 1) {
+        names.push(key?.to_string());
+    }
     if names.is_empty() {
         return Ok(Vec::new());
     }

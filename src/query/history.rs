@@ -17,7 +17,7 @@ use super::lines::HistoryLine;
 use super::page::Mark;
 use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
 use super::request::HistoryQuery;
-use crate::event::{Event, ProfileKey};
+use crate::event::Event;
 use crate::history::Replay;
 use crate::store::{Snapshot, Sorter};
 
@@ -38,7 +38,9 @@ pub(super) fn answer(
     let seconds = seconds_after(query, lines);
     let mut replayer = Replayer::new(snapshot, query.cascade);
     let mut tracks = Vec::new();
-    let mut take = |key: ProfileKey| -> Result<(), QueryError> {
+    let most = if query.subprofiles { usize::MAX } else { 1 };
+    for key in snapshot.keys(Some(query.key)).take(most) {
+        let key = key?;
         let events = snapshot.events_of(key)?;
         lines.note_pruned(key, events.baseline_time(), query.span.since);
         replayer.note_pruned_deletes(key, seconds.1, lines)?;
@@ -46,12 +48,6 @@ pub(super) fn answer(
         if !track.is_idle() {
             tracks.push(track);
         }
-        Ok(())
-    };
-    if query.subprofiles {
-        snapshot.each_key(Some(query.key), take)?;
-    } else {
-        take(query.key)?;
     }
     let times = times_of(&tracks);
     let mut times = times.as_slice();

@@ -6,6 +6,7 @@
 //! old events with new baselines. Each query takes its own snapshot and drops it at
 //! the end: a snapshot that is held keeps pruned events on the disk.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::damages::{Damages, Missing, Unreadable};
@@ -62,6 +63,50 @@ impl EventsOf {
     /// The replay to apply the events to.
     pub fn replay(&self) -> Replay<'static> {
         Replay::after(self.baseline.clone())
+    }
+}
+
+/// (Sub)profiles in order, which are read some at a time.
+pub struct Keys<'a> {
+    snapshot: Snapshot<'a>,
+    /// Those of this profile alone.
+    profile: Option<u64>,
+    after: Option<ProfileKey>,
+    ahead: VecDeque<ProfileKey>,
+    /// How many are read next.
+    limit: usize,
+    /// Whether there are no more than those ahead.
+    ended: bool,
+}
+
+impl Keys<'_> {
+    fn read(&mut self) -> Result<(), TrailError> {
+        self.ahead = self.snapshot.keys_after(self.after, self.limit)?.into();
+        self.after = self.ahead.back().copied();
+        self.limit = KEYS_PER_CALL;
+        self.ended = self.ahead.is_empty();
+        Ok(())
+    }
+}
+
+impl Iterator for Keys<'_> {
+    type Item = Result<ProfileKey, TrailError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ahead.is_empty()
+            && !self.ended
+            && let Err(error) = self.read()
+        {
+            self.ended = true;
+            return Some(Err(error));
+        }
+        let key = self.ahead.pop_front()?;
+        if self.profile.is_some_and(|profile| profile != key.profile) {
+            self.ahead.clear();
+            self.ended = true;
+            return None;
+        }
+        Some(Ok(key))
     }
 }
 
@@ -312,67 +357,24 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// Calls `each` with (sub)profiles in order, a profile before its subprofiles:
-    /// one subprofile, or a profile with its subprofiles, or all with events or a
-    /// baseline.
-    pub fn each_key<E: From<TrailError>>(
-        &self,
-        only: Option<ProfileKey>,
-        mut each: impl FnMut(ProfileKey) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if let Some(key) = only {
-            each(key)?;
-            if key.subprofile.is_some() {
-                return Ok(());
-            }
+    /// (Sub)profiles in order, a profile before its subprofiles: one subprofile, or a
+    /// profile with its subprofiles, or all with events or a baseline.
+    pub fn keys(&self, only: Option<ProfileKey>) -> Keys<'a> {
+        Keys {
+            snapshot: self.clone(),
+            profile: only.map(|key| key.profile),
+            after: only,
+            ahead: only.into_iter().collect(),
+            limit: only.map_or(KEYS_PER_CALL, |_| FIRST_SUBPROFILES),
+            ended: only.is_some_and(|key| key.subprofile.is_some()),
         }
-        let profile = only.map(|key| key.profile);
-        self.each_key_after(only, profile, |key| each(key).map(|()| true))
     }
 
-    /// The (sub)profiles of [`Self::each_key`].
-    pub fn keys(&self, only: Option<ProfileKey>) -> Result<Vec<ProfileKey>, TrailError> {
-        let mut keys = Vec::new();
-        self.each_key(only, |key| {
-            keys.push(key);
-            Ok::<(), TrailError>(())
-        })?;
-        Ok(keys)
-    }
-
-    /// Calls `each` with the subprofiles of a profile that have events or a
-    /// baseline, in order, as long as it returns `true`.
-    pub fn each_subprofile(
-        &self,
-        profile: u64,
-        mut each: impl FnMut(ProfileKey) -> bool,
-    ) -> Result<(), TrailError> {
-        let after = Some(ProfileKey::profile(profile));
-        self.each_key_after(after, Some(profile), |key| Ok(each(key)))
-    }
-
-    /// Calls `each` with the (sub)profiles after one, of a profile or of all, until it
-    /// returns `false`.
-    fn each_key_after<E: From<TrailError>>(
-        &self,
-        mut after: Option<ProfileKey>,
-        profile: Option<u64>,
-        mut each: impl FnMut(ProfileKey) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let mut limit = profile.map_or(KEYS_PER_CALL, |_| FIRST_SUBPROFILES);
-        loop {
-            let keys = self.keys_after(after, limit)?;
-            for key in &keys {
-                if profile.is_some_and(|profile| profile != key.profile) || !each(*key)? {
-                    return Ok(());
-                }
-            }
-            let Some(last) = keys.last() else {
-                return Ok(());
-            };
-            after = Some(*last);
-            limit = KEYS_PER_CALL;
-        }
+    /// The subprofiles of a profile that have events or a baseline, in order.
+    pub fn subprofiles(&self, profile: u64) -> Keys<'a> {
+        let mut keys = self.keys(Some(ProfileKey::profile(profile)));
+        keys.ahead.clear();
+        keys
     }
 
     /// Some (sub)profiles with events or a baseline, in order, from the one after
@@ -400,18 +402,13 @@ impl<'a> Snapshot<'a> {
         Ok(keys)
     }
 
-    /// Calls `each` with (sub)profiles in order and their (event time, `seq`)
-    /// pairs, ordered by both, if there are any: of one profile with its
-    /// subprofiles, or of all. One ordered pass over the index.
+    /// Calls `each` with all (sub)profiles in order and their (event time, `seq`) pairs,
+    /// ordered by both, if there are any. One ordered pass over the index.
     pub fn each_timeline<E: From<TrailError>>(
         &self,
-        profile: Option<u64>,
         mut each: impl FnMut(ProfileKey, Vec<(i64, u64)>) -> Result<(), E>,
     ) -> Result<(), E> {
-        // The last key before the profile's own.
-        let mut after = profile
-            .and_then(|profile| profile.checked_sub(1))
-            .map(|before| ProfileKey::subprofile(before, u64::MAX));
+        let mut after = None;
         loop {
             let ask = |index: &EventStore| index.timelines_after(after, KEYS_PER_CALL);
             let timelines = self.ask(ask)?;
@@ -420,9 +417,6 @@ impl<'a> Snapshot<'a> {
             };
             after = Some(*last);
             for (key, mut pairs) in timelines {
-                if profile.is_some_and(|profile| profile != key.profile) {
-                    return Ok(());
-                }
                 pairs.retain(|(_, seq)| self.shows(*seq));
                 if !pairs.is_empty() {
                     each(key, pairs)?;

@@ -27,7 +27,7 @@ pub(super) fn compare(
     snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
     let counts = |seq: u64| seq <= last && !absent.holds(seq, seq);
     let index = Digest::new();
-    snapshot.each_timeline(None, |key, times| -> anyhow::Result<()> {
+    snapshot.each_timeline(|key, times| -> anyhow::Result<()> {
         for (time, seq) in times {
             if counts(seq) {
                 index.add(key, time, seq);
@@ -72,7 +72,7 @@ fn find(
     })?;
     let mut found = found.into_inner();
     let mut first = None;
-    snapshot.each_timeline(None, |key, mut times| -> anyhow::Result<()> {
+    snapshot.each_timeline(|key, mut times| -> anyhow::Result<()> {
         if group_of(key) == group && first.is_none() {
             times.retain(|(_, seq)| counts(*seq));
             let mut own = found.remove(&key).unwrap_or_default();

@@ -284,10 +284,9 @@ fn replay_turn<'t, V: ChangeVisitor>(
     };
     let mut keys = vec![key];
     if filter.cascades() {
-        snapshot.each_subprofile(key.profile, |key| {
-            keys.push(key);
-            true
-        })?;
+        for key in snapshot.subprofiles(key.profile) {
+            keys.push(key?);
+        }
     }
     // What is held may lack parts of the bodies, and ends where the log was read.
     replayer.hold(Batch::default());
@@ -315,9 +314,12 @@ fn add_pruned(
         .map(|(key, _)| key.profile)
         .collect();
     for profile in deleted {
-        baselines.each_subprofile(profile, |key| {
-            timelines.entry(key).or_default();
-        })?;
+        for key in snapshot.subprofiles(profile) {
+            let key = key?;
+            if baselines.find(key)?.is_some() {
+                timelines.entry(key).or_default();
+            }
+        }
     }
     Ok(())
 }

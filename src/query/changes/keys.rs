@@ -47,16 +47,15 @@ impl Deleted {
         self.profiles.sort_unstable();
         self.profiles.dedup();
         let mut keys = Vec::new();
-        for profile in self.profiles {
-            let mut many = false;
-            snapshot.each_subprofile(profile, |key| {
-                many = keys.len() >= most;
-                keys.push(key);
-                !many
-            })?;
-            if many {
+        for key in self
+            .profiles
+            .iter()
+            .flat_map(|own| snapshot.subprofiles(*own))
+        {
+            if keys.len() >= most {
                 return Ok(None);
             }
+            keys.push(key?);
         }
         Ok(Some(keys))
     }
@@ -69,13 +68,14 @@ pub(super) fn keys(
     filter: &Filter,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     if filter.profile.is_some() {
-        return Ok(Some(snapshot.keys(filter.profile)?));
+        let keys = snapshot.keys(filter.profile);
+        return Ok(Some(keys.collect::<Result<_, _>>()?));
     }
     let (since, until) = filter.span.bounds();
     let all = snapshot.last_seq();
     let few = FEW.max(all / IN_A_ROW);
     if all <= FEW {
-        return Ok(Some(snapshot.keys(None)?));
+        return Ok(Some(snapshot.keys(None).collect::<Result<_, _>>()?));
     }
     keys_by_heads(snapshot, snapshot.walk(since, until)?, filter, few)
 }

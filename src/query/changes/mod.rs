@@ -137,7 +137,7 @@ pub(super) fn visit_changes<V: ChangeVisitor>(
         None if full_scan::has_room(snapshot, filter)? => {
             return full_scan::scan(snapshot, filter, full_scan::BOUNDS, lines, make, join);
         }
-        None => snapshot.keys(None)?,
+        None => snapshot.keys(None).collect::<Result<_, _>>()?,
     };
     keyed_scan::scan(snapshot, filter, keys, lines, make, join)
 }

@@ -27,7 +27,8 @@ impl Store {
     }
 
     pub fn keys(&self) -> Vec<ProfileKey> {
-        self.trail.snapshot().keys(None).unwrap()
+        let keys = self.trail.snapshot().keys(None);
+        keys.collect::<Result<_, _>>().unwrap()
     }
 
     /// The events of a (sub)profile in their order, with the `seq` that each repeats.

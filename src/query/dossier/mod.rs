@@ -59,7 +59,7 @@ pub(super) fn answer(
         Some(until) => until.saturating_sub(1),
         None => made,
     };
-    let keys = snapshot.keys(Some(query.key))?;
+    let keys: Vec<_> = snapshot.keys(Some(query.key)).collect::<Result<_, _>>()?;
     let mut replayer = Replayer::new(snapshot, true);
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let mut collector = Collector::new(snapshot, query, at);

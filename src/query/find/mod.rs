@@ -131,12 +131,8 @@ impl Candidates {
                 Box::new(move || Ok(keys.by_ref().take(group).collect()))
             }
             Self::All => {
-                let mut after = None;
-                Box::new(move || {
-                    let keys = snapshot.some_keys_after(after)?;
-                    after = keys.last().copied().or(after);
-                    Ok(keys)
-                })
+                let mut keys = snapshot.keys(None);
+                Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
             }
         }
     }

@@ -173,7 +173,7 @@ fn count_event(
 /// The numbers of profiles and subprofiles with an event in a time range.
 fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), TrailError> {
     let (mut profiles, mut subprofiles) = (0, 0);
-    snapshot.each_timeline(None, |key, times| -> Result<(), TrailError> {
+    snapshot.each_timeline(|key, times| -> Result<(), TrailError> {
         let inside = times.iter().any(|(time, _)| span.contains(*time));
         match key.subprofile {
             _ if !inside => {}

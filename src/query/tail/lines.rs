@@ -47,15 +47,15 @@ pub(super) fn lines(
     let mut lines = Vec::new();
     for head in heads.clone().iter().filter(|head| head.cascades) {
         // The delete is an event of each subprofile that it may end, too.
-        snapshot.each_subprofile(head.key.profile, |key| {
+        for key in snapshot.subprofiles(head.key.profile) {
+            let key = key?;
             let ended = filter.matches_key(key).then(|| Head {
                 key,
                 is_wanted: true,
                 ..head.clone()
             });
             heads.extend(ended);
-            true
-        })?;
+        }
     }
     heads.retain(|head| head.is_wanted);
     if heads.is_empty() {

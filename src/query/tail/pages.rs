@@ -234,13 +234,12 @@ fn head_of(filter: &Filter, seq: u64, record: &[u8]) -> Result<Option<Head>, Mis
 /// The `seq` of a (sub)profile's events in the span, as ranges.
 fn of_profile(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<Vec<(u64, u64)>, TrailError> {
     let mut seqs = Vec::new();
-    snapshot.each_key(filter.profile, |key| {
-        let times = snapshot.times_of(key)?.into_iter();
+    for key in snapshot.keys(filter.profile) {
+        let times = snapshot.times_of(key?)?.into_iter();
         seqs.extend(
             times.filter_map(|(time, seq)| filter.span.contains(time).then_some((seq, seq))),
         );
-        Ok::<(), TrailError>(())
-    })?;
+    }
     seqs.sort_unstable();
     Ok(seqs)
 }

@@ -100,10 +100,9 @@ impl Plan {
         }
         if let Some(baselines) = snapshot.baselines() {
             for profile in &order.profiles {
-                let mut keys = vec![ProfileKey::profile(*profile)];
-                baselines.each_subprofile(*profile, |key| keys.push(key))?;
                 let count = plan.baselines.entry(*profile).or_default();
-                for key in keys {
+                for key in snapshot.keys(Some(ProfileKey::profile(*profile))) {
+                    let key = key?;
                     if baselines
                         .find(key)?
                         .is_some_and(|own| is_before(&own, until))

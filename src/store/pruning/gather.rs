@@ -133,7 +133,7 @@ impl BaselineBuilder<'_> {
         let mut old = snapshot
             .baselines()
             .map_or_else(Walk::default, Baselines::walk);
-        snapshot.each_timeline::<PruneError>(None, |key, times| {
+        snapshot.each_timeline::<PruneError>(|key, times| {
             // (Sub)profiles before `key` have only a baseline.
             while let Some(kept) = old.next_if(|own| own < key)? {
                 self.item(kept.key, Vec::new(), Some(kept.baseline), &mut each)?;

@@ -129,31 +129,6 @@ impl Baselines {
         Ok(low)
     }
 
-    /// Calls `each` with the subprofiles of a profile that have a baseline, in order.
-    pub fn each_subprofile(
-        &self,
-        profile: u64,
-        mut each: impl FnMut(ProfileKey),
-    ) -> Result<(), LogError> {
-        let mut after = ProfileKey::profile(profile);
-        // Most have few.
-        let mut limit = 16;
-        loop {
-            let keys = self.keys_after(Some(after), limit)?;
-            for key in &keys {
-                if key.profile != profile {
-                    return Ok(());
-                }
-                each(*key);
-            }
-            match keys.last() {
-                Some(last) => after = *last,
-                None => return Ok(()),
-            }
-            limit = 1024;
-        }
-    }
-
     /// Up to `limit` (sub)profiles that have one, in order, from the one after
     /// `after`.
     pub fn keys_after(

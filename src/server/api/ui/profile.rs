@@ -14,7 +14,6 @@ use crate::history::Subject;
 use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
 use crate::query::{Answered, DiffQuery, HistoryQuery, Query, Span, StateQuery};
 use crate::server::reply::Reply;
-use crate::store::TrailError;
 use crate::web::events::row;
 use crate::web::profile::{List, Page, SUBPROFILES, unknown};
 use crate::web::state::State;
@@ -289,20 +288,9 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
 
 /// Some of a profile's subprofiles, and whether there are more.
 fn subprofiles(asker: &Asker<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, bool), Failure> {
-    let mut keys = Vec::new();
-    let mut more = false;
-    asker
-        .parts
-        .trail
-        .snapshot()
-        .each_key(Some(ProfileKey::profile(key.profile)), |found| {
-            if found.subprofile.is_some() {
-                more = keys.len() >= SUBPROFILES;
-                if !more {
-                    keys.push(found);
-                }
-            }
-            Ok::<(), TrailError>(())
-        })?;
+    let all = asker.parts.trail.snapshot().subprofiles(key.profile);
+    let mut keys: Vec<_> = all.take(SUBPROFILES + 1).collect::<Result<_, _>>()?;
+    let more = keys.len() > SUBPROFILES;
+    keys.truncate(SUBPROFILES);
     Ok((keys, more))
 }
