@@ -1,15 +1,12 @@
 //! Reading the log, and the baselines, into an index.
 
 use super::error::IndexError;
-use super::lookup::lookup_key;
-use super::lookup_key::LookupKey;
+use super::lookup::LookupValues;
 use super::manifest::Position;
 use super::pending::Entry;
 use super::shared::{Reason, Shared};
 use super::store::EventStore;
-use crate::event::{ProfileKey, values_of};
-use crate::history::{Baseline, Known};
-use crate::log::record::{EventHead, EventRecord, RecordError};
+use crate::log::record::{EventHead, RecordError};
 use crate::log::{LogError, Scan, Scanned};
 
 /// How many events are indexed at once; a step of a merge goes between, so that runs
@@ -52,7 +49,7 @@ pub(super) struct Filling {
 #[derive(Default)]
 struct Batch {
     entries: Vec<Entry>,
-    values: Vec<LookupKey>,
+    values: LookupValues,
     /// First and last `seq` of events that cannot be read.
     unreadable: Vec<(u64, u64)>,
 }
@@ -67,7 +64,7 @@ impl Batch {
                     seq,
                 });
                 if !fields.is_empty() {
-                    self.add_values(record, fields);
+                    self.values.add_record(record, fields);
                 }
             }
             Err(error) => {
@@ -80,18 +77,6 @@ impl Batch {
                 }
             }
         }
-    }
-
-    /// Adds the values that an event may set.
-    fn add_values(&mut self, record: &[u8], fields: &[String]) {
-        let Ok(record) = EventRecord::decode(record) else {
-            return;
-        };
-        let (key, kind) = (record.head.key(), record.head.body_kind);
-        // An event whose body cannot be read is damage wherever it is replayed.
-        let _ = values_of(kind, record.body, fields, |place, value| {
-            self.values.extend(lookup_key(place, &value, key));
-        });
     }
 }
 
@@ -175,10 +160,10 @@ impl Shared {
         }
         let retention = self.retention();
         let mut walk = retention.baselines().map(|baselines| baselines.walk());
-        let mut values = Vec::new();
+        let mut values = LookupValues::default();
         while let Some(baselines) = &mut walk {
             match baselines.step() {
-                Ok(Some(kept)) => add_values(&kept.baseline, kept.key, &fields, &mut values),
+                Ok(Some(kept)) => values.add_baseline(&kept, &fields),
                 Ok(None) => walk = None,
                 Err(error) => {
                     tracing::error!("the look-ups lack the values of pruned events: {error}");
@@ -195,21 +180,5 @@ impl Shared {
         index.add_values(&values)?;
         index.end_baselines();
         Ok(())
-    }
-}
-
-fn add_values(
-    baseline: &Baseline,
-    key: ProfileKey,
-    fields: &[String],
-    values: &mut Vec<LookupKey>,
-) {
-    let Known::Present(state) = &baseline.known else {
-        return;
-    };
-    for (place, name) in fields.iter().enumerate() {
-        if let Some(value) = state.fields.get(name) {
-            values.extend(lookup_key(place, value, key));
-        }
     }
 }

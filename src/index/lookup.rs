@@ -16,7 +16,10 @@ use super::key::IndexKey;
 use super::lookup_key::{Folded, LookupKey};
 use super::run::Run;
 use super::store::{EventStore, is_in_any};
-use crate::event::ProfileKey;
+use crate::event::{ProfileKey, values_of};
+use crate::history::Known;
+use crate::log::record::EventRecord;
+use crate::store::retention::KeptBaseline;
 
 /// The most fields that have look-ups.
 pub const MAX_FIELDS: usize = 16;
@@ -42,12 +45,41 @@ pub struct LookupState {
 
 /// Values of fields, by the position of the field, with their (sub)profiles.
 #[derive(Debug, Default)]
-pub struct LookupValues(BTreeSet<LookupKey>);
+pub struct LookupValues(pub(super) BTreeSet<LookupKey>);
 
 impl LookupValues {
-    /// Adds one.
-    pub fn add(&mut self, field: usize, value: &str, key: ProfileKey) {
-        self.0.extend(lookup_key(field, value, key));
+    /// Adds those that an event may set. An event whose body cannot be read has none: it is
+    /// damage wherever it is replayed.
+    pub fn add_record(&mut self, record: &[u8], fields: &[String]) {
+        let Ok(record) = EventRecord::decode(record) else {
+            return;
+        };
+        let (key, kind) = (record.head.key(), record.head.body_kind);
+        let _ = values_of(kind, record.body, fields, |place, value| {
+            self.add(place, &value, key);
+        });
+    }
+
+    /// Adds those of a baseline.
+    pub fn add_baseline(&mut self, kept: &KeptBaseline, fields: &[String]) {
+        let Known::Present(state) = &kept.baseline.known else {
+            return;
+        };
+        for (place, name) in fields.iter().enumerate() {
+            if let Some(value) = state.fields.get(name) {
+                self.add(place, value, kept.key);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, field: usize, value: &str, owner: ProfileKey) {
+        let field = u8::try_from(field).ok();
+        let folded = Folded::new(value);
+        self.0.extend(field.map(|field| LookupKey {
+            field,
+            folded,
+            owner,
+        }));
     }
 
     /// The number of distinct keys.
@@ -59,12 +91,6 @@ impl LookupValues {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// The key of a field's value, by the field's place.
-pub(super) fn lookup_key(field: usize, value: &str, key: ProfileKey) -> Option<LookupKey> {
-    let field = u8::try_from(field).ok()?;
-    Some(LookupKey::new(field, Folded::new(value), key))
 }
 
 /// Fields as the manifest lists them: in order, each once.
@@ -99,7 +125,11 @@ impl LookupQuery {
         if self.prefix {
             folded.hash = 0;
         }
-        LookupKey::new(field, folded, ProfileKey::profile(0))
+        LookupKey {
+            field,
+            folded,
+            ..LookupKey::FIRST
+        }
     }
 
     /// Whether a key matches; `None` if no key after it does.
@@ -108,12 +138,10 @@ impl LookupQuery {
             return None;
         }
         if !self.prefix {
-            let own = (key.head, key.len, key.hash);
-            let same = own == (self.folded.head, self.folded.len, self.folded.hash);
-            return same.then_some(true);
+            return (key.folded == self.folded).then_some(true);
         }
-        let begins = key.head.starts_with(self.folded.bytes());
-        begins.then_some(key.len >= self.folded.len)
+        let begins = key.folded.head.starts_with(self.folded.bytes());
+        begins.then_some(key.folded.len >= self.folded.len)
     }
 }
 

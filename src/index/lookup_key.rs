@@ -24,21 +24,19 @@ pub fn folded(text: &str) -> impl Iterator<Item = char> {
 pub(super) struct LookupKey {
     /// The field's place among the indexed fields.
     pub field: u8,
-    /// The first bytes of the folded value; zeros after its end.
-    pub head: [u8; HEAD],
-    /// How many bytes of the head belong to it.
-    pub len: u8,
-    /// The CRC-32C of the folded value, if it is longer than the head; else 0.
-    pub hash: u32,
+    pub folded: Folded,
     /// Whose it was.
     pub owner: ProfileKey,
 }
 
-/// A folded value without its (sub)profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A folded value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Folded {
+    /// The first bytes; zeros after the value's end.
     pub head: [u8; HEAD],
+    /// How many bytes of the head belong to it.
     pub len: u8,
+    /// The CRC-32C of the folded value, if it is longer than the head; else 0.
     pub hash: u32,
 }
 
@@ -85,30 +83,21 @@ impl LookupKey {
     /// The lowest key.
     pub const FIRST: Self = Self {
         field: 0,
-        head: [0; HEAD],
-        len: 0,
-        hash: 0,
+        folded: Folded {
+            head: [0; HEAD],
+            len: 0,
+            hash: 0,
+        },
         owner: ProfileKey::profile(0),
     };
-
-    /// The key of a value.
-    pub const fn new(field: u8, folded: Folded, owner: ProfileKey) -> Self {
-        Self {
-            field,
-            head: folded.head,
-            len: folded.len,
-            hash: folded.hash,
-            owner,
-        }
-    }
 
     /// Appends its name: the field (1 byte), the head (24), how many bytes of it count
     /// (1), the hash (4), the profile (8), 0 or 1, and the subprofile (8, or 8 zeros).
     pub fn put_name(self, bytes: &mut Vec<u8>) {
         bytes.push(self.field);
-        bytes.extend_from_slice(&self.head);
-        bytes.push(self.len);
-        bytes.extend_from_slice(&self.hash.to_be_bytes());
+        bytes.extend_from_slice(&self.folded.head);
+        bytes.push(self.folded.len);
+        bytes.extend_from_slice(&self.folded.hash.to_be_bytes());
         bytes.extend_from_slice(&self.owner.profile.to_be_bytes());
         bytes.push(u8::from(self.owner.subprofile.is_some()));
         bytes.extend_from_slice(&self.owner.subprofile.unwrap_or_default().to_be_bytes());
@@ -117,14 +106,11 @@ impl LookupKey {
     /// The parts of a key that are encoded after `before`.
     pub fn flags(self, before: Option<Self>) -> u8 {
         let new_field = before.is_none_or(|before| before.field != self.field);
-        let new_value = new_field
-            || before.is_none_or(|before| {
-                (before.head, before.len, before.hash) != (self.head, self.len, self.hash)
-            });
+        let new_value = new_field || before.is_none_or(|before| before.folded != self.folded);
         let flags = [
             (new_field, FIELD),
             (new_value, VALUE),
-            (self.hash != 0, LONG),
+            (self.folded.hash != 0, LONG),
             (self.owner.subprofile.is_some(), SUBPROFILE),
         ];
         let flags = flags.iter().filter(|(set, _)| *set);
@@ -144,15 +130,15 @@ impl LookupKey {
         }
         let mut profile = self.owner.profile;
         if flags & VALUE != 0 {
-            let pairs = before.head.iter().zip(&self.head);
+            let pairs = before.folded.head.iter().zip(&self.folded.head);
             let shared = pairs.take_while(|(a, b)| a == b).count();
-            let shared = shared.min(usize::from(self.len));
+            let shared = shared.min(usize::from(self.folded.len));
             bytes.push(shared as u8);
-            bytes.push(self.len);
-            let rest = self.head.get(shared..usize::from(self.len));
+            bytes.push(self.folded.len);
+            let rest = self.folded.head.get(shared..usize::from(self.folded.len));
             bytes.extend_from_slice(rest.unwrap_or_default());
-            if self.hash != 0 {
-                bytes.extend_from_slice(&self.hash.to_le_bytes());
+            if self.folded.hash != 0 {
+                bytes.extend_from_slice(&self.folded.hash.to_le_bytes());
             }
         } else {
             profile = profile.wrapping_sub(before.owner.profile);
@@ -174,20 +160,21 @@ impl LookupKey {
         let new_value = flags & VALUE != 0;
         if new_value {
             let shared = usize::from(take_byte(bytes)?);
-            key.len = take_byte(bytes)?;
-            let len = usize::from(key.len);
+            key.folded.len = take_byte(bytes)?;
+            let len = usize::from(key.folded.len);
             let rest;
             (rest, *bytes) = bytes.split_at_checked(len.checked_sub(shared)?)?;
-            key.head = [0; HEAD];
-            key.head
+            key.folded.head = [0; HEAD];
+            key.folded
+                .head
                 .get_mut(..shared)?
-                .copy_from_slice(before.head.get(..shared)?);
-            key.head.get_mut(shared..len)?.copy_from_slice(rest);
-            key.hash = 0;
+                .copy_from_slice(before.folded.head.get(..shared)?);
+            key.folded.head.get_mut(shared..len)?.copy_from_slice(rest);
+            key.folded.hash = 0;
             if flags & LONG != 0 {
                 let (hash, rest) = bytes.split_first_chunk()?;
                 *bytes = rest;
-                key.hash = u32::from_le_bytes(*hash);
+                key.folded.hash = u32::from_le_bytes(*hash);
             }
         }
         let profile = take(bytes)?;
@@ -222,7 +209,11 @@ mod tests {
                     profile,
                     subprofile,
                 };
-                LookupKey::new(field, Folded::new(&value), key)
+                LookupKey {
+                    field,
+                    folded: Folded::new(&value),
+                    owner: key,
+                }
             },
         )
     }
@@ -245,8 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_sort_as_their_values_do(a in "[ab\u{0}é]{0,6}", b in "[ab\u{0}é]{0,6}") {
-            let key = |value: &str| LookupKey::new(1, Folded::new(value), ProfileKey::profile(0));
-            prop_assert_eq!(key(&a).cmp(&key(&b)), a.as_bytes().cmp(b.as_bytes()));
+            prop_assert_eq!(Folded::new(&a).cmp(&Folded::new(&b)), a.as_bytes().cmp(b.as_bytes()));
         }
 
         #[test]

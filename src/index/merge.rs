@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::block::KeyGroup;
 use super::error::IndexError;
-use super::pending::PendingReader;
 use super::run::RunReader;
 
 /// How many adjacent runs of a tier there may be before they are merged. Each event is
@@ -26,7 +25,7 @@ const MERGE_ALWAYS: u64 = 1 << 21;
 /// Where items are read from.
 pub(super) enum Source<'a> {
     Run(Box<RunReader>),
-    Pending(PendingReader<'a>),
+    Pending(Box<dyn Iterator<Item = KeyGroup> + Send + 'a>),
 }
 
 impl Source<'_> {

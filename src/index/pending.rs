@@ -1,10 +1,11 @@
 //! Indexed items that are not in a run yet.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Range;
+use std::iter;
 
 use super::block::KeyGroup;
-use super::key::{IndexKey, Item};
+use super::key::IndexKey;
+use super::lookup::LookupValues;
 use super::lookup_key::LookupKey;
 use super::manifest::Position;
 use crate::event::ProfileKey;
@@ -52,8 +53,8 @@ impl Pending {
     }
 
     /// Adds looked-up values.
-    pub fn add_values(&mut self, values: &[LookupKey]) {
-        let items = values.iter().map(|key| ((IndexKey::Value(*key), 0), 0));
+    pub fn add_values(&mut self, values: &LookupValues) {
+        let items = values.0.iter().map(|key| ((IndexKey::Value(*key), 0), 0));
         self.items.extend(items);
     }
 
@@ -70,41 +71,16 @@ impl Pending {
         self.items.len()
     }
 
-    /// The items from a key on.
-    pub fn read_from(&self, key: IndexKey) -> PendingReader<'_> {
-        PendingReader {
-            items: self.items.range((key, 0)..),
-            head: None,
-        }
-    }
-}
-
-/// Reads pending items in order.
-pub(super) struct PendingReader<'a> {
-    items: Range<'a, (IndexKey, u64), i64>,
-    head: Option<(IndexKey, Item)>,
-}
-
-impl PendingReader<'_> {
-    fn item(&mut self) -> Option<(IndexKey, Item)> {
-        let head = self.head.take();
-        head.or_else(|| {
-            let ((key, number), value) = self.items.next()?;
-            Some((*key, (*number, *value)))
+    /// The items from a key on, those of each key together, in order.
+    pub fn read_from(&self, key: IndexKey) -> impl Iterator<Item = KeyGroup> {
+        let mut items = self.items.range((key, 0)..).peekable();
+        iter::from_fn(move || {
+            let (key, _) = *items.peek()?.0;
+            let own = iter::from_fn(|| items.next_if(|((own, _), _)| *own == key));
+            Some((
+                key,
+                own.map(|((_, number), value)| (*number, *value)).collect(),
+            ))
         })
-    }
-
-    /// All items of the next key.
-    pub fn next(&mut self) -> Option<KeyGroup> {
-        let (key, first) = self.item()?;
-        let mut items = vec![first];
-        while let Some((own, item)) = self.item() {
-            if own != key {
-                self.head = Some((own, item));
-                break;
-            }
-            items.push(item);
-        }
-        Some((key, items))
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::error::{IndexError, catch_panic};
 use super::key::IndexKey;
-use super::lookup_key::LookupKey;
+use super::lookup::LookupValues;
 use super::manifest::{Manifest, Position};
 use super::merge::{Merged, Source, to_merge};
 use super::pending::{Entry, Pending};
@@ -71,7 +71,7 @@ impl View {
     /// Everything from a key on, in order.
     pub fn read_from(&self, key: IndexKey) -> Result<Merged<'_>, IndexError> {
         let mut sources = runs_from(&self.runs, key)?;
-        sources.push(Source::Pending(self.pending.read_from(key)));
+        sources.push(Source::Pending(Box::new(self.pending.read_from(key))));
         Merged::new(sources)
     }
 
@@ -188,7 +188,7 @@ impl EventStore {
     }
 
     /// Adds looked-up values: of events before these are added, or of baselines.
-    pub(super) fn add_values(&self, values: &[LookupKey]) -> Result<(), IndexError> {
+    pub(super) fn add_values(&self, values: &LookupValues) -> Result<(), IndexError> {
         self.view.write().pending.add_values(values);
         self.write_if_full()
     }
@@ -214,8 +214,7 @@ impl EventStore {
         if pending.len() > 0 {
             let mut writer = RunWriter::new(&self.db, manifest.next_run)?;
             let mut readers = view.readers();
-            let mut items = pending.read_from(IndexKey::FIRST);
-            while let Some((key, items)) = items.next() {
+            for (key, items) in pending.read_from(IndexKey::FIRST) {
                 // A value that comes again takes no room.
                 if key.has_items() || !is_in_any(&mut readers, key)? {
                     writer.push(key, &items)?;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::lookup::{LookupQuery, LookupValues, lookup_key};
-use super::lookup_key::{LookupKey, folded};
+use super::lookup::{LookupQuery, LookupValues};
+use super::lookup_key::folded;
 use super::manifest::{Manifest, Position};
 use super::store::EventStore;
 use super::tree::Database;
@@ -69,18 +69,15 @@ fn open(path: &Path, gathered: usize) -> EventStore {
 /// Adds the values of the events that the index lacks.
 fn enter(index: &EventStore, came: &[(usize, usize, u64)]) {
     let after = index.position().seq as usize;
-    let keys: Vec<LookupKey> = came[after..]
-        .iter()
-        .map(|(field, value, whose)| {
-            let key = lookup_key(*field, VALUES[*value], key(*whose));
-            key.unwrap()
-        })
-        .collect();
+    let mut values = LookupValues::default();
+    for (field, value, whose) in &came[after..] {
+        values.add(*field, VALUES[*value], key(*whose));
+    }
     let position = Position {
         seq: came.len() as u64,
         record_crc: 3,
     };
-    index.add_values(&keys).unwrap();
+    index.add_values(&values).unwrap();
     index.add(&[], &[], position).unwrap();
 }
 
@@ -196,8 +193,9 @@ fn the_fields_and_whose_baselines_they_have_are_kept() {
     };
     let open = || EventStore::open(dir.path(), 1 << 20, &new).unwrap();
     let index = open();
-    let keys = (0..5).map(|number| lookup_key(0, "a", key(number)).unwrap());
-    index.add_values(&keys.collect::<Vec<_>>()).unwrap();
+    let mut values = LookupValues::default();
+    (0..5).for_each(|number| values.add(0, "a", key(number)));
+    index.add_values(&values).unwrap();
     let state = |index: &EventStore| index.lookup_state().unwrap();
     assert_eq!(state(&index).generation, 0);
     index.end_baselines();
@@ -223,18 +221,15 @@ fn a_missing_block_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let own = open(dir.path(), 600);
     let mut values = LookupValues::default();
-    let keys: Vec<LookupKey> = (0..600)
-        .map(|number| {
-            let value = format!("value-{}", number * 7919 % 600);
-            values.add(0, &value, key(number));
-            lookup_key(0, &value, key(number)).unwrap()
-        })
-        .collect();
+    for number in 0..600 {
+        let value = format!("value-{}", number * 7919 % 600);
+        values.add(0, &value, key(number));
+    }
     let position = Position {
         seq: 600,
         record_crc: 1,
     };
-    own.add_values(&keys).unwrap();
+    own.add_values(&values).unwrap();
     own.add(&[], &[], position).unwrap();
     own.flush().unwrap();
     let Database::Sled(db) = &own.db else {

@@ -1,10 +1,7 @@
 //! Whether the look-ups lack a value of the log. Values that they have in excess
 //! do no harm.
 
-use crate::event::{ProfileKey, values_of};
-use crate::history::Known;
 use crate::index::LookupValues;
-use crate::log::record::EventRecord;
 use crate::ops::Output;
 use crate::store::{Snapshot, Step};
 
@@ -30,7 +27,7 @@ pub(super) fn check(
     while !end {
         let step = walk.step(|seq, record| {
             if seq <= state.up_to {
-                read(record, fields, &mut values);
+                values.add_record(record, fields);
             }
         })?;
         end = matches!(step, Step::End) || walk.events_done() > state.up_to;
@@ -45,29 +42,12 @@ pub(super) fn check(
     };
     let mut walk = baselines.walk();
     while let Some(kept) = walk.step()? {
-        if let Known::Present(state) = &kept.baseline.known {
-            for (place, field) in fields.iter().enumerate() {
-                if let Some(value) = state.fields.get(field) {
-                    values.add(place, value, kept.key);
-                }
-            }
-        }
+        values.add_baseline(&kept, fields);
         if let Some(what) = lacks(snapshot, fields, &mut values, false)? {
             return Ok(Some(what));
         }
     }
     lacks(snapshot, fields, &mut values, true)
-}
-
-fn read(record: &[u8], fields: &[String], values: &mut LookupValues) {
-    let Ok(record) = EventRecord::decode(record) else {
-        return;
-    };
-    let (key, kind): (ProfileKey, _) = (record.head.key(), record.head.body_kind);
-    // A body that cannot be read is reported as damage of the log.
-    let _ = values_of(kind, record.body, fields, |place, value| {
-        values.add(place, &value, key);
-    });
 }
 
 /// Describes the first missing value. Searches once a batch is complete, or at the
