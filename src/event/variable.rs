@@ -260,11 +260,6 @@ fn split_name<'a>(full: &Cow<'a, str>) -> (Cow<'a, str>, Option<Cow<'a, str>>, O
     };
     let (inside, after) = rest.split_at(end);
     let after = after.get(1..).unwrap_or_default();
-    if !after.is_empty() && !after.starts_with(['[', ']']) {
-        // Other text behind the pair says nothing, as in PHP.
-        let key = Cow::Owned(inside.to_owned());
-        return (Cow::Owned(name.to_owned()), Some(key), None);
-    }
     let last_bracket = match after.strip_suffix(']').and_then(|after| after.rfind('[')) {
         Some(open) => Some(inside.len() + open + 1),
         None => after.is_empty().then_some(0),
