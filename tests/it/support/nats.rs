@@ -26,9 +26,18 @@ fn program() -> PathBuf {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+/// Ports that nobody else is given before they are dropped.
+struct Held([TcpListener; COUNT]);
+
+impl Held {
+    fn new() -> Self {
+        Self([0; COUNT].map(|_| TcpListener::bind("127.0.0.1:0").unwrap()))
+    }
+
+    fn ports(&self) -> [u16; COUNT] {
+        let port = |own: usize| self.0[own].local_addr().unwrap().port();
+        std::array::from_fn(port)
+    }
 }
 
 /// A proxy of TCP connections, which can be cut and slow.
@@ -159,8 +168,10 @@ pub struct NatsServers {
 impl NatsServers {
     /// Starts them; they sync always, or not.
     pub fn start(dir: &Path, syncs: bool) -> Self {
-        let ports = || [0; COUNT].map(|_| free_port());
-        let (clients, monitors, clusters) = (ports(), ports(), ports());
+        // Of each server those for clients, for its monitor and for the others.
+        let held = [0; COUNT].map(|_| Held::new());
+        let [clients, monitors, clusters] =
+            std::array::from_fn(|kind| held.each_ref().map(|own| own.ports()[kind]));
         let mut routes = Vec::new();
         for from in 0..COUNT {
             for to in (0..COUNT).filter(|to| *to != from) {
@@ -178,7 +189,7 @@ impl NatsServers {
             routes,
         };
         let sync = if syncs { "always" } else { "2m" };
-        for own in 0..COUNT {
+        for (own, ports) in held.into_iter().enumerate() {
             let routes = servers.routes.iter().filter(|(from, ..)| *from == own);
             let routes: Vec<_> = routes
                 .map(|(_, _, link)| format!("\"nats://{}\"", link.address))
@@ -195,6 +206,7 @@ impl NatsServers {
                 routes.join(", ")
             );
             std::fs::write(dir.join(format!("{own}.conf")), text).unwrap();
+            drop(ports);
             servers.run(own);
         }
         servers
