@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use super::block::KeyGroup;
 use super::error::IndexError;
-use super::run::RunReader;
 
 /// How many adjacent runs of a tier there may be before they are merged. Each event is
 /// rewritten once per tier: fewer runs are quicker to read, and cost more writing.
@@ -22,20 +21,8 @@ const MERGE_SHARE: u64 = 7;
 /// A merge of up to this many items is always made.
 const MERGE_ALWAYS: u64 = 1 << 21;
 
-/// Where items are read from.
-pub(super) enum Source<'a> {
-    Run(Box<RunReader>),
-    Pending(Box<dyn Iterator<Item = KeyGroup> + Send + 'a>),
-}
-
-impl Source<'_> {
-    fn next(&mut self) -> Result<Option<KeyGroup>, IndexError> {
-        match self {
-            Self::Run(run) => run.next(),
-            Self::Pending(pending) => Ok(pending.next()),
-        }
-    }
-}
+/// Where items are read from: a run, or the pending ones. Not asked again after an error.
+pub(super) type Source<'a> = Box<dyn Iterator<Item = Result<KeyGroup, IndexError>> + Send + 'a>;
 
 /// Reads sources, from the oldest to the newest, as one. The items of a key may
 /// come in several groups; their numbers ascend.
@@ -48,7 +35,7 @@ impl<'a> Merged<'a> {
     /// The sources stand at the same key.
     pub fn new(sources: Vec<Source<'a>>) -> Result<Self, IndexError> {
         let with_head = |mut source: Source<'a>| {
-            let head = source.next()?;
+            let head = source.next().transpose()?;
             Ok((source, head))
         };
         let sources = sources.into_iter().map(with_head);
@@ -66,7 +53,7 @@ impl<'a> Merged<'a> {
         let mut newest = None;
         for (source, head) in &mut self.sources {
             if head.as_ref().is_some_and(|(own, _)| *own == key) {
-                let group = std::mem::replace(head, source.next()?);
+                let group = std::mem::replace(head, source.next().transpose()?);
                 if !key.keeps_newest() {
                     return Ok(group);
                 }

@@ -10,6 +10,7 @@
 //! opening. So the position and the items always agree, and whatever was
 //! pending is read from the log again.
 
+use std::iter;
 use std::path::Path;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -71,7 +72,7 @@ impl View {
     /// Everything from a key on, in order.
     pub fn read_from(&self, key: IndexKey) -> Result<Merged<'_>, IndexError> {
         let mut sources = runs_from(&self.runs, key)?;
-        sources.push(Source::Pending(Box::new(self.pending.read_from(key))));
+        sources.push(Box::new(self.pending.read_from(key).map(Ok)));
         Merged::new(sources)
     }
 
@@ -85,7 +86,8 @@ fn runs_from<'a>(runs: &[Run], key: IndexKey) -> Result<Vec<Source<'a>>, IndexEr
     let sources = runs.iter().map(|run| {
         let mut reader = run.reader();
         reader.seek(key)?;
-        Ok(Source::Run(Box::new(reader)))
+        let groups = iter::from_fn(move || reader.next().transpose());
+        Ok(Box::new(groups) as Source<'a>)
     });
     sources.collect()
 }
