@@ -10,23 +10,16 @@ use std::sync::Arc;
 use super::error::{Damage, LogError};
 use super::frame::Frame;
 use super::sealed::Footer;
-use super::segment::{Log, Segment, segment_name};
+use super::segment::{Log, segment_name};
 use super::segment_file::SegmentFile;
 use super::segment_reader::{Found, SegmentReader};
 use crate::storage::StorageFile;
 
-/// The form of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Frames, as they were appended.
-    Plain,
-    /// Compressed blocks.
-    Sealed,
-}
-
 /// The result of checking a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckedSegment {
+    /// The `seq` of its last record; one less than its first if it has none.
+    pub last_seq: u64,
     /// What is wrong with it, in the order of the file.
     pub damage: Vec<Damage>,
     /// The length of its file in bytes.
@@ -70,26 +63,14 @@ impl Visited {
 }
 
 impl Log {
-    /// First `seq` and form of every segment, in order.
-    pub fn segments(&self) -> Vec<(u64, Form)> {
+    /// First `seq` and file name of every segment, in order.
+    pub fn segments(&self) -> Vec<(u64, String)> {
         let segments = self.inner.segments();
-        let form = |segment: &Segment| match segment.is_sealed() {
-            true => Form::Sealed,
-            false => Form::Plain,
-        };
-        segments
-            .iter()
-            .map(|segment| (segment.first_seq, form(segment)))
-            .collect()
-    }
-
-    /// The names of the segments' files.
-    pub fn file_names(&self) -> Vec<String> {
-        let segments = self.inner.segments();
-        let names = segments
-            .iter()
-            .filter_map(|it| it.path.file_name()?.to_str());
-        names.map(str::to_owned).collect()
+        let named = segments.iter().filter_map(|segment| {
+            let name = segment.path.file_name()?.to_str()?;
+            Some((segment.first_seq, name.to_owned()))
+        });
+        named.collect()
     }
 
     /// What followed the last good frame when the log was opened, unless opening
@@ -132,10 +113,9 @@ impl Log {
             is_sealed: segment.is_sealed(),
             log_id: inner.id,
         };
-        let (_, damage) = check
+        check
             .run(file, len, visit)
-            .map_err(LogError::io("reading", &segment.path))?;
-        Ok(CheckedSegment { damage, bytes: len })
+            .map_err(LogError::io("reading", &segment.path))
     }
 }
 
@@ -153,14 +133,13 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reads the first `len` bytes of the file. Returns the `seq` after the last, and
-    /// what is wrong.
+    /// Reads the first `len` bytes of the file.
     pub fn run(
         &self,
         file: Arc<dyn StorageFile>,
         len: u64,
         visit: &mut Visit<'_>,
-    ) -> io::Result<(u64, Vec<Damage>)> {
+    ) -> io::Result<CheckedSegment> {
         let file = Arc::new(SegmentFile::new(file, self.is_sealed, self.log_id)?);
         let footer = file.footer();
         let plain_len = footer.map_or(len, Footer::plain_len);
@@ -216,7 +195,11 @@ impl Check<'_> {
                 )
             });
         }
-        Ok((expected, damage))
+        Ok(CheckedSegment {
+            last_seq: expected - 1,
+            damage,
+            bytes: len,
+        })
     }
 
     fn damage(&self, (offset, end): (u64, u64), lost: (u64, u64), reason: String) -> Damage {

@@ -72,7 +72,7 @@ mod tail;
 mod writer;
 
 pub use block_range::BlockRange;
-pub use check::{CheckedSegment, Form, Visit, Visited};
+pub use check::{CheckedSegment, Visit, Visited};
 pub use control::{Control, Erasure};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{TILE, body_commitment, hash_leaf, leaf_input, leaf_of, stand_in};
@@ -82,5 +82,5 @@ pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
 pub use sealed::{BulkSegmentWriter, NotSealed, Rewriting, SealedSegment, remove_segments_outside};
 pub use segment::Log;
-pub use snapshot::{Held, LogSnapshot, SnapshotFile, check_copy};
+pub use snapshot::{LogSnapshot, SnapshotFile, check_copy};
 pub use writer::Writer;

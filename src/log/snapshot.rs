@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLockReadGuard;
 
-use super::check::{Check, Visited};
-use super::error::{Damage, LogError};
+use super::check::{Check, CheckedSegment, Visited};
+use super::error::LogError;
 use super::names::parse_segment_name;
 use super::segment::Log;
 use crate::storage::StorageFile;
@@ -31,15 +31,6 @@ pub struct SnapshotFile {
     pub closed: bool,
     /// The first `seq` of the segment after it.
     pub next_first: Option<u64>,
-}
-
-/// What a segment holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The `seq` of its last record; one less than its first if it has none.
-    pub last_seq: u64,
-    /// The damage in it.
-    pub damage: Vec<Damage>,
 }
 
 impl Log {
@@ -80,7 +71,7 @@ pub fn check_copy(
     copy: Arc<dyn StorageFile>,
     log_id: u64,
     next_first: Option<u64>,
-) -> Result<Held, LogError> {
+) -> Result<CheckedSegment, LogError> {
     let name = segment.file_name().unwrap_or_default().to_string_lossy();
     let Some((first_seq, is_sealed)) = parse_segment_name(&name) else {
         return Err(LogError::NotFound { seq: 0 });
@@ -96,9 +87,5 @@ pub fn check_copy(
     let checked = copy
         .len()
         .and_then(|len| check.run(copy, len, &mut |_| Visited::default()));
-    let (next_seq, damage) = checked.map_err(LogError::io("reading", segment))?;
-    Ok(Held {
-        last_seq: next_seq - 1,
-        damage,
-    })
+    checked.map_err(LogError::io("reading", segment))
 }

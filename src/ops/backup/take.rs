@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS, PROOF_FILES, PROOFS};
 use super::{BackupDone, BackupLine, BackupOrder, failed};
-use crate::log::{Held, Log, LogSnapshot, SnapshotFile, TILE, check_copy, is_segment_name};
+use crate::log::{
+    CheckedSegment, Log, LogSnapshot, SnapshotFile, TILE, check_copy, is_segment_name,
+};
 use crate::ops::Output;
 use crate::proofs::{Kept, is_anchor_name};
 use crate::storage::{Access, Storage, write_new};
@@ -215,7 +217,11 @@ impl Taker<'_, '_> {
 
     /// Takes a file, unless the backup has it. Returns its path in the backup, and what
     /// it holds if it was taken.
-    fn take(&mut self, part: &str, file: &SnapshotFile) -> anyhow::Result<(String, Option<Held>)> {
+    fn take(
+        &mut self,
+        part: &str,
+        file: &SnapshotFile,
+    ) -> anyhow::Result<(String, Option<CheckedSegment>)> {
         let from = file.path.as_path();
         let name = from.file_name().unwrap_or_default().to_string_lossy();
         let path = format!("{part}/{name}");
@@ -347,7 +353,7 @@ impl Taker<'_, '_> {
     }
 
     /// What a segment in the backup holds.
-    fn check(&self, file: &SnapshotFile, stored: &str) -> anyhow::Result<Held> {
+    fn check(&self, file: &SnapshotFile, stored: &str) -> anyhow::Result<CheckedSegment> {
         let at = self.dir.join(stored);
         let copy = self.storage.open(&at, Access::Read);
         let copy = copy.map_err(failed("opening", at))?;

@@ -32,11 +32,11 @@ pub(super) fn unexpected_files(trail: &Trail) -> Vec<(String, &'static str)> {
         (folder.rejected(), trail.rejected()),
     ];
     for (dir, log) in logs {
-        let before = log.file_names();
+        let before = log.segments();
         // A segment may have been closed or sealed since.
         look(&dir, &|name| {
-            let is = |known: &String| known == name;
-            before.iter().any(is) || log.file_names().iter().any(is)
+            let is = |(_, known): &(u64, String)| known == name;
+            before.iter().any(is) || log.segments().iter().any(is)
         });
     }
     found

@@ -18,7 +18,7 @@ use super::progress::{Progress, Stage};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
 use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
-use crate::log::{Form, Log, LogError};
+use crate::log::{Log, LogError, segment_of};
 use crate::storage::bytes_of;
 use crate::store::retention::{Retention, SeqSet};
 use crate::store::{Damages, Missing, Snapshot, TrailError};
@@ -189,9 +189,11 @@ fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLin
     let (profiles, subprofiles) = profiles(snapshot, span)?;
     let trail = snapshot.trail();
     let folder = trail.folder();
-    let mut forms = trail.events().segments();
-    forms.extend(trail.rejected().segments());
-    let sealed = forms.iter().filter(|(_, form)| *form == Form::Sealed);
+    let mut segments = trail.events().segments();
+    segments.extend(trail.rejected().segments());
+    let sealed = segments
+        .iter()
+        .filter(|(_, name)| segment_of(name).is_some());
     let sealed = sealed.count() as u64;
     let lists = [
         ("days", tally.days.others()),
@@ -225,7 +227,7 @@ fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLin
         log_bytes: bytes_of(&folder.log()),
         rejected_bytes: bytes_of(&folder.rejected()),
         index_bytes: bytes_of(&folder.index()),
-        plain_segments: forms.len() as u64 - sealed,
+        plain_segments: segments.len() as u64 - sealed,
         sealed_segments: sealed,
         days: days(tally.days.ranked().into_iter().collect()),
         types: counts(tally.types.ranked()),

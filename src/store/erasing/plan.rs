@@ -253,12 +253,12 @@ impl Plan {
 
 /// The files of a log that hold some records, in order.
 fn files_of(log: &Log, dir: &str, seqs: impl Iterator<Item = u64>) -> Vec<String> {
-    let (segments, names) = (log.segments(), log.file_names());
+    let segments = log.segments();
     let mut files: Vec<String> = Vec::new();
     for seq in seqs {
         let after = segments.partition_point(|(first, _)| *first <= seq);
-        let name = after.checked_sub(1).and_then(|at| names.get(at));
-        let file = name.map(|name| format!("{dir}/{name}"));
+        let name = after.checked_sub(1).and_then(|at| segments.get(at));
+        let file = name.map(|(_, name)| format!("{dir}/{name}"));
         if file.as_ref() != files.last() {
             files.extend(file);
         }
