@@ -317,16 +317,6 @@ impl<'a> Snapshot<'a> {
         })
     }
 
-    /// Calls `each` with the events of some (sub)profiles, which are ordered,
-    /// with few calls to the index.
-    pub fn each_events_of<E: From<TrailError>>(
-        &self,
-        keys: &[ProfileKey],
-        mut each: impl FnMut(EventsOf) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.each_recent_events_of(keys, (i64::MIN, i64::MAX), |events, _| each(events))
-    }
-
     /// Calls `each` with the events of some (sub)profiles, which are ordered: those
     /// of a span (`until` exclusive), those of the last second before it that has
     /// any, and maybe earlier ones; and with whether there may be more before. That

@@ -252,7 +252,8 @@ impl<'a> Reconciler<'a> {
         let mut waiting: Vec<(Item, EventsOf)> = Vec::new();
         let mut places = 0;
         let mut events = Vec::new();
-        snapshot.each_events_of::<QueryError>(&keys, |mut of_one| {
+        let always = (i64::MIN, i64::MAX);
+        snapshot.each_recent_events_of::<QueryError>(&keys, always, |mut of_one, _| {
             let times = &mut of_one.times;
             times.truncate(times.partition_point(|(time, _)| *time <= at));
             times.shrink_to_fit();
