@@ -25,6 +25,7 @@ mod membership;
 
 pub use files::{DataFile, FILES};
 pub use format::FORMAT;
+pub(super) use format::Format;
 pub use membership::Membership;
 
 use std::fmt;
@@ -37,12 +38,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
-use self::format::Format;
 use super::error::TrailError;
-use crate::log::Erasure;
-use crate::log::salt::SaltTree;
 use crate::storage::{Links, found, open_regular};
-use crate::store::retention::Pruned;
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
 /// server wrote it, and the new lock holder has not yet written its own entry.
@@ -60,12 +57,8 @@ pub struct Folder {
     path: PathBuf,
     /// Random; is in every frame of the folder's logs.
     pub log_id: u64,
-    /// The secrets from which salts were derived when the folder was locked.
-    pub salts: SaltTree,
-    /// What was pruned when the folder was locked, if anything.
-    pub pruned: Option<Pruned>,
-    /// The erasures until then.
-    pub erasures: Vec<Erasure>,
+    /// Its format when it was locked; what is pruned and erased since is not in it.
+    pub(super) format: Format,
     /// The lock is the open file.
     _lock: File,
 }
@@ -211,36 +204,13 @@ impl Folder {
             server,
         };
         let _ = write_holder(&mut lock, &holder);
-        let Format {
-            log_id,
-            salts,
-            pruned,
-            erasures,
-        } = Format::read(path)?;
+        let format = Format::read(path)?;
         Ok(Self {
             path: path.to_owned(),
-            log_id,
-            salts,
-            pruned,
-            erasures,
+            log_id: format.log_id,
+            format,
             _lock: lock,
         })
-    }
-
-    /// The text of the `format` file with these bounds of pruning, erasures and salts.
-    pub fn format_text(
-        &self,
-        pruned: Option<Pruned>,
-        erasures: &[Erasure],
-        salts: SaltTree,
-    ) -> String {
-        let format = Format {
-            log_id: self.log_id,
-            salts,
-            pruned,
-            erasures: erasures.to_vec(),
-        };
-        format.text()
     }
 
     /// The log id of a folder; does not need the lock.

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::appender::Appender;
 use super::error::TrailError;
-use super::folder::{Folder, Membership};
+use super::folder::{Folder, Format, Membership};
 use super::pruning::Pruning;
 use super::sequencer::{Apart, Local, Sequencer};
 use crate::index::{Indexer, PresentRetention, Progress};
@@ -95,14 +95,14 @@ impl Trail {
             events.log.clone(),
             folder.proofs(),
             folder.log_id,
-            folder.salts.clone(),
+            folder.format.salts.clone(),
         ));
         let trail = Arc::new(Self {
             indexer,
             prover,
             events: events.log,
             rejected: rejected.log,
-            removal_due: AtomicBool::new(folder.pruned.is_some()),
+            removal_due: AtomicBool::new(folder.format.pruned.is_some()),
             folder,
             server,
             retention,
@@ -176,8 +176,13 @@ impl Trail {
 
     /// The text of the `format` file with these bounds of pruning and erasures.
     pub(super) fn format_text(&self, pruned: Option<Pruned>, erasures: &[Erasure]) -> String {
-        let salts = self.prover.salt_tree();
-        self.folder.format_text(pruned, erasures, salts)
+        let format = Format {
+            log_id: self.folder.log_id,
+            salts: self.prover.salt_tree(),
+            pruned,
+            erasures: erasures.to_vec(),
+        };
+        format.text()
     }
 
     /// The proofs over the events.
@@ -198,7 +203,7 @@ impl Trail {
 
 /// Opens the baselines, and removes what an unfinished prune has left behind.
 fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Retention, TrailError> {
-    let (dir, pruned) = (folder.baselines(), folder.pruned);
+    let (dir, pruned) = (folder.baselines(), folder.format.pruned);
     if mode != OpenMode::Read && dir.exists() {
         // The format file must be durable before anything is removed.
         let synced = RealDisk.sync_dir(folder.path());
@@ -209,7 +214,7 @@ fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Rete
         }
     }
     // Whatever the file says, no more is kept in memory than the log has events.
-    let erasures = folder.erasures.iter().cloned();
+    let erasures = folder.format.erasures.iter().cloned();
     let erasures = erasures.map(|erasure| erasure.up_to(last_seq)).collect();
     Ok(Retention::open(
         Arc::new(RealDisk),

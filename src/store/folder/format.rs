@@ -21,7 +21,7 @@ const MAX_LEN: u64 = 1 << 30;
 
 /// The content of a `format` file.
 #[derive(Clone, Debug)]
-pub(super) struct Format {
+pub(in crate::store) struct Format {
     pub log_id: u64,
     /// The secrets from which salts are derived.
     pub salts: SaltTree,
