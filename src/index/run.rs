@@ -57,6 +57,11 @@ pub(super) fn drop_others(db: &Database, runs: &[RunMeta]) -> Result<(), IndexEr
     Ok(())
 }
 
+/// Drops the tree of a run, of which nothing may be held any more.
+pub(super) fn drop_run(db: &Database, number: u64) -> Result<(), IndexError> {
+    db.drop_tree(&tree_name(number))
+}
+
 impl Run {
     /// A run that was finished before.
     pub fn open(db: &Database, meta: RunMeta) -> Result<Self, IndexError> {
@@ -77,13 +82,6 @@ impl Run {
         Ok(sum)
     }
 
-    /// Drops its tree; nobody may read it any more.
-    pub fn drop_from(self, db: &Database) -> Result<(), IndexError> {
-        let name = tree_name(self.meta.number);
-        drop(self);
-        db.drop_tree(&name)
-    }
-
     /// A reader that stands before its first item.
     pub fn reader(&self) -> RunReader {
         RunReader {
@@ -97,7 +95,7 @@ impl Run {
 
 /// Writes a run. What is not finished is dropped at the next opening.
 pub(super) struct RunWriter {
-    meta: RunMeta,
+    pub meta: RunMeta,
     tree: Tree,
     block: BlockWriter,
 }
@@ -155,13 +153,6 @@ impl RunWriter {
             meta: self.meta,
             tree: self.tree,
         })
-    }
-
-    /// Drops what is written.
-    pub fn discard(self, db: &Database) -> Result<(), IndexError> {
-        let name = tree_name(self.meta.number);
-        drop(self);
-        db.drop_tree(&name)
     }
 }
 

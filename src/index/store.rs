@@ -21,7 +21,7 @@ use super::lookup::LookupValues;
 use super::manifest::{Manifest, Position};
 use super::merge::{Merged, Source, to_merge};
 use super::pending::{Entry, Pending};
-use super::run::{Run, RunReader, RunWriter, drop_others};
+use super::run::{Run, RunReader, RunWriter, drop_others, drop_run};
 use super::tree::{Database, wait_until_closed};
 
 /// How many items are gathered for a run: as many events are read from the log
@@ -296,14 +296,15 @@ impl EventStore {
         let mut runs = view.runs.clone();
         let is_input = |run: &Run| inputs.contains(&run.meta.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
-        let old: Vec<Run> = runs.splice(from..from + inputs.len(), [output]).collect();
+        runs.splice(from..from + inputs.len(), [output]);
         // Pending items are not in a run yet, so the position does not move.
         let mut manifest = view.manifest.clone();
         manifest.runs = runs.iter().map(|run| run.meta.clone()).collect();
         self.db.insert(MANIFEST, manifest.encode()?)?;
         (view.runs, view.manifest) = (runs, manifest);
         drop(view);
-        old.into_iter().try_for_each(|run| run.drop_from(&self.db))
+        let mut old = inputs.into_iter();
+        old.try_for_each(|number| drop_run(&self.db, number))
     }
 
     /// Writes everything, so that the next opening need not read anything from
@@ -315,7 +316,9 @@ impl EventStore {
                 self.write_pending()?;
             }
             if let Some(merging) = self.merging.lock().take() {
-                merging.output.discard(&self.db)?;
+                let number = merging.output.meta.number;
+                drop(merging);
+                drop_run(&self.db, number)?;
             }
             Ok(())
         })?;
