@@ -58,7 +58,7 @@ impl Cursor {
     /// Reads the frame that holds a `seq`.
     fn locate(&mut self, seq: u64) -> Result<(u64, Header), LogError> {
         let missing = || LogError::NotFound { seq };
-        if seq == 0 || seq > self.inner.last_seq() {
+        if seq == 0 || seq > self.inner.notifier.last_seq() {
             return Err(missing());
         }
         if let (Some((offset, header)), Some(_)) = (self.last, &self.open)
@@ -112,7 +112,7 @@ impl Cursor {
             }
         };
         let next = gap.next_seq.or(block.next_seq).or(next_first);
-        let last = next.map_or(self.inner.last_seq(), |next| next - 1);
+        let last = next.map_or(self.inner.notifier.last_seq(), |next| next - 1);
         let damage = Box::new(reader.file().damage(gap, &segment.path, last));
         Err(LogError::Damaged { seq, damage })
     }

@@ -13,7 +13,7 @@ use crate::storage::Storage;
 impl Log {
     /// The last synced `seq`; 0 in an empty log.
     pub fn last_seq(&self) -> u64 {
-        self.inner.last_seq()
+        self.inner.notifier.last_seq()
     }
 
     /// The first `seq` of the log; 1 if it is empty.
@@ -39,11 +39,6 @@ impl Inner {
             cache: Arc::default(),
             rewrite_lock: RwLock::default(),
         }
-    }
-
-    /// The last synced `seq`; 0 in an empty log.
-    pub fn last_seq(&self) -> u64 {
-        self.notifier.last_seq()
     }
 
     pub fn segments(&self) -> Vec<Arc<Segment>> {
