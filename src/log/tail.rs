@@ -210,33 +210,3 @@ pub(super) fn can_be_one_frame(
         None => Ok(true),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::frame;
-
-    #[test]
-    fn a_header_cut_by_a_crash_is_not_of_another_log() {
-        let id = 0x0102_0304_0506_0708;
-        let mut whole = Vec::new();
-        frame::encode(&mut whole, id, 9, &[b"x"]).unwrap();
-        let path = Path::new("segment");
-        for unwritten in [0, FILLER] {
-            for cut in 0..HEADER_LEN {
-                let mut start = whole[..HEADER_LEN].to_vec();
-                start[cut..].fill(unwritten);
-                assert!(refuse_others(&start, id, path, 0).is_ok(), "{cut}");
-            }
-        }
-        assert!(matches!(
-            refuse_others(&whole, id ^ 1, path, 0),
-            Err(LogError::OtherLog { .. })
-        ));
-        whole[4] = 2;
-        assert!(matches!(
-            refuse_others(&whole, id, path, 0),
-            Err(LogError::Newer { version: 2, .. })
-        ));
-    }
-}
