@@ -172,23 +172,11 @@ impl<B: AsRef<[u8]>> GroupReader<B> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::key::tests::index_key;
     use super::*;
     use crate::event::ProfileKey;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
-
-    fn index_key() -> impl Strategy<Value = IndexKey> {
-        let number = prop_oneof![0..4_u64, any::<u64>()];
-        (number.clone(), proptest::option::of(number), 0..3).prop_map(
-            |(number, subprofile, kind)| match kind {
-                0 => IndexKey::Owner(number),
-                _ => IndexKey::Events(ProfileKey {
-                    profile: number,
-                    subprofile,
-                }),
-            },
-        )
-    }
 
     proptest! {
         #[test]
@@ -204,7 +192,10 @@ mod tests {
             let mut writer = BlockWriter::new(&before);
             let mut last_name = Vec::new();
             for (key, items) in groups {
-                let items: Vec<Item> = items.into_iter().collect();
+                let items: Vec<Item> = match key.has_items() {
+                    true => items.into_iter().collect(),
+                    false => vec![(0, 0)],
+                };
                 let mut rest = items.as_slice();
                 while !rest.is_empty() {
                     rest = writer.push(key, rest);

@@ -131,19 +131,23 @@ impl IndexKey {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::lookup_key::tests::lookup_key;
     use super::*;
     use proptest::prelude::*;
 
-    fn index_key() -> impl Strategy<Value = IndexKey> {
+    /// Keys of every kind, many of them close to each other.
+    pub fn index_key() -> impl Strategy<Value = IndexKey> {
+        let number = || prop_oneof![0..4_u64, any::<u64>()];
         prop_oneof![
-            (any::<u64>(), any::<Option<u64>>()).prop_map(|(profile, subprofile)| {
+            (number(), proptest::option::of(number())).prop_map(|(profile, subprofile)| {
                 IndexKey::Events(ProfileKey {
                     profile,
                     subprofile,
                 })
             }),
-            any::<u64>().prop_map(IndexKey::Owner),
+            number().prop_map(IndexKey::Owner),
+            lookup_key().prop_map(IndexKey::Value),
         ]
     }
 
@@ -155,7 +159,8 @@ mod tests {
                 one.name(numbers.0).cmp(&other.name(numbers.1))
             );
             prop_assert!(one >= IndexKey::FIRST);
-            prop_assert_eq!(one >= IndexKey::FIRST_OWNER, matches!(one, IndexKey::Owner(_)));
+            prop_assert_eq!(one >= IndexKey::FIRST_OWNER, !matches!(one, IndexKey::Events(_)));
+            prop_assert_eq!(one >= IndexKey::FIRST_VALUE, matches!(one, IndexKey::Value(_)));
         }
     }
 }

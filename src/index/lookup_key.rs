@@ -192,15 +192,12 @@ impl LookupKey {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::super::block::{BlockWriter, GroupReader};
-    use super::super::key::IndexKey;
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
-    fn key() -> impl Strategy<Value = LookupKey> {
+    /// Keys of values, many of which have the same beginning.
+    pub fn lookup_key() -> impl Strategy<Value = LookupKey> {
         let number = || prop_oneof![0..4_u64, any::<u64>()];
         let value = prop_oneof!["[ab\u{0}]{0,3}", "a{20}[a-c]{0,8}", "é{11}[éE]{0,3}"];
         (0..3_u8, value, number(), proptest::option::of(number())).prop_map(
@@ -237,32 +234,6 @@ mod tests {
         #[test]
         fn keys_sort_as_their_values_do(a in "[ab\u{0}é]{0,6}", b in "[ab\u{0}é]{0,6}") {
             prop_assert_eq!(Folded::new(&a).cmp(&Folded::new(&b)), a.as_bytes().cmp(b.as_bytes()));
-        }
-
-        #[test]
-        fn names_sort_as_keys_do(a in key(), b in key()) {
-            let (one, other) = (IndexKey::Value(a), IndexKey::Value(b));
-            prop_assert_eq!(a.cmp(&b), one.name(0).cmp(&other.name(0)));
-        }
-
-        #[test]
-        fn a_block_reads_what_was_written(keys in proptest::collection::btree_set(key(), 1..40)) {
-            let mut writer = BlockWriter::new(b"before");
-            for key in &keys {
-                writer.push(IndexKey::Value(*key), &[(0, 0)]);
-            }
-            let (name, bytes) = writer.finish().unwrap();
-            let last = IndexKey::Value(*keys.last().unwrap());
-            prop_assert_eq!(&name, &last.name(0));
-            let mut reader = GroupReader::new(bytes).unwrap();
-            prop_assert_eq!(reader.before(), b"before");
-            let mut read = BTreeSet::new();
-            while let Some((key, items)) = reader.group().unwrap() {
-                prop_assert_eq!(items, [(0, 0)]);
-                let IndexKey::Value(key) = key else { unreachable!("a value") };
-                read.insert(key);
-            }
-            prop_assert_eq!(read, keys);
         }
     }
 }
