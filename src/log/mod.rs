@@ -76,7 +76,7 @@ pub use check::{CheckedSegment, Visit, Visited};
 pub use control::{Control, Erasure};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{TILE, body_commitment, hash_leaf, leaf_input, leaf_of, stand_in};
-pub use names::{is_segment_name, segment_of, segment_of_set_aside};
+pub use names::{is_segment_name, sealed_segment_of, segment_of_set_aside};
 pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};

@@ -30,7 +30,7 @@ pub fn is_segment_name(name: &str) -> bool {
 }
 
 /// The first `seq` of a sealed segment, from its file name.
-pub fn segment_of(name: &str) -> Option<u64> {
+pub fn sealed_segment_of(name: &str) -> Option<u64> {
     parse_segment_name(name)
         .filter(|(_, sealed)| *sealed)
         .map(|(first_seq, _)| first_seq)

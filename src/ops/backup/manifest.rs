@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::failed;
-use crate::log::{is_segment_name, segment_of};
+use crate::log::{is_segment_name, sealed_segment_of};
 use crate::proofs::is_anchor_name;
 use crate::storage::{Access, Storage, atomic_replace, found};
 
@@ -198,7 +198,7 @@ impl Manifest {
 /// Whether a backup writes a file with this path.
 fn is_place(path: &str) -> bool {
     match path.split_once('/') {
-        Some((BASELINES, name)) => segment_of(name).is_some(),
+        Some((BASELINES, name)) => sealed_segment_of(name).is_some(),
         Some((PROOFS, name)) => PROOF_FILES.contains(&name) || is_anchor_name(name),
         Some((part, name)) => PARTS.contains(&part) && is_segment_name(name),
         None => path == "format",

@@ -18,7 +18,7 @@ use super::progress::{Progress, Stage};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
 use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
-use crate::log::{Log, LogError, segment_of};
+use crate::log::{Log, LogError, sealed_segment_of};
 use crate::storage::bytes_of;
 use crate::store::retention::{Retention, SeqSet};
 use crate::store::{Damages, Missing, Snapshot, TrailError};
@@ -193,7 +193,7 @@ fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLin
     segments.extend(trail.rejected().segments());
     let sealed = segments
         .iter()
-        .filter(|(_, name)| segment_of(name).is_some());
+        .filter(|(_, name)| sealed_segment_of(name).is_some());
     let sealed = sealed.count() as u64;
     let lists = [
         ("days", tally.days.others()),

@@ -11,7 +11,7 @@ use super::pruned::Pruned;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
 use crate::log::record::RecordError;
-use crate::log::{BlockRange, Cursor, Log, LogError, OpenMode, Scan, Scanned, segment_of};
+use crate::log::{BlockRange, Cursor, Log, LogError, OpenMode, Scan, Scanned, sealed_segment_of};
 use crate::storage::Storage;
 
 /// A generation of baselines, open for reading. Holds about 40 bytes per 64 KiB.
@@ -84,7 +84,7 @@ impl Baselines {
         let numbers = self.baselines.numbers.start..self.owners.numbers.end;
         let mut files = Vec::new();
         for name in storage.list(dir)? {
-            if segment_of(&name).is_some_and(|first| numbers.contains(&first)) {
+            if sealed_segment_of(&name).is_some_and(|first| numbers.contains(&first)) {
                 files.push(dir.join(name));
             }
         }
