@@ -5,14 +5,14 @@
 use crate::support::store::{BEGIN, Store, call, changes, history, keys, show};
 use profiletrail::event::TimeSource;
 use profiletrail::query::{
-    FileRow, Importer, ReconcileOrder, ReconcileReport, Reconciler, Recording,
+    FileRow, Importer, QueryError, ReconcileOrder, ReconcileReport, Reconciler, Recording,
 };
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> ReconcileReport {
-    let order = ReconcileOrder {
+fn order(at: i64, gone: bool) -> ReconcileOrder {
+    ReconcileOrder {
         columns: vec!["mail".into(), "city".into(), "é".into()],
         at,
         time_source: TimeSource::Time,
@@ -22,11 +22,14 @@ fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> Reconc
         gone,
         only_fields: false,
         record: Some(Recording::default()),
-    };
+    }
+}
+
+fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> ReconcileReport {
     let Store {
         trail, appender, ..
     } = store;
-    let mut reconciler = Reconciler::new(trail, order).unwrap();
+    let mut reconciler = Reconciler::new(trail, order(at, gone)).unwrap();
     let mut out = Vec::new();
     for row in rows {
         let line = serde_json::to_vec(row).unwrap();
@@ -42,6 +45,34 @@ fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> Reconc
         report.fields() + report.unknown + report.deleted + report.gone
     );
     report
+}
+
+#[test]
+fn what_is_wrong_with_an_order_or_a_row_is_said() {
+    let store = Store::new();
+    let wrong = |error: QueryError| match error {
+        QueryError::Wrong(what) => what,
+        other => panic!("{other:?}"),
+    };
+    let mut labelled = order(BEGIN, false);
+    labelled.record = Some(Recording {
+        label: Some("a b".to_owned()),
+    });
+    let refused = Reconciler::new(&store.trail, labelled).err().unwrap();
+    assert_eq!(wrong(refused), "\"a b\" is not a label");
+    for (rows, says) in [
+        (
+            "[5,null,[\"\",\"\",\"\"]]\n[5,null,[\"\",\"\",\"\"]]",
+            "the row of 5 is out of order",
+        ),
+        ("[5,null,[\"\"]]", "the row of 5 does not fit"),
+        ("[5", "a row is invalid"),
+    ] {
+        let mut reconciler = Reconciler::new(&store.trail, order(BEGIN, false)).unwrap();
+        let refused = reconciler.rows(rows.as_bytes(), &mut Vec::new(), &mut |_| Vec::new());
+        let what = wrong(refused.unwrap_err());
+        assert!(what.starts_with(says), "{what}");
+    }
 }
 
 proptest! {
