@@ -18,7 +18,7 @@ use super::progress::{Progress, Stage};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
 use crate::index::EventStore;
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
-use crate::log::{Log, LogError, sealed_segment_of};
+use crate::log::{BlockRange, Log, LogError, sealed_segment_of};
 use crate::storage::bytes_of;
 use crate::store::retention::{Retention, SeqSet};
 use crate::store::{Damages, Missing, Snapshot, TrailError};
@@ -51,12 +51,15 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let trail = snapshot.trail();
-    let mut jobs = jobs(trail.events(), true, query.span)?;
-    jobs.extend(self::jobs(trail.rejected(), false, query.span)?);
+    let (events, unread) = blocks(trail.events(), query.span)?;
+    let (rejected, _) = blocks(trail.rejected(), query.span)?;
+    let mut jobs = jobs(trail.events(), true, events);
+    jobs.extend(self::jobs(trail.rejected(), false, rejected));
     let all = jobs.iter().map(|job| job.last - job.first + 1).sum();
     let not_pruned = not_pruned(snapshot)?;
+    let known = Known::of(snapshot, query.span)?;
     let mut tally = Tally {
-        pruned: pruned_blocks(trail.events(), &not_pruned)?,
+        pruned: pruned_unread(snapshot, &unread, &known.outside, &not_pruned),
         ..Tally::default()
     };
     let (mut jobs, mut done) = (jobs.into_iter(), 0);
@@ -78,8 +81,61 @@ pub(super) fn answer(
             Ok(true)
         },
     )?;
-    lines.put(&line_of(snapshot, query.span, tally)?)?;
+    lines.put(&line_of(snapshot, &known, tally)?)?;
     Ok(true)
+}
+
+/// What the index knows of a time range.
+struct Known {
+    /// How many profiles have an event in it.
+    profiles: u64,
+    /// How many subprofiles have one.
+    subprofiles: u64,
+    /// The numbers of the events outside of it.
+    outside: SeqSet,
+}
+
+impl Known {
+    fn of(snapshot: &Snapshot<'_>, span: Span) -> Result<Self, TrailError> {
+        let (mut profiles, mut subprofiles) = (0, 0);
+        let mut outside = SeqSet::default();
+        snapshot.each_timeline(|key, times| -> Result<(), TrailError> {
+            let mut inside = false;
+            for (time, seq) in times {
+                match span.contains(time) {
+                    true => inside = true,
+                    false => outside.insert(seq),
+                }
+            }
+            match key.subprofile {
+                _ if !inside => {}
+                None => profiles += 1,
+                Some(_) => subprofiles += 1,
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            profiles,
+            subprofiles,
+            outside,
+        })
+    }
+}
+
+/// The number of pruned events in blocks that are not in the time range. Such a block is sealed
+/// and has no lost events, so what the index does not know was pruned.
+fn pruned_unread(
+    snapshot: &Snapshot<'_>,
+    blocks: &[BlockRange],
+    outside: &SeqSet,
+    not_pruned: &SeqSet,
+) -> u64 {
+    let seqs = blocks.iter().flat_map(|block| {
+        // The snapshot shows no later events, which may have arrived meanwhile.
+        block.first_seq..=block.last_seq.min(snapshot.last_seq())
+    });
+    let pruned = seqs.filter(|seq| !outside.contains(*seq) && !not_pruned.contains(*seq));
+    pruned.count() as u64
 }
 
 /// The numbers of hidden records that are not those of pruned events.
@@ -91,22 +147,17 @@ fn not_pruned(snapshot: &Snapshot<'_>) -> Result<SeqSet, LogError> {
     Ok(seqs)
 }
 
-/// The number of pruned records in blocks without events, which are in no time range.
-fn pruned_blocks(log: &Log, not_pruned: &SeqSet) -> Result<u64, LogError> {
+/// The blocks of a log that may be in a time range, and the others.
+fn blocks(log: &Log, span: Span) -> Result<(Vec<BlockRange>, Vec<BlockRange>), LogError> {
+    let (since, until) = span.bounds();
     let blocks = log.block_ranges()?.into_iter();
-    let pruned = blocks.filter(|block| block.times.is_some_and(|times| times.0 > times.1));
-    let seqs = pruned.flat_map(|block| block.first_seq..=block.last_seq);
-    Ok(seqs.filter(|seq| !not_pruned.contains(*seq)).count() as u64)
+    Ok(blocks.partition(|block| block.may_touch(since, until)))
 }
 
-/// The parts of a log that may be in a time range, as jobs.
-fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
-    let (since, until) = span.bounds();
+/// Blocks of a log as jobs.
+fn jobs(log: &Log, events: bool, blocks: Vec<BlockRange>) -> Vec<Job<'_>> {
     let mut jobs: Vec<(Job<'_>, usize)> = Vec::new();
-    for block in log.block_ranges()? {
-        if !block.may_touch(since, until) {
-            continue;
-        }
+    for block in blocks {
         match jobs.last_mut() {
             Some((job, count)) if job.last + 1 == block.first_seq && *count < BLOCKS => {
                 job.last = block.last_seq;
@@ -124,7 +175,7 @@ fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
             }
         }
     }
-    Ok(jobs.into_iter().map(|(job, _)| job).collect())
+    jobs.into_iter().map(|(job, _)| job).collect()
 }
 
 fn count(
@@ -170,23 +221,7 @@ fn count_event(
     Ok(())
 }
 
-/// The numbers of profiles and subprofiles with an event in a time range.
-fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), TrailError> {
-    let (mut profiles, mut subprofiles) = (0, 0);
-    snapshot.each_timeline(|key, times| -> Result<(), TrailError> {
-        let inside = times.iter().any(|(time, _)| span.contains(*time));
-        match key.subprofile {
-            _ if !inside => {}
-            None => profiles += 1,
-            Some(_) => subprofiles += 1,
-        }
-        Ok(())
-    })?;
-    Ok((profiles, subprofiles))
-}
-
-fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLine, TrailError> {
-    let (profiles, subprofiles) = profiles(snapshot, span)?;
+fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<StatsLine, TrailError> {
     let trail = snapshot.trail();
     let folder = trail.folder();
     let mut segments = trail.events().segments();
@@ -206,8 +241,8 @@ fn line_of(snapshot: &Snapshot<'_>, span: Span, tally: Tally) -> Result<StatsLin
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
     Ok(StatsLine {
         events: tally.events,
-        profiles,
-        subprofiles,
+        profiles: known.profiles,
+        subprofiles: known.subprofiles,
         rejected: tally.rejected,
         pruned: tally.pruned,
         first_time: tally

@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
-use crate::support::store::{BEGIN, Call, Store, blame, call, changes, diff, history, keys, show};
-use profiletrail::event::ProfileKey;
-use profiletrail::query::Importer;
+use crate::support::store::{
+    BEGIN, Call, Store, arrival, blame, call, changes, diff, history, keys, show,
+};
+use profiletrail::event::{ProfileKey, Zone};
+use profiletrail::query::{Importer, Query, Span, StatsQuery};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -78,6 +80,31 @@ fn a_repetition_of_a_pruned_event_is_known_as_such_by_the_next_prune() {
     assert_eq!(store.prune(BEGIN + 1000).events, 2);
     let states = store.ask(&show(ProfileKey::profile(1), BEGIN + 2000));
     assert_eq!(states[0]["last_event"]["seq"], 1);
+}
+
+/// Those of a block with other events, all of them before the time range, are counted, too.
+#[test]
+fn stats_count_the_pruned_of_any_time() {
+    let mut store = Store::new();
+    let filler = "x".repeat(1000);
+    let body = |profile: u64, time| format!("type=click&profile={profile}&time={time}&x={filler}");
+    // Together they are one segment.
+    let together = [BEGIN, BEGIN + 100].map(|time| arrival((body(1, time), time * 1_000_000)));
+    store.appender.append(together.into());
+    store.add([body(2, BEGIN + 1000), body(3, BEGIN + 1001)], BEGIN + 1000);
+    assert_eq!(store.prune(BEGIN + 50).events, 1);
+    for (since, events) in [(None, 3), (Some(BEGIN + 500), 2), (Some(BEGIN + 5000), 0)] {
+        let query = Query::Stats(StatsQuery {
+            span: Span { since, until: None },
+            zone: Zone::UTC,
+        });
+        let stats = store.ask(&query).remove(0);
+        assert_eq!(
+            (&stats["events"], &stats["pruned"]),
+            (&events.into(), &1.into()),
+            "{stats}"
+        );
+    }
 }
 
 proptest! {
