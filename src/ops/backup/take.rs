@@ -274,7 +274,7 @@ impl Taker<'_, '_> {
         Ok((stored, held))
     }
 
-    /// Counts bytes that were read, and tells of it.
+    /// Counts bytes that were read, and reports the progress.
     fn advance(&mut self, bytes: u64) {
         let (done, all) = &mut self.progress;
         *done += bytes;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use profiletrail::log::{BlockRange, NotSealed, OpenMode, Recovered, Scanned};
-use profiletrail::storage::{Access, Fault, Storage};
+use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
 use crate::support::files;
 use crate::support::sealed_log::{
@@ -86,14 +86,19 @@ fn a_log_that_ends_with_a_sealed_segment_goes_on_after_it() {
     assert_eq!(readable(&recovered.log, next - 1), all(next - 1));
 }
 
+/// How many operations on a disk sealing takes.
+fn operations_of_sealing(before: &SimulatedDisk) -> u64 {
+    let disk = before.process_killed();
+    let recovered = open(&disk, appending()).unwrap();
+    let begin = disk.operations();
+    seal_all(&recovered.log).unwrap();
+    disk.operations() - begin
+}
+
 #[test]
 fn a_fault_at_any_operation_of_sealing_loses_nothing() {
     let before = filled();
-    let clean = before.process_killed();
-    let recovered = open(&clean, appending()).unwrap();
-    let begin = clean.operations();
-    seal_all(&recovered.log).unwrap();
-    let operations = clean.operations() - begin;
+    let operations = operations_of_sealing(&before);
     assert!(operations > 30, "{operations}");
     for operation in 1..=operations {
         for fault in [Fault::Error, Fault::Full, Fault::PowerCut] {
@@ -131,12 +136,8 @@ fn a_fault_at_any_operation_of_sealing_loses_nothing() {
 #[test]
 fn a_power_cut_at_the_start_after_a_kill_loses_no_segment() {
     let before = filled();
-    let sealing = before.process_killed();
-    let recovered = open(&sealing, appending()).unwrap();
-    let begin = sealing.operations();
-    seal_all(&recovered.log).unwrap();
     let mut both = 0;
-    for operation in 1..=sealing.operations() - begin {
+    for operation in 1..=operations_of_sealing(&before) {
         let disk = before.process_killed();
         let recovered = open(&disk, appending()).unwrap();
         disk.plan(disk.operations() + operation, Fault::Error);

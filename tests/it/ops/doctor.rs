@@ -168,7 +168,7 @@ fn what_is_wrong_with_a_server_is_told() {
     assert_eq!(server.client().post("/webhook", "test=1").status, 400);
     let found = checks(&doctor(&data, &["--offline"]));
     assert_eq!(result(&found, "rejected"), "ok");
-    // A call that cannot be read is told as long as it is of the last day.
+    // A rejected call is reported for a day.
     assert_eq!(
         server
             .client()

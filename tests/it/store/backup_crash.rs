@@ -252,7 +252,7 @@ fn what_is_there_is_not_taken_again() {
 
 /// As after a restore: files with the same content that are not the same files.
 #[test]
-fn what_is_only_compared_is_told_of_too() {
+fn progress_includes_files_that_are_only_compared() {
     let disk = filled();
     run(&disk, true).unwrap();
     for part in ["/data/log", "/data/rejected"] {
@@ -267,16 +267,16 @@ fn what_is_only_compared_is_told_of_too() {
             new.sync().unwrap();
         }
     }
-    let (mut told, mut last) = (0, (0, 0));
+    let (mut reports, mut last) = (0, (0, 0));
     let done = run_with(&disk, true, &mut |done, all| {
         assert!(done >= last.0 && done <= all, "{done} of {all}");
-        told += 1;
+        reports += 1;
         last = (done, all);
     });
     assert_eq!(done.unwrap().copied_files, 0);
     assert!(
-        told > 3 && last.0 > 0 && last.0 == last.1,
-        "{told}, {last:?}"
+        reports > 3 && last.0 > 0 && last.0 == last.1,
+        "{reports}, {last:?}"
     );
 }
 

@@ -26,20 +26,6 @@ fn program() -> PathBuf {
 }
 
 /// A port that was free a moment ago.
-/// Ports that nobody else is given before they are dropped.
-struct Held([TcpListener; COUNT]);
-
-impl Held {
-    fn new() -> Self {
-        Self([0; COUNT].map(|_| TcpListener::bind("127.0.0.1:0").unwrap()))
-    }
-
-    fn ports(&self) -> [u16; COUNT] {
-        let port = |own: usize| self.0[own].local_addr().unwrap().port();
-        std::array::from_fn(port)
-    }
-}
-
 /// A proxy of TCP connections, which can be cut and slow.
 pub struct Link {
     pub address: SocketAddr,
@@ -168,10 +154,14 @@ pub struct NatsServers {
 impl NatsServers {
     /// Starts them; they sync always, or not.
     pub fn start(dir: &Path, syncs: bool) -> Self {
-        // Of each server those for clients, for its monitor and for the others.
-        let held = [0; COUNT].map(|_| Held::new());
-        let [clients, monitors, clusters] =
-            std::array::from_fn(|kind| held.each_ref().map(|own| own.ports()[kind]));
+        // Nobody else is given the three ports of a server before it starts.
+        let held =
+            [(); COUNT].map(|()| [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap()));
+        let ports = |kind: usize| {
+            let own = held.each_ref().map(|own| &own[kind]);
+            own.map(|listener| listener.local_addr().unwrap().port())
+        };
+        let (clients, monitors, clusters) = (ports(0), ports(1), ports(2));
         let mut routes = Vec::new();
         for from in 0..COUNT {
             for to in (0..COUNT).filter(|to| *to != from) {
