@@ -24,7 +24,7 @@ pub const DAY: f64 = 86_400.0;
   scripts/bench --events 0 --seconds 1 --connections 32 --peers none
   scripts/bench scale --json bench.json --plots .
   scripts/bench erasure --events 10000000 --store /var/tmp/stores
-  scripts/bench proofs --connections 32,128 --seconds 8 --rounds 30
+  scripts/bench proofs --connections 32,128 --seconds 8 --rounds 20
   scripts/bench plot bench.json .
   scripts/bench generate --events 1000 --profiles 100 > bodies.txt")]
 pub struct Args {
