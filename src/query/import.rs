@@ -158,6 +158,7 @@ impl<'a> Importer<'a> {
     ) -> Result<ImportReport, QueryError> {
         let mut report = ImportReport::default();
         let mut fresh: Vec<Candidate> = Vec::new();
+        let _lock = self.trail.lock_imports();
         let snapshot = self.trail.snapshot();
         let retention = self.trail.retention();
         snapshot.wait_for_index(|_| ())?;

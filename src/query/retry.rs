@@ -52,7 +52,7 @@ pub struct RetryLine {
 }
 
 /// Enters the rejected calls of some numbers, or all if there are none, that can be read now, and
-/// writes a [`RetryLine`] for each. The index must be complete, and no other retry may run.
+/// writes a [`RetryLine`] for each.
 pub fn retry(
     trail: &Trail,
     numbers: &[u64],
@@ -60,7 +60,9 @@ pub fn retry(
     append: Append<'_>,
     out: &mut dyn Write,
 ) -> Result<Answered, QueryError> {
+    let _lock = trail.lock_imports();
     let snapshot = trail.snapshot();
+    snapshot.wait_for_index(|_| ())?;
     let mut retry = Retry {
         reader: snapshot.reader(),
         snapshot,

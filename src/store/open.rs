@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::appender::Appender;
 use super::error::TrailError;
@@ -57,6 +57,7 @@ pub struct Trail {
     pub(super) retention: PresentRetention,
     /// Locked during a prune.
     pub(super) pruning: Mutex<Pruning>,
+    imports: Mutex<()>,
     /// Whether pruned records may still be on disk, with no removal running.
     pub(super) removal_due: AtomicBool,
 }
@@ -107,6 +108,7 @@ impl Trail {
             server,
             retention,
             pruning: Mutex::default(),
+            imports: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
             (Some(events), Some(rejected)) => {
@@ -139,6 +141,12 @@ impl Trail {
     /// The `seq` of the last synced event; 0 without events.
     pub fn last_seq(&self) -> u64 {
         self.events.last_seq()
+    }
+
+    /// Imports, retries, recorded comparisons and erasures look which events exist before they
+    /// append some or remove them. Each holds this meanwhile, so that no other does the same.
+    pub(crate) fn lock_imports(&self) -> MutexGuard<'_, ()> {
+        self.imports.lock()
     }
 
     /// Waits until every event synced before the call is in the index, so that

@@ -244,14 +244,18 @@ impl<'a> Reconciler<'a> {
         if items.is_empty() || self.report.failure.is_some() {
             return Ok(());
         }
-        let snapshot = self.trail.snapshot();
+        let trail = self.trail;
+        let lock = self.order.record.as_ref().map(|_| trail.lock_imports());
+        let snapshot = trail.snapshot();
+        snapshot.wait_for_index(|_| ())?;
         let mut replayer = Replayer::new(&snapshot, false);
         let keys: Vec<ProfileKey> = items.iter().map(|(key, _)| *key).collect();
         let at = self.order.at;
         let mut items = items.into_iter();
         let mut waiting: Vec<(Item, EventsOf)> = Vec::new();
         let mut places = 0;
-        let mut events = Vec::new();
+        // Lines are written without the lock, as their reader may pause.
+        let (mut lines, mut events) = (Vec::new(), Vec::new());
         let always = (i64::MIN, i64::MAX);
         snapshot.each_recent_events_of::<QueryError>(&keys, always, |mut of_one, _| {
             let times = &mut of_one.times;
@@ -259,16 +263,17 @@ impl<'a> Reconciler<'a> {
             times.shrink_to_fit();
             if places + times.len() > PLACES && !waiting.is_empty() {
                 let some = std::mem::take(&mut waiting);
-                self.compare(some, &mut replayer, out, &mut events)?;
+                self.compare(some, &mut replayer, &mut lines, &mut events)?;
                 places = 0;
             }
             places += of_one.times.len();
             waiting.extend(items.next().map(|item| (item, of_one)));
             Ok(())
         })?;
-        self.compare(waiting, &mut replayer, out, &mut events)?;
+        self.compare(waiting, &mut replayer, &mut lines, &mut events)?;
         self.enter(events, append);
-        Ok(())
+        drop(lock);
+        Ok(out.write_all(&lines)?)
     }
 
     fn compare(

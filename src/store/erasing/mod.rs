@@ -136,6 +136,7 @@ impl Trail {
         if !order.dry_run {
             self.refuse_apart()?;
         }
+        let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;
         // What arrives from now on is kept.
         let now = now_micros();
@@ -201,6 +202,7 @@ impl Trail {
         append: Append<'_>,
         stop: &dyn Fn() -> bool,
     ) -> Result<bool, EraseError> {
+        let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;
         let present = self.retention();
         let id = |of: &Erasure| (of.profile, of.until);

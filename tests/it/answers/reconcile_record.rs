@@ -5,7 +5,7 @@
 //! goes to another folder and is answered alike; a store can begin with it.
 
 use crate::support::compared::{AT, Shop, differences, reconcile, whole};
-use crate::support::{Cli, cli, json_lines};
+use crate::support::{Cli, cli, data, json_lines, new_server};
 use serde_json::{Value, json};
 
 #[test]
@@ -211,4 +211,20 @@ fn an_empty_store_starts_from_a_file() {
         (&shown["fields"], &shown["database"]),
         (&json!({"mail": ""}), &json!(7))
     );
+}
+
+#[test]
+fn two_recordings_at_once_add_each_observation_once() {
+    let (dir, server) = new_server(&[]);
+    let file = dir.path().join("export.csv");
+    let rows: String = (1..=5_000).map(|id| format!("{id};a{id}\n")).collect();
+    std::fs::write(&file, format!("id;mail\n{rows}")).unwrap();
+    let data = data(&dir);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| reconcile(&data, &file, &["--record", "--yes"]).ok());
+        }
+    });
+    assert_eq!(cli(&data, &["export"]).ok().lines().count(), 5_000);
+    server.stop();
 }
