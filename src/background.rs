@@ -107,6 +107,22 @@ pub fn lower_priority() {
     if let Err(error) = rustix::process::nice(19) {
         tracing::debug!("the priority of a thread could not be lowered: {error}");
     }
+    #[cfg(target_os = "linux")]
+    run_when_idle();
+}
+
+/// Lets the calling thread run where a processor has nothing else to do. With a low priority alone,
+/// Linux takes the processor for busy, and wakes threads that answer calls on another one.
+#[cfg(target_os = "linux")]
+fn run_when_idle() {
+    let priority = libc::sched_param { sched_priority: 0 };
+    #[expect(unsafe_code, reason = "no library here offers it")]
+    // SAFETY: the pointer is to a value that outlives the call, which only reads it.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
+    if result != 0 {
+        let error = io::Error::last_os_error();
+        tracing::debug!("the policy of a thread could not be lowered: {error}");
+    }
 }
 
 impl Drop for Background {
