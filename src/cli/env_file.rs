@@ -73,6 +73,20 @@ pub fn command() -> Command {
     with_environment(Args::command())
 }
 
+/// The same for some words: a command that they do not name has only its name and its summary,
+/// as to build all flags of all commands again and again takes longer than most answers.
+fn command_for(words: &[OsString]) -> Command {
+    let named = |command: Command| {
+        if words.iter().any(|word| word == command.get_name()) {
+            return command;
+        }
+        Command::new(command.get_name().to_owned())
+            .about(command.get_about().cloned().unwrap_or_default())
+            .hide(command.is_hide_set())
+    };
+    with_environment(Args::command().mut_subcommands(named))
+}
+
 /// The flags that are settings, too.
 fn known_settings() -> impl Iterator<Item = &'static str> {
     SETTINGS.split(' ').chain(OF_NODES.split_whitespace())
@@ -111,8 +125,9 @@ pub fn parse() -> anyhow::Result<Args> {
 /// The command line with the settings of the file that these words name, or of the
 /// installed service.
 pub fn with_sources(words: &[OsString], say: &mut dyn FnMut(&str)) -> anyhow::Result<Command> {
-    let typed = command().ignore_errors(true).try_get_matches_from(words);
-    let typed = typed.ok();
+    let command = command_for(words);
+    let typed = command.clone().ignore_errors(true);
+    let typed = typed.try_get_matches_from(words).ok();
     let named: Option<PathBuf> =
         (typed.as_ref()).and_then(|typed| typed.try_get_one("env_file").ok()?.cloned());
     let pairs = match named {
@@ -123,7 +138,7 @@ pub fn with_sources(words: &[OsString], say: &mut dyn FnMut(&str)) -> anyhow::Re
             .unwrap_or_default(),
     };
     let environment = |name: &str| std::env::var(name).ok();
-    Ok(merge(command(), &pairs, &environment))
+    Ok(merge(command, &pairs, &environment))
 }
 
 /// The settings of a file that was named.
