@@ -46,15 +46,17 @@ impl Tags {
 
     /// The tag of the answer that a question has now, if it can have one.
     pub fn of(&self, parsed: &ParsedQuery, trail: &Trail) -> Option<String> {
-        let last = match parsed.entry.depends {
+        let rejected = trail.rejected();
+        let (last, bytes) = match parsed.entry.depends {
             _ if parsed.about_now => return None,
-            Depends::Events | Depends::EventsOnce(_) => trail.last_seq(),
-            Depends::Rejected => trail.rejected().last_seq(),
+            Depends::Events | Depends::EventsOnce(_) => (trail.last_seq(), 0),
+            // `--max-rejected` removes old ones in the background.
+            Depends::Rejected => (rejected.last_seq(), rejected.bytes().ok()?),
             Depends::More => return None,
         };
         let retention = trail.retention();
         let state = format!(
-            "{last}\n{:?} {}\n{:?}\n{}",
+            "{last} {bytes}\n{:?} {}\n{:?}\n{}",
             retention.pruned,
             retention.generation(),
             parsed.page,

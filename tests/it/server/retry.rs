@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::dns::DnsServer;
+use crate::support::http::{again, ask, token};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{BODY, Dice, Server, cli, data, eventually, exported, json_lines, new_server};
 use serde_json::{Value, json};
@@ -180,7 +181,7 @@ fn a_signed_call_keeps_its_proof_and_its_message_is_entered_once() {
 #[test]
 fn rejected_calls_take_no_more_space_than_they_may() {
     const MOST: u64 = 512 << 10;
-    let args = ["--max-rejected", "512KiB"];
+    let args = ["--max-rejected", "512KiB", "--api", "127.0.0.1:0"];
     let (dir, server) = new_server(&args);
     let data = data(&dir);
     let mut dice = Dice(7);
@@ -204,7 +205,13 @@ fn rejected_calls_take_no_more_space_than_they_may() {
             .sum()
     };
     send(&server, 40);
+    let token = token(&data, "read");
+    let before = ask(server.api(), &token, "/v1/rejected");
     eventually("the oldest are removed", || bytes() <= MOST);
+    // Who has the answer of before gets the one of now.
+    let tag = before.header("ETag").unwrap();
+    let after = again(server.api(), &token, "/v1/rejected", tag);
+    assert!(after.status == 200 || before.body == ask(server.api(), &token, "/v1/rejected").body);
     let kept = rejected(&data);
     let numbers: Vec<u64> = kept
         .iter()

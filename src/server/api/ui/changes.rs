@@ -70,8 +70,9 @@ fn is_oldest_first(pairs: &Pairs) -> bool {
 
 pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
     let pairs = decode_pairs(query).unwrap_or_default();
+    let oldest_first = is_oldest_first(&pairs);
     if pairs.iter().any(|(name, _)| name == "form") {
-        let target = with_order(&of_form(&pairs), is_oldest_first(&pairs));
+        let target = with_order(&of_form(&pairs), oldest_first);
         return Ok(elsewhere(&target, ""));
     }
     let asked = match Asked::read(asker, query) {
@@ -79,7 +80,7 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
         Err(error) => {
             let page = Page {
                 filters: &Filters::new(pairs),
-                oldest_first: false,
+                oldest_first,
                 wrong: Some(error.to_string()),
                 rows: Vec::new(),
                 next: None,
