@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use super::answer_writer::AnswerWriter;
 use super::command_request::{Batches, read_request};
 use super::control::{Control, Request};
-use super::query_limiter::{CAPACITY, Client, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
+use super::semaphore::{CAPACITY, Client, Permit, Semaphore, weight};
 use super::signed::Checker;
 use super::tails::Tails;
 use crate::background::{Pace, lower_priority};
@@ -25,10 +25,13 @@ use crate::ops::doctor::{Running, Settings};
 use crate::ops::{self, Maintenance};
 use crate::proofs::Countersigning;
 use crate::query::{
-    Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage, answer,
-    retry, with_causes,
+    Answered, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage, answer, retry,
+    with_causes,
 };
 use crate::store::{Appender, Arrival, Outcome, Trail};
+
+/// The maximum number of concurrent commands; more wait to be accepted.
+const MAX_COMMANDS: u32 = 64;
 
 /// How long a connected command may take to send its request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
@@ -55,16 +58,15 @@ pub struct Commands {
     trail: Arc<Trail>,
     /// `None` once the server stops, so that the committer can end.
     append: Mutex<Option<Append>>,
-    limiter: Arc<QueryLimiter>,
+    /// Limits the queries that run.
+    queries: Semaphore,
     /// The zone in which calls are read.
     zone: Zone,
     about: Option<About>,
     stopping: AtomicBool,
     /// The commands that run, without tails.
-    pub(super) running: InFlight,
+    pub(super) running: Semaphore,
     tails: Tails,
-    /// Allows one import at a time: an import first looks up which events exist.
-    importing: Mutex<()>,
 }
 
 impl Commands {
@@ -72,20 +74,18 @@ impl Commands {
     pub(super) fn new(
         trail: Arc<Trail>,
         append: impl Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync + 'static,
-        limiter: Arc<QueryLimiter>,
         zone: Zone,
         about: Option<About>,
     ) -> Self {
         Self {
             trail,
             append: Mutex::new(Some(Arc::new(append))),
-            limiter,
+            queries: Semaphore::new(CAPACITY),
             zone,
             about,
             stopping: AtomicBool::new(false),
-            running: InFlight::default(),
+            running: Semaphore::new(MAX_COMMANDS),
             tails: Tails::default(),
-            importing: Mutex::default(),
         }
     }
 
@@ -102,8 +102,7 @@ impl Commands {
                 }
             }
         };
-        let limiter = Arc::new(QueryLimiter::new(CAPACITY));
-        Self::new(trail, append, limiter, zone, None)
+        Self::new(trail, append, zone, None)
     }
 
     /// The trail.
@@ -118,7 +117,7 @@ impl Commands {
 
     /// The number of running commands, with tails.
     pub(super) fn in_flight(&self) -> u32 {
-        self.running.count() + self.tails.count()
+        self.running.held() + self.tails.count()
     }
 
     /// Tails end, and other commands are not begun any more.
@@ -138,11 +137,11 @@ impl Commands {
         self.serve_counted(stream, None)
     }
 
-    /// The same; `entered` counts it among the running ones.
+    /// The same; `running` counts it among the running ones.
     pub(super) fn serve_counted(
         &self,
         stream: &UnixStream,
-        entered: Option<Entered>,
+        running: Option<Permit>,
     ) -> io::Result<()> {
         // A command that connects and sends no request must not hold a thread. After
         // the request there is no limit: a reader may page, an import may read a pipe.
@@ -170,7 +169,7 @@ impl Commands {
             Request::Tail { query, on } => {
                 // A waiting tail does not count as a running command.
                 let tail = self.tails.enter();
-                drop(entered);
+                drop(running);
                 tail.and_then(|_tail| self.tails.send(&self.trail, &query, on, &out))
             }
         };
@@ -208,7 +207,7 @@ impl Commands {
 
     fn ask(&self, query: &Query, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let weight = weight(query, &self.trail);
-        let permit = self.limiter.acquire(weight, &Client::default(), || {
+        let permit = self.queries.acquire(weight, &Client::default(), || {
             out.check()?;
             out.control(&Control::Progress(Progress {
                 stage: Stage::Waiting,
@@ -248,8 +247,6 @@ impl Commands {
             out: &mut lines,
             progress: &mut self.paced(out),
         };
-        // No import adds again what is erased meanwhile.
-        let _alone = matches!(order, Maintenance::Erase(_)).then(|| self.importing.lock());
         Ok(ops::run(
             &self.trail,
             order,
@@ -278,11 +275,9 @@ impl Commands {
         let mut importer = Importer::new(&self.trail);
         let mut batches = Batches::new(body);
         while let Some((first, lines)) = batches.next()? {
-            let report: ImportReport = {
-                let _one = self.importing.lock();
-                let append = self.append()?;
-                importer.import(first, &lines, |group| append(group))?
-            };
+            let append = self.append()?;
+            let report = importer.import(first, &lines, |group| append(group))?;
+            drop(append);
             out.report(&report)?;
             if report.failure.is_some() {
                 return Ok(Answered::default());
@@ -291,7 +286,6 @@ impl Commands {
         importer.finish()?;
         let report = &mut self.paced(out);
         for order in importer.new_erasures() {
-            let _one = self.importing.lock();
             self.trail
                 .erase(&order, &|group| self.try_append(group), &|| false, report)?;
         }
@@ -300,7 +294,6 @@ impl Commands {
 
     fn retry(&self, numbers: &[u64], out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         self.wait_for_index(out)?;
-        let _one = self.importing.lock();
         let append = self.append()?;
         let mut lines = out;
         let answered = retry(

@@ -14,12 +14,9 @@ use std::time::{Duration, Instant};
 use rustix::net::{Shutdown, shutdown};
 
 use super::commands::Commands;
-use super::query_limiter::Client;
+use super::semaphore::Client;
 use super::socket::{bind, is_owner};
 use crate::store::Folder;
-
-/// The maximum number of concurrent commands; more wait to be accepted.
-const MAX_COMMANDS: u32 = 64;
 
 /// The running socket.
 pub(super) struct ControlSocket {
@@ -86,20 +83,21 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
                 continue;
             }
         };
-        let entered = loop {
-            if let Some(entered) = commands.running.enter(MAX_COMMANDS, &Client::default()) {
-                break entered;
-            }
-            if commands.is_stopping() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let running =
+            commands
+                .running
+                .acquire(1, &Client::default(), || match commands.is_stopping() {
+                    true => Err(()),
+                    false => Ok(()),
+                });
+        let Ok(running) = running else {
+            return;
         };
         let own = Arc::clone(commands);
         let spawned = std::thread::Builder::new()
             .name("command".to_owned())
             .spawn(move || {
-                if let Err(error) = own.serve_counted(&stream, Some(entered)) {
+                if let Err(error) = own.serve_counted(&stream, Some(running)) {
                     tracing::debug!("a command disconnected: {error}");
                 }
             });

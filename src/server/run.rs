@@ -17,8 +17,8 @@ use super::disk_space::DiskSpaceMonitor;
 use super::http_server::HttpServer;
 use super::inactivity::{InactivityAlarm, start_watch};
 use super::listener::PassedSockets;
-use super::query_limiter::{CAPACITY, QueryLimiter};
 use super::refusals::Refusals;
+use super::semaphore::{CAPACITY, Semaphore};
 use super::signed::Checker;
 use super::supervisor;
 use super::worker::Worker;
@@ -266,7 +266,7 @@ impl Server {
         let health = Health::new(disk, longest, appender.poison(), status);
         let health = Arc::new(health);
         let answers = Answers::default();
-        let (metrics, limiter) = (Metrics::new(), Arc::new(QueryLimiter::new(CAPACITY)));
+        let metrics = Metrics::new();
         let observers = (metrics.clone(), inactivity.clone());
         let (queue, committer) = committer::start(
             appender,
@@ -281,7 +281,7 @@ impl Server {
             trail: Arc::clone(&trail),
             health: Arc::clone(&health),
             inactivity: inactivity.clone(),
-            limiter: Arc::clone(&limiter),
+            queries: Semaphore::new(CAPACITY),
             metrics: metrics.clone(),
             refusals: Arc::clone(&refusals),
             zone: config.zone,
@@ -370,7 +370,7 @@ impl Server {
             countersigning: states,
             cluster: health.cluster().cloned(),
         });
-        let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);
+        let commands = Commands::new(Arc::clone(&trail), append, config.zone, about);
         let control =
             ControlSocket::start(commands).map_err(system("making the control socket"))?;
         let sealer = start_sealer(Arc::clone(&trail), config.max_rejected)

@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::answer_writer::AnswerWriter;
 use super::control::Control;
-use super::query_limiter::{Client, Entered, InFlight, QueryLimiter};
+use super::semaphore::{Client, Permit, Semaphore};
 use crate::query::{Answered, Position, Progress, Stage, Tail, TailPage, TailQuery};
 use crate::store::{Damages, Trail};
 
@@ -37,19 +37,19 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// All tails.
 #[derive(Debug)]
 pub(super) struct Tails {
-    following: InFlight,
+    following: Semaphore,
     /// Held while a page is made.
     making: Mutex<()>,
     /// Allows one tail at a time to search for its start, which may take long.
-    searching: QueryLimiter,
+    searching: Semaphore,
 }
 
 impl Default for Tails {
     fn default() -> Self {
         Self {
-            following: InFlight::default(),
+            following: Semaphore::new(MAX_TAILS),
             making: Mutex::default(),
-            searching: QueryLimiter::new(1),
+            searching: Semaphore::new(1),
         }
     }
 }
@@ -57,13 +57,13 @@ impl Default for Tails {
 impl Tails {
     /// The number of tails.
     pub fn count(&self) -> u32 {
-        self.following.count()
+        self.following.held()
     }
 
     /// Counts another tail, unless there are too many.
-    pub fn enter(&self) -> Result<Entered, Box<dyn Error>> {
+    pub fn enter(&self) -> Result<Permit, Box<dyn Error>> {
         self.following
-            .enter(MAX_TAILS, &Client::default())
+            .try_acquire(&Client::default())
             .ok_or_else(|| {
                 let why = format!(
                     "{MAX_TAILS} tails already run with --follow; end one of them, or leave --follow out"

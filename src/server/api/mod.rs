@@ -14,7 +14,7 @@
 //! Parameters have the flags' names ([`params`]); lines are those of
 //! `--format jsonl`. The API has its own listener, frontend and tiny_http, so that
 //! queries never delay calls. Each running query has a thread, limited by
-//! [`crate::server::query_limiter`], which passes its lines to the frontend in pieces ([`answer`]).
+//! [`crate::server::semaphore`], which passes its lines to the frontend in pieces ([`answer`]).
 //!
 //! Outcomes: an empty result is 200 without a line, since it is a valid answer, and
 //! since the status of a long answer is sent before its end is known. Notes on an

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::auth::Authenticator;
 use super::conditional::Tags;
 use super::ui::{MAX_BODY, Ui};
-use super::worker::Shared;
+use super::worker::{MAX_QUESTIONS, Shared};
 use crate::auth::tokens::{TokenFile, Watched};
 use crate::event::Zone;
 use crate::frontend::{Answers, FrontendConfig, Proxies};
@@ -17,8 +17,8 @@ use crate::metrics::Metrics;
 use crate::server::committer::Health;
 use crate::server::http_server::HttpServer;
 use crate::server::inactivity::InactivityAlarm;
-use crate::server::query_limiter::{InFlight, QueryLimiter};
 use crate::server::refusals::Refusals;
+use crate::server::semaphore::Semaphore;
 use crate::store::Trail;
 
 /// The maximum number of running queries; [`super::worker`] limits those that wait.
@@ -42,7 +42,8 @@ pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
     pub health: Arc<Health>,
     pub inactivity: InactivityAlarm,
-    pub limiter: Arc<QueryLimiter>,
+    /// Limits the queries that run, by their weight.
+    pub queries: Semaphore,
     pub metrics: Metrics,
     /// Of calls, for their signatures.
     pub refusals: Arc<Refusals>,
@@ -97,8 +98,8 @@ impl Api {
             parts,
             answers: answers.clone(),
             authenticator: Authenticator::new(Watched::new(TokenFile::of(&folder))),
-            questions: InFlight::default(),
-            running: QueryLimiter::new(RUNNING),
+            questions: Semaphore::new(MAX_QUESTIONS),
+            running: Semaphore::new(RUNNING),
             stopping: AtomicBool::new(false),
             tags: Tags::new(),
         });
@@ -145,7 +146,7 @@ impl Api {
         self.http.shutdown(grace);
         self.http.stop();
         // Without the frontend, a query ends at its next line.
-        while self.shared.questions.count() > 0 && begun.elapsed() < grace {
+        while self.shared.questions.held() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
         }
     }

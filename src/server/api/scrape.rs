@@ -65,7 +65,7 @@ impl Collector for State {
             (
                 "questions_under_way",
                 "Questions over HTTP that are being answered or wait",
-                Some(self.0.questions.count().into()),
+                Some(self.0.questions.held().into()),
             ),
         ] {
             // What is not known has no sample.

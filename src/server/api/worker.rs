@@ -27,13 +27,13 @@ use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
 use crate::query::{Answered, Mark, QueryError, answer, with_causes};
-use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
+use crate::server::semaphore::{Client, Permit, Semaphore, weight};
 use crate::server::worker::header;
 use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
-const MAX_QUESTIONS: u32 = 20;
+pub(super) const MAX_QUESTIONS: u32 = 20;
 
 /// How long a query waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -48,9 +48,9 @@ pub(super) struct Shared {
     pub answers: Answers,
     pub authenticator: Authenticator,
     /// Queries that run or wait.
-    pub questions: InFlight,
+    pub questions: Semaphore,
     /// Limits those that run.
-    pub running: QueryLimiter,
+    pub running: Semaphore,
     pub stopping: AtomicBool,
     pub tags: Tags,
     /// The web interface, if enabled.
@@ -195,7 +195,7 @@ impl Shared {
 
     /// Answers it on a new thread.
     fn begin(self: &Arc<Self>, wanted: Wanted, client: Client, caller: Responder) {
-        let Some(entered) = self.questions.enter(MAX_QUESTIONS, &client) else {
+        let Some(permit) = self.questions.try_acquire(&client) else {
             return self.busy(&wanted, caller);
         };
         let shared = Arc::clone(self);
@@ -203,7 +203,7 @@ impl Shared {
             .name("question".to_owned())
             .spawn(move || {
                 // After a panic the client gets 503, or a truncated answer.
-                let _entered: Entered = entered;
+                let _permit: Permit = permit;
                 let answered = catch_unwind(AssertUnwindSafe(|| {
                     shared.answer(&wanted, &client, caller);
                 }));
@@ -262,7 +262,7 @@ impl Shared {
         caller: Responder,
     ) {
         let weight = weight(&parsed.query, &self.parts.trail);
-        let permit = self.parts.limiter.acquire(weight, client, self.patience());
+        let permit = self.parts.queries.acquire(weight, client, self.patience());
         let Ok(_permit) = permit else {
             return self.busy(wanted, caller);
         };

@@ -5,11 +5,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 
 use crate::support::api::{API, call, fill, text};
 use crate::support::http::{ask, token};
 use crate::support::{
-    BODY, Client, NEVER, Server, cli, data, eventually, json_lines, keys, new_server,
+    BINARY, BODY, Client, NEVER, Server, clean, cli, data, eventually, json_lines, keys, new_server,
 };
 
 /// A server with some MiB to export, and a token.
@@ -87,6 +88,28 @@ fn long_answers_come_piece_by_piece_and_hold_up_nobody() {
     eventually("there is room", || {
         ask(server.api(), &token, "/v1/stats").status == 200
     });
+    server.stop();
+}
+
+#[test]
+fn commands_whose_readers_pause_leave_the_api_its_places() {
+    let (dir, server, token) = much();
+    let paused: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = clean(BINARY);
+            command.arg("changes").arg("--data").arg(data(&dir));
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            // The first byte comes once the command has its permit.
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
+        })
+        .collect();
+    let answers = [0; 2].map(|_| ask(server.api(), &token, "/v1/changes?limit=1").status);
+    for mut child in paused {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(answers, [200; 2]);
     server.stop();
 }
 

@@ -17,8 +17,8 @@ use crate::format::{LineSplitter, Printer};
 use crate::query::rows::{Csv, Xlsx, csv_columns};
 use crate::query::{IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer};
 use crate::server::api::answer::Sink;
-use crate::server::query_limiter::Client;
 use crate::server::reply::{Reply, Responder};
+use crate::server::semaphore::Client;
 use crate::web::shell;
 use crate::web::text::Text;
 

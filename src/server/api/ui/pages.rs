@@ -9,8 +9,8 @@ use super::{Ui, changes, dossier, download, event, find, incident, latest, panel
 use crate::event::now_seconds;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
-use crate::server::query_limiter::Client;
 use crate::server::reply::{Reply, Responder};
+use crate::server::semaphore::Client;
 use crate::web::{Clock, Reader, shell, start};
 
 /// With more events than this not in the index yet, pages wait for it.

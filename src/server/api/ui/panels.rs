@@ -21,8 +21,8 @@ use crate::query::{
     Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
     Query, RejectedQuery, Span, Wanted,
 };
-use crate::server::query_limiter::{Client, Permit, weight};
 use crate::server::reply::Reply;
+use crate::server::semaphore::{Client, Permit, weight};
 use crate::web::Reader;
 use crate::web::findings::{self, Findings, SHOWN};
 use crate::web::search_results::{rejected, rejected_call};
@@ -62,19 +62,19 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
 
 /// A permit for the query of a page. It is released before the page is sent, so nobody
 /// can keep it by not reading.
-pub(super) fn permit<'a>(asker: &Asker<'a>, query: &Query) -> Result<Permit<'a>, Failure> {
+pub(super) fn permit(asker: &Asker<'_>, query: &Query) -> Result<Permit, Failure> {
     permit_for(asker, query, &Client::default())
 }
 
 /// The same within a client's share, where the answer is sent while it is made.
-pub(super) fn permit_for<'a>(
-    asker: &Asker<'a>,
+pub(super) fn permit_for(
+    asker: &Asker<'_>,
     query: &Query,
     client: &Client,
-) -> Result<Permit<'a>, Failure> {
+) -> Result<Permit, Failure> {
     let begun = Instant::now();
     let weight = weight(query, &asker.parts.trail);
-    let permit = asker.parts.limiter.acquire(weight, client, || {
+    let permit = asker.parts.queries.acquire(weight, client, || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {

@@ -1,10 +1,10 @@
-//! How many queries run at a time, and how much memory they may need together.
+//! The weighted semaphore that limits how many queries, commands and tails run at a time.
 //!
-//! A query that reads the whole log holds some MiB for each core while it runs,
-//! so the number of concurrent ones is limited by a weighted semaphore. The others
-//! wait, and their progress is reported. A reader that pages through an answer keeps
-//! its permit. A client of the query API gets half of each limit at most, so that
-//! answers which it does not read leave the others their share.
+//! A query that reads the whole log holds some MiB for each core while it runs, so it
+//! waits for a permit of its weight. A command keeps its permit while its reader pages
+//! through the answer, so commands and the query API have a semaphore each. A client of
+//! the query API gets half of each at most, so that answers which it does not read leave
+//! the others their share.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,18 +82,21 @@ impl Taken {
     }
 }
 
-/// The semaphore.
+/// A weighted semaphore; clones share its permits.
+#[derive(Clone, Debug)]
+pub(super) struct Semaphore(Arc<Shared>);
+
 #[derive(Debug)]
-pub(super) struct QueryLimiter {
+struct Shared {
     capacity: u32,
     taken: Mutex<Taken>,
-    freed: Condvar,
+    released: Condvar,
 }
 
 /// A permit; released on drop.
 #[derive(Debug)]
-pub(super) struct Permit<'a> {
-    limiter: &'a QueryLimiter,
+pub(super) struct Permit {
+    semaphore: Semaphore,
     weight: u32,
     client: Client,
 }
@@ -116,14 +119,25 @@ pub(super) fn weight(query: &Query, trail: &Trail) -> u32 {
     }
 }
 
-impl QueryLimiter {
-    /// Admits queries up to a total weight.
+impl Semaphore {
+    /// Gives permits up to a total weight.
     pub fn new(capacity: u32) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             capacity,
             taken: Mutex::default(),
-            freed: Condvar::new(),
-        }
+            released: Condvar::new(),
+        }))
+    }
+
+    /// The total weight of the permits that are held.
+    pub fn held(&self) -> u32 {
+        self.0.taken.lock().total
+    }
+
+    /// A permit of weight 1 for a client, if there is one now.
+    pub fn try_acquire(&self, client: &Client) -> Option<Permit> {
+        let taken = self.0.taken.lock().take(1, client, self.0.capacity);
+        taken.then(|| self.permit(1, client))
     }
 
     /// Waits for a permit for a client. Meanwhile `report` is called every [`PROGRESS_INTERVAL`];
@@ -133,58 +147,36 @@ impl QueryLimiter {
         weight: u32,
         client: &Client,
         mut report: impl FnMut() -> Result<(), E>,
-    ) -> Result<Permit<'_>, E> {
+    ) -> Result<Permit, E> {
         loop {
-            let mut taken = self.taken.lock();
-            let is_full = |taken: &mut Taken| !taken.take(weight, client, self.capacity);
+            let mut taken = self.0.taken.lock();
+            let is_full = |taken: &mut Taken| !taken.take(weight, client, self.0.capacity);
             let waited = self
-                .freed
+                .0
+                .released
                 .wait_while_for(&mut taken, is_full, PROGRESS_INTERVAL);
             drop(taken);
             if !waited.timed_out() {
-                return Ok(Permit {
-                    limiter: self,
-                    weight,
-                    client: client.clone(),
-                });
+                return Ok(self.permit(weight, client));
             }
             report()?;
         }
     }
+
+    fn permit(&self, weight: u32, client: &Client) -> Permit {
+        Permit {
+            semaphore: self.clone(),
+            weight,
+            client: client.clone(),
+        }
+    }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.taken.lock().release(self.weight, &self.client);
-        self.limiter.freed.notify_all();
-    }
-}
-
-/// Counts what runs or waits; clones share the count.
-#[derive(Clone, Debug, Default)]
-pub(super) struct InFlight(Arc<Mutex<Taken>>);
-
-/// One of those that are counted, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Entered(InFlight, Client);
-
-impl InFlight {
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.0.lock().total
-    }
-
-    /// Counts one more for a client, if there are fewer than `max`, and fewer than half
-    /// of it for the client.
-    pub fn enter(&self, max: u32, client: &Client) -> Option<Entered> {
-        let entered = self.0.lock().take(1, client, max);
-        entered.then(|| Entered(self.clone(), client.clone()))
-    }
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.0.lock().release(1, &self.1);
+        let shared = &self.semaphore.0;
+        shared.taken.lock().release(self.weight, &self.client);
+        shared.released.notify_all();
     }
 }
 
@@ -195,26 +187,31 @@ mod tests {
 
     #[test]
     fn a_third_waits_for_one_of_two_and_light_ones_never() {
-        let (limiter, owner) = (QueryLimiter::new(4), &Client::default());
-        let one = limiter.acquire(2, owner, || Err(())).unwrap();
-        let two = limiter.acquire(2, owner, || Err(())).unwrap();
-        limiter.acquire(2, owner, || Err(())).unwrap_err();
-        limiter.acquire(0, owner, || Err(())).unwrap();
+        let (semaphore, owner) = (Semaphore::new(4), &Client::default());
+        let one = semaphore.acquire(2, owner, || Err(())).unwrap();
+        let two = semaphore.acquire(2, owner, || Err(())).unwrap();
+        semaphore.acquire(2, owner, || Err(())).unwrap_err();
+        semaphore.acquire(0, owner, || Err(())).unwrap();
+        assert!(semaphore.try_acquire(owner).is_none());
         let mut one = Some(one);
         let report = || {
             one.take();
             Ok::<(), ()>(())
         };
-        limiter.acquire(2, owner, report).unwrap();
-        drop(two);
+        drop(semaphore.acquire(2, owner, report).unwrap());
+        assert_eq!(semaphore.held(), 2);
+        let three = semaphore.try_acquire(owner).unwrap();
+        assert_eq!(semaphore.held(), 3);
+        drop((two, three));
+        assert_eq!(semaphore.held(), 0);
     }
 
     #[test]
     fn a_client_has_half() {
-        let limiter = QueryLimiter::new(4);
+        let semaphore = Semaphore::new(4);
         let try_acquire = |token, address| {
             let client = Client::new(token, address);
-            limiter.acquire(1, &client, || Err(()))
+            semaphore.acquire(1, &client, || Err(()))
         };
         let held = [
             try_acquire("a", "127.0.0.1").unwrap(),
@@ -232,27 +229,17 @@ mod tests {
         try_acquire("c", "2001:db8::3").unwrap_err();
         drop(try_acquire("c", "2001:db8:0:1::1").unwrap());
         drop(held);
-        assert!(limiter.taken.lock().by_client.is_empty());
+        assert!(semaphore.0.taken.lock().by_client.is_empty());
     }
 
     #[test]
     fn one_that_waits_is_woken() {
-        let (limiter, owner) = (QueryLimiter::new(1), &Client::default());
-        let one = limiter.acquire(1, owner, || Err(())).unwrap();
+        let (semaphore, owner) = (Semaphore::new(1), &Client::default());
+        let one = semaphore.acquire(1, owner, || Err(())).unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| limiter.acquire(1, owner, || Ok::<(), ()>(())).is_ok());
+            let waiting = scope.spawn(|| semaphore.acquire(1, owner, || Ok::<(), ()>(())).is_ok());
             drop(one);
             assert!(waiting.join().unwrap());
         });
-    }
-
-    #[test]
-    fn no_more_than_the_maximum_enter() {
-        let (in_flight, owner) = (InFlight::default(), &Client::default());
-        let entered: Vec<_> = (0..3).map_while(|_| in_flight.enter(2, owner)).collect();
-        assert_eq!((entered.len(), in_flight.count()), (2, 2));
-        drop(entered);
-        assert!(in_flight.enter(1, owner).is_some());
-        assert_eq!(in_flight.count(), 0);
     }
 }
