@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use clap::builder::PossibleValue;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -55,7 +56,9 @@ pub(super) fn decode_pairs(query: &str) -> Result<Pairs, DecodeError> {
     let mut pairs = Vec::new();
     for raw in query.split('&').filter(|raw| !raw.is_empty()) {
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-            if !is_utf8(raw, &name, &value) {
+            // In the decoded texts, what is not UTF-8 is replaced. A pair is UTF-8 if both are:
+            // neither `=` nor `+` is a byte of another character.
+            if percent_decode_str(raw).decode_utf8().is_err() {
                 return Err(DecodeError::new("it is not UTF-8", name));
             }
             pairs.push((name.into_owned(), value.into_owned()));
@@ -209,12 +212,4 @@ fn invalid(error: &clap::Error) -> DecodeError {
         (kind, None) => kind.to_string(),
     };
     DecodeError::new(what, name)
-}
-
-/// Whether what was decoded is what was sent: what is not UTF-8 would have been
-/// replaced.
-fn is_utf8(raw: &str, name: &str, value: &str) -> bool {
-    let replaced = |text: &str| text.matches('\u{fffd}').count();
-    let sent = raw.to_ascii_uppercase().matches("%EF%BF%BD").count() + replaced(raw);
-    replaced(name) + replaced(value) == sent
 }

@@ -271,6 +271,7 @@ fn a_wrong_parameter_is_named() {
         ("/v1/history/1?%41%0a=1", "A\n"),
         ("/v1/history/1?field=%ff", "field"),
         ("/v1/history/1?field=%EF%BF%BD%ff", "field"),
+        ("/v1/history/1?field=%c3+%a9", "field"),
         ("/v1/show/1?at=2025-13-01", "at"),
         ("/v1/diff/1", "from"),
         ("/v1/changes?cause=why", "cause"),
