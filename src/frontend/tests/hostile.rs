@@ -19,18 +19,6 @@ fn refuses_what_is_malformed_with_the_right_status() {
         .collect::<Vec<_>>()
         .join("\r\n");
     let cases = [
-        (with("Content-Length: 5\r\nContent-Length: 6"), 400),
-        (with("Content-Length: 5, 5"), 400),
-        (with("Content-Length: -5"), 400),
-        (with("Content-Length: +5"), 400),
-        (with("Content-Length: 0x5"), 400),
-        (with("Content-Length: "), 400),
-        (with("Content-Length: 99999999999999999999999"), 400),
-        (with("Content-Length: 5\r\nTransfer-Encoding: chunked"), 400),
-        (with("Content-Length : 5"), 400),
-        (with("A: b\r\n folded"), 400),
-        (with("A: b\0c"), 400),
-        (with("A: b\rc"), 400),
         (with("Host: y"), 400),
         (with("Expect: more"), 417),
         ("GET /a HTTP/1.1\r\nHost: \r\n\r\n".to_owned(), 400),
@@ -48,12 +36,7 @@ fn refuses_what_is_malformed_with_the_right_status() {
         ),
         ("GET /a HTTP/1.1\r\n\r\n".to_owned(), 400),
         ("GET /a HTTP/2.0\r\nHost: x\r\n\r\n".to_owned(), 505),
-        ("GET * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
-        ("CONNECT h:1 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
-        ("GET /\u{e9} HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
         ("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 505),
-        ("GET ftp://h/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
-        ("GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400),
         ("\x16\x03\x01\x02\0\x01\0".to_owned(), 400),
         ("\r\n\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n".to_owned(), 400),
     ];
@@ -64,14 +47,11 @@ fn refuses_what_is_malformed_with_the_right_status() {
             answer.status == status || (status == 505 && answer.status == 400),
             "{bytes:.80}: {answer:?}"
         );
-        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        assert!(json.get("error").is_some() && json.get("where").is_some());
+        assert_own(&answer);
         assert!(answer.head.contains("Connection: close\r\n"));
         assert!(peer.is_closed());
     }
     assert_eq!(rig.reached.load(Ordering::SeqCst), 0);
-    let answer = rig.once(with("Content-Length: 5\r\ncontent-length: 5"));
-    assert!(answer.status == 200 && answer.body.ends_with("\n\n12345"));
 }
 
 #[test]
@@ -305,10 +285,17 @@ fn post(headers: &str, body: &str) -> String {
     format!("POST /in HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}")
 }
 
-/// Asserts that bytes are answered once, with this status, and the connection ended.
+/// Asserts that an answer is the frontend's own, which says what is wrong and where.
 #[track_caller]
-fn one(rig: &Rig, bytes: &str, status: u16) {
-    let got = answers(rig, bytes);
+fn assert_own(answer: &Answer) {
+    let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert!(json.get("error").is_some() && json.get("where").is_some());
+}
+
+/// The answer to bytes, which must be answered once, with this status, and the connection ended.
+#[track_caller]
+fn one(rig: &Rig, bytes: &str, status: u16) -> Answer {
+    let mut got = answers(rig, bytes);
     assert_eq!(got.len(), 1, "{bytes:.200?}: {got:?}");
     assert_eq!(got[0].status, status, "{bytes:.200?}: {got:?}");
     assert!(!got[0].body.contains("smuggled HTTP"), "{bytes:.200?}");
@@ -316,6 +303,7 @@ fn one(rig: &Rig, bytes: &str, status: u16) {
         got[0].head.contains("Connection: close\r\n"),
         "{bytes:.200?}"
     );
+    got.remove(0)
 }
 
 #[test]
@@ -332,9 +320,11 @@ fn lengths_and_codings_in_conflict_are_refused_and_nothing_is_read_behind_them()
         "Content-Length: 5\r\nContent-Length: 6",
         "Content-Length: 5\r\nContent-Length: 05",
         "Content-Length: 5,5",
+        "Content-Length: 5, 5",
         "Content-Length: 5 5",
         "Content-Length: +5",
         "Content-Length: -0",
+        "Content-Length: -5",
         "Content-Length: 0x5",
         "Content-Length: 5.0",
         "Content-Length: 1e1",
@@ -364,9 +354,10 @@ fn lengths_and_codings_in_conflict_are_refused_and_nothing_is_read_behind_them()
         "A: b\nTransfer-Encoding: chunked",
         "A: b\nContent-Length: 5",
         "A: b\0\r\nContent-Length: 5",
+        "A: b\0c",
         "A: b\u{1}",
     ] {
-        one(&rig, &post(headers, &chunked), 400);
+        assert_own(&one(&rig, &post(headers, &chunked), 400));
     }
     assert_eq!(rig.reached.load(Ordering::SeqCst), 0);
 }
@@ -402,6 +393,7 @@ fn equal_lengths_and_blanks_around_them_are_understood() {
     let rig = rig();
     for headers in [
         "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: 5\r\ncontent-length: 5",
         "Content-Length:5",
         "Content-Length: \t 5 \t ",
         "cONTENT-lENGTH: 0000005",
@@ -440,11 +432,16 @@ fn targets_of_every_form() {
         "GET example.com/ HTTP/1.1",
         "GET http:/h HTTP/1.1",
         "GET http:// HTTP/1.1",
+        "GET http:///a HTTP/1.1",
         "GET file:///etc/passwd HTTP/1.1",
+        "GET /caf\u{e9} HTTP/1.1",
+    ] {
+        assert_own(&one(&rig, &format!("{line}\r\nHost: x\r\n\r\n"), 400));
+    }
+    for line in [
         "GET \\ HTTP/1.1",
         "GET /a\0b HTTP/1.1",
         "GET /a\u{7f} HTTP/1.1",
-        "GET /caf\u{e9} HTTP/1.1",
         "GET  / HTTP/1.1",
         "GET\t/ HTTP/1.1",
         " GET / HTTP/1.1",
@@ -509,6 +506,11 @@ fn continue_is_sent_to_those_who_wait_and_for_nothing_that_is_refused() {
     }
     // Nothing is waited for, so nothing is said.
     assert_eq!(peer.ask(expecting("Content-Length: 0")).status, 200);
+    let whole = expecting("Content-Length: 2") + "ok";
+    assert_eq!(peer.ask(whole).status, 200);
+    // Too large a body is refused at once; of those who do not wait, it is read first.
+    let answer = peer.ask(expecting("Content-Length: 2000000"));
+    assert!(answer.status == 413 && answer.head.contains("Connection: close"));
     let old = expecting("Content-Length: 2").replace("HTTP/1.1", "HTTP/1.0");
     let got = answers(&rig, format!("{old}ok"));
     assert_eq!(

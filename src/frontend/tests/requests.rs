@@ -236,21 +236,6 @@ fn serves_a_head_request_and_an_empty_answer() {
 }
 
 #[test]
-fn sends_continue_only_when_the_body_is_waited_for() {
-    let rig = rig();
-    let mut peer = rig.peer();
-    let head = "POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
-    assert_eq!(peer.ask(head).status, 100);
-    assert!(peer.ask("ok").body.ends_with("\n\nok"));
-    assert_eq!(peer.ask(format!("{head}ok")).status, 200);
-    let large = head.replace("Content-Length: 2", "Content-Length: 2000000");
-    let answer = peer.ask(large);
-    assert!(answer.status == 413 && answer.head.contains("Connection: close"));
-    let other = head.replace("100-continue", "magic");
-    assert_eq!(rig.once(other).status, 417);
-}
-
-#[test]
 fn serves_http_1_0_and_honours_close() {
     let rig = rig();
     let mut peer = rig.peer();
