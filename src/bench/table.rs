@@ -1,6 +1,7 @@
 //! Tables that people read on a terminal and that Markdown shows as tables.
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+use indicatif::HumanFloatCount;
 
 /// A table whose first `texts` columns are text, the others numbers.
 pub struct Printed {
@@ -53,15 +54,7 @@ impl Printed {
 
 /// A whole number with its thousands apart.
 pub fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{:.0}", HumanFloatCount(number))
 }
 
 /// Milliseconds with as many digits as say something.
