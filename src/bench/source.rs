@@ -67,8 +67,6 @@ pub struct Fresh<'a> {
     bodies: &'a mut dyn Iterator<Item = Vec<u8>>,
     left: u64,
     request: Vec<u8>,
-    /// The bytes of the bodies so far.
-    pub body_bytes: u64,
 }
 
 impl<'a> Fresh<'a> {
@@ -78,7 +76,6 @@ impl<'a> Fresh<'a> {
             bodies,
             left: count,
             request: Vec::new(),
-            body_bytes: 0,
         }
     }
 }
@@ -88,7 +85,6 @@ impl Source for Fresh<'_> {
         self.left = self.left.checked_sub(1)?;
         self.request.clear();
         let body = self.bodies.next()?;
-        self.body_bytes += body.len() as u64;
         append_request(&mut self.request, &body);
         Some(&self.request)
     }
