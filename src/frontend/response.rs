@@ -2,12 +2,12 @@
 
 use super::head::Refusal;
 
-/// Headers of every answer that keep browsers from guessing its type, from embedding it in other
-/// pages and from caching it. Webhook answers are not meant for browsers.
+/// Headers of every answer that keep browsers from guessing its type and from embedding it in
+/// other pages. Webhook answers are not meant for browsers.
 pub const SAFETY_HEADERS: &str = "X-Content-Type-Options: nosniff\r\n\
     Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
     X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
-    Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-store\r\n";
+    Cross-Origin-Resource-Policy: same-origin\r\n";
 
 /// The frontend's own answer, which always ends the connection.
 pub(super) fn own(refusal: Refusal, bodyless: bool) -> Vec<u8> {
@@ -22,7 +22,7 @@ pub(super) fn own(refusal: Refusal, bodyless: bool) -> Vec<u8> {
     };
     let head = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n{SAFETY_HEADERS}\
-         Connection: close\r\n{retry}Content-Length: {}\r\n\r\n",
+         Cache-Control: no-store\r\nConnection: close\r\n{retry}Content-Length: {}\r\n\r\n",
         refusal.status,
         status.default_reason_phrase(),
         body.len()

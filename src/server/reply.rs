@@ -151,30 +151,24 @@ pub(super) struct Reply {
     body: Vec<u8>,
     /// Headers beyond the common ones, each with its line break.
     headers: String,
-    /// Whether it has a tag: the client may cache it and revalidate.
-    tagged: bool,
+    /// Who may cache it, as `Cache-Control` says it.
+    caching: &'static str,
     /// Headers for browsers, each with its line break.
     safety: &'static str,
 }
-
-/// No caching, as in [`SAFETY_HEADERS`], …
-const NOT_KEPT: &str = "Cache-Control: no-store\r\n";
-
-/// … and caching by the client, with revalidation.
-const KEPT: &str = "Cache-Control: private, no-cache\r\n";
 
 /// The usual media type.
 const JSON: &str = "application/json";
 
 impl Reply {
-    /// An answer of any media type.
+    /// An answer of any media type, which nobody may cache.
     pub const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
             content_type,
             body,
             headers: String::new(),
-            tagged: false,
+            caching: "no-store",
             safety: SAFETY_HEADERS,
         }
     }
@@ -208,9 +202,15 @@ impl Reply {
         self
     }
 
-    /// The same with its tag.
+    /// The same, which everybody may cache for good.
+    pub const fn immutable(mut self) -> Self {
+        self.caching = "public, max-age=31536000, immutable";
+        self
+    }
+
+    /// The same with its tag: the client may cache it, and revalidates it.
     pub fn tagged(mut self, tag: &str) -> Self {
-        self.tagged = true;
+        self.caching = "private, no-cache";
         self.with("ETag", tag)
     }
 
@@ -284,13 +284,8 @@ impl Reply {
         if self.status != 304 {
             let _ = write!(bytes, "Content-Type: {}\r\n", self.content_type);
         }
-        match self.safety.strip_suffix(NOT_KEPT) {
-            Some(headers) if self.tagged => {
-                bytes.extend_from_slice(headers.as_bytes());
-                bytes.extend_from_slice(KEPT.as_bytes());
-            }
-            _ => bytes.extend_from_slice(self.safety.as_bytes()),
-        }
+        bytes.extend_from_slice(self.safety.as_bytes());
+        let _ = write!(bytes, "Cache-Control: {}\r\n", self.caching);
         bytes.extend_from_slice(self.headers.as_bytes());
         bytes
     }

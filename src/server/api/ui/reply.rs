@@ -9,21 +9,15 @@ use crate::server::reply::Reply;
 use crate::web::assets::Asset;
 use crate::web::dossier::policy;
 
-/// The security headers of a page. The browser runs and loads only the page's own two files, sends forms
-/// only to this site, never frames the page, and caches nothing. It sends a referrer to this site only;
+/// The security headers of a page. The browser runs and loads only the page's own two files, sends
+/// forms only to this site, and never frames the page. It sends a referrer to this site only;
 /// without one, `Origin` would be `null` on connections without TLS.
 pub(super) const PAGE: &str = "X-Content-Type-Options: nosniff\r\n\
     Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n\
     X-Frame-Options: DENY\r\nReferrer-Policy: same-origin\r\n\
     Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
-    Permissions-Policy: camera=(), geolocation=(), microphone=()\r\nCache-Control: no-store\r\n";
-
-/// The same of the page's files, which can be kept for good.
-const FILE: &str = "X-Content-Type-Options: nosniff\r\n\
-    Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
-    X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
-    Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: public, max-age=31536000, immutable\r\n";
+    Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n";
 
 /// The same where a dossier is shown, which has its style in it, runs nothing, and
 /// has nothing of this site.
@@ -34,7 +28,7 @@ static DOSSIER: LazyLock<String> = LazyLock::new(|| {
          Content-Security-Policy: {policy}; frame-ancestors 'none'; sandbox\r\n\
          X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
          Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
-         Permissions-Policy: camera=(), geolocation=(), microphone=()\r\nCache-Control: no-store\r\n"
+         Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
     )
 });
 
@@ -67,7 +61,7 @@ pub(super) fn html(status: u16, page: Markup) -> Reply {
 
 /// A file of the page.
 pub(super) fn file(asset: &'static Asset) -> Reply {
-    Reply::new(200, asset.content_type, asset.content.as_bytes().to_vec()).bound_by(FILE)
+    Reply::new(200, asset.content_type, asset.content.as_bytes().to_vec()).immutable()
 }
 
 /// The browser is to go somewhere else on this site. `more` has further
