@@ -7,11 +7,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::http::{again, ask, call, fill, token};
+use crate::support::api::{API, fill_hostile, hostile_call};
+use crate::support::http::{again, ask, token};
 use crate::support::{Cli, Client, Server, cli, data, keys, new_server};
 use serde_json::Value;
-
-const API: [&str; 2] = ["--api", "127.0.0.1:0"];
 
 /// What comes, how, and the statuses of [`TAGGED`] then.
 type Coming<'a> = (&'a str, &'a dyn Fn(), [u16; 8]);
@@ -31,7 +30,7 @@ const TAGGED: [&str; 8] = [
 /// Events that came in 2025, as an import keeps them: only such can be pruned.
 fn came_long_ago(data: &Path) {
     let (dir, server) = new_server(&[]);
-    fill(&server);
+    fill_hostile(&server);
     let mut lines = crate::support::exported(&crate::support::data(&dir));
     server.stop();
     for line in &mut lines {
@@ -53,7 +52,7 @@ fn an_answer_is_unchanged_only_as_long_as_nothing_comes() {
     let data = data(&dir);
     came_long_ago(&data);
     let server = Server::start(&data, &API);
-    fill(&server);
+    fill_hostile(&server);
     let token = token(&data, "read");
     let tag_of = |address, target| {
         let reply = ask(address, &token, target);
@@ -114,7 +113,7 @@ fn an_answer_is_unchanged_only_as_long_as_nothing_comes() {
             &|| {
                 server
                     .client()
-                    .post("/webhook", call(123, 1_760_000_001, "late"))
+                    .post("/webhook", hostile_call(123, 1_760_000_001, "late"))
                     .seq();
             },
             events,
@@ -218,7 +217,7 @@ fn together(path: &str) -> Option<&'static [&'static str]> {
 #[test]
 fn what_is_described_is_answered() {
     let (dir, server) = new_server(&API);
-    fill(&server);
+    fill_hostile(&server);
     let token = token(&data(&dir), "read");
     let mut stranger = Client::connect(server.api());
     for target in ["/v1/", "/v1/openapi.json"] {

@@ -6,14 +6,9 @@
 
 use std::net::SocketAddr;
 
-use crate::support::http::{Reply, ask, call, fill, token};
+use crate::support::api::{API, fill_hostile, hostile_call, text};
+use crate::support::http::{Reply, ask, token};
 use crate::support::{BODY, Server, data, json_lines, new_server};
-
-const API: [&str; 2] = ["--api", "127.0.0.1:0"];
-
-fn text(reply: &Reply) -> &str {
-    std::str::from_utf8(&reply.body).unwrap()
-}
 
 /// The target of the next page.
 fn next(reply: &Reply) -> Option<String> {
@@ -41,7 +36,7 @@ fn pages(address: SocketAddr, token: &str, first: &str) -> (String, usize) {
 #[test]
 fn following_the_links_tells_every_line_once() {
     let (dir, server) = new_server(&API);
-    fill(&server);
+    fill_hostile(&server);
     let token = token(&data(&dir), "read");
     let (api, token) = (server.api(), token.as_str());
     for question in [
@@ -82,7 +77,7 @@ fn following_the_links_tells_every_line_once() {
 #[test]
 fn a_mark_of_something_else_is_refused_by_name() {
     let (dir, server) = new_server(&API);
-    fill(&server);
+    fill_hostile(&server);
     let read = token(&data(&dir), "read");
     let first = ask(server.api(), &read, "/v1/history/123?limit=2");
     let target = next(&first).unwrap();
@@ -120,7 +115,7 @@ fn a_mark_of_something_else_is_refused_by_name() {
     assert_eq!(ask(server.api(), &read, &target).status, 200);
     server.stop();
     let (other_dir, other) = new_server(&API);
-    fill(&other);
+    fill_hostile(&other);
     refused(other.api(), &token(&data(&other_dir), "read"), &target);
     other.stop();
 }
@@ -132,7 +127,7 @@ fn a_long_page_names_the_next_one_in_its_trailer() {
     let long = "x".repeat(90_000);
     for number in 0..10 {
         client
-            .post("/webhook", call(1, 1_760_000_000 + number, &long))
+            .post("/webhook", hostile_call(1, 1_760_000_000 + number, &long))
             .seq();
     }
     let token = token(&data(&dir), "read");

@@ -244,38 +244,3 @@ pub fn again(address: SocketAddr, token: &str, target: &str, tag: &str) -> Reply
     let headers = [("Authorization", bearer.as_str()), ("If-None-Match", tag)];
     Client::connect(address).request("GET", target, &headers, b"")
 }
-
-/// A call whose names and values do harm elsewhere.
-pub fn call(profile: u64, time: u64, value: &str) -> String {
-    format!(
-        "type=update&profile={profile}&database=3&time={time}&parameters[city]={value}&fields[city]={value}\
-         &fields[%00%22%3Cscript%3E]={value}&fields[mail]=a%40b.nl&interests[]=blue&interests[]=%C3%A9"
-    )
-}
-
-/// Some of these, of the profiles 123 and 124, at the edges of time, too, and some
-/// that cannot be read.
-pub fn fill(server: &Server) {
-    let mut client = server.client();
-    for number in 0..12 {
-        let value = format!("%E2%80%AE{}", number / 2);
-        let time = 1_760_000_000 + (number * 7) % 5;
-        client
-            .post("/webhook/form", call(123 + number % 2, time, &value))
-            .seq();
-    }
-    for time in ["-62167219200", "253402300799"] {
-        let body = format!("type=update&profile=123&time={time}&fields[a]=1&fields[b]=2");
-        client.post("/webhook", body).seq();
-    }
-    client
-        .post(
-            "/webhook",
-            "type=create&profile=123&subprofile=456&time=1760000002&fields[a]=b",
-        )
-        .seq();
-    for _ in 0..5 {
-        let reply = client.post("/webhook", "type=update&profile=12x&a=%ff");
-        assert_eq!(reply.status, 400);
-    }
-}
