@@ -66,7 +66,7 @@ fn a_deleted_profile_takes_its_subprofiles_along() {
     // In the order of time and of the subprofiles, each once, after the delete.
     let all = read(&["history", "7", "--subprofiles", "--cascade"]);
     let of = |line: &Value| (line["seq"].as_u64().unwrap(), line["subprofile"].as_u64());
-    let told: Vec<_> = all.iter().map(of).collect();
+    let found: Vec<_> = all.iter().map(of).collect();
     let expected = [
         (1, None),
         (2, Some(10)),
@@ -79,7 +79,7 @@ fn a_deleted_profile_takes_its_subprofiles_along() {
         (8, Some(10)),
         (9, Some(11)),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
     let end = &all[6];
     assert_eq!(
         keys(end),
@@ -237,12 +237,12 @@ fn programs_see_it_only_where_they_ask() {
         assert!(!plain.contains("cascade"), "{command}");
         assert_eq!(run(&["--format", "jsonl", "--no-cascade"]), plain);
         assert_eq!(run(&["--cascade", "--no-cascade"]), plain);
-        let told = run(&["--cascade"]);
-        assert_ne!(told, plain, "{command}");
+        let cascaded = run(&["--cascade"]);
+        assert_ne!(cascaded, plain, "{command}");
         let asked = ask(server.api(), &token, target);
         assert_eq!(String::from_utf8(asked.body).unwrap(), plain);
         let asked = ask(server.api(), &token, &format!("{target}&cascade"));
-        assert_eq!(String::from_utf8(asked.body).unwrap(), told);
+        assert_eq!(String::from_utf8(asked.body).unwrap(), cascaded);
         // People need not ask, and may ask not to.
         let table = |more: &[&str]| run(&[&["--format", "table"], more].concat());
         assert_eq!(table(&[]), table(&["--cascade"]), "{command}");
@@ -250,8 +250,8 @@ fn programs_see_it_only_where_they_ask() {
         assert!(!table(&[]).contains('\u{1b}'));
     }
     server.stop();
-    let told = cli(&data, &["changes", "--cascade"]).ok();
-    assert_eq!(told.matches("\"cascade\"").count(), 4);
+    let printed = cli(&data, &["changes", "--cascade"]).ok();
+    assert_eq!(printed.matches("\"cascade\"").count(), 4);
     // An export knows events alone, and all of them.
     assert_eq!(Cli::new(&data, &["export"]).run().ok().lines().count(), 9);
 }

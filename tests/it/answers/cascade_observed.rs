@@ -1,16 +1,16 @@
 //! A profile that an export does not have is gone, and its subprofiles with it.
 //!
-//! Proven: what was seen so ends subprofiles as a `delete` does, where that is
-//! asked for, and nowhere else; with what comes in the same second, it is in its
-//! place; values end with it in a dossier; and `tail` and the pages of the query
-//! API tell observed events as `history` does.
+//! Proven: an observed end ends the subprofiles as a `delete` does, where that is
+//! asked for, and nowhere else; among the events of the same second it has its place
+//! in the order; the values in a dossier end with it; and `tail` and the pages of the
+//! query API report observed events as `history` does.
 
 use crate::support::compared::{AT, Shop};
 use crate::support::http::{ask, token};
 use crate::support::{Server, cli, json_lines};
 use serde_json::{Value, json};
 
-/// [`AT`], as it is told.
+/// [`AT`], as answers print it.
 const TIME: &str = "2025-10-09T09:10:00Z";
 
 /// An export without profile 1, which has the subprofiles 11 and 12; profile 9
@@ -21,12 +21,12 @@ const EXPORT: &str = "id;mail\n2;b\n3;c\n9;z\n";
 fn entered() -> Shop {
     let shop = Shop::open();
     let args = ["--database", "7", "--record", "--yes", "--label", "export"];
-    let told = json_lines(&shop.reconcile(EXPORT, &args).ok());
-    let told: Vec<_> = told
+    let lines = json_lines(&shop.reconcile(EXPORT, &args).ok());
+    let findings: Vec<_> = lines
         .iter()
         .map(|line| (line["profile"].as_u64().unwrap(), &line["finding"]))
         .collect();
-    assert_eq!(told, [(1, &json!("gone")), (9, &json!("unknown"))]);
+    assert_eq!(findings, [(1, &json!("gone")), (9, &json!("unknown"))]);
     shop
 }
 
@@ -142,9 +142,9 @@ fn each_of_a_second_has_its_place() {
     assert!(seen.stderr.contains("added 1 event"), "{}", seen.stderr);
     let last = client("type=delete&profile=1&database=7&time=1760002000");
     let ends = |key: &str| -> Vec<Value> {
-        let told = read(&shop, &["history", key, "--cascade"]);
-        let told = told.iter().skip(1);
-        told.map(|line| json!([line["seq"], line["changes"][0]["cause"]]))
+        let lines = read(&shop, &["history", key, "--cascade"]);
+        let rest = lines.iter().skip(1);
+        rest.map(|line| json!([line["seq"], line["changes"][0]["cause"]]))
             .collect()
     };
     assert_eq!(ends("1/11"), [json!([deleted, "cascade"])]);
@@ -175,16 +175,16 @@ fn each_of_a_second_has_its_place() {
 fn values_end_in_a_dossier_when_they_were_seen_to_be_gone() {
     let mut shop = entered();
     shop.close();
-    let told = read(&shop, &["dossier", "1", "--format", "jsonl"]);
+    let lines = read(&shop, &["dossier", "1", "--format", "jsonl"]);
     let until = |subprofile: Option<u64>, field: &str| {
-        let mut values = told.iter().filter(|line| {
+        let mut values = lines.iter().filter(|line| {
             line["field"] == field
                 && line["subprofile"] == json!(subprofile)
                 && !line["until"].is_null()
         });
         let line = values
             .next()
-            .unwrap_or_else(|| panic!("{field} lasts: {told:?}"));
+            .unwrap_or_else(|| panic!("{field} lasts: {lines:?}"));
         line["until"].clone()
     };
     assert_eq!(
@@ -198,7 +198,7 @@ fn values_end_in_a_dossier_when_they_were_seen_to_be_gone() {
 }
 
 #[test]
-fn observed_events_are_told_alike_everywhere() {
+fn observed_events_are_reported_alike_everywhere() {
     let mut shop = entered();
     // An ordinary difference, too.
     shop.reconcile("id;mail\n2;other\n", &["--partial", "--record", "--yes"])

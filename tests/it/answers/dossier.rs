@@ -1,8 +1,8 @@
 //! Everything about one person, as lines.
 //!
-//! Proven: the values of a dossier are at every moment those that `show` tells,
-//! whatever was pruned; how each came, who sent it and what is not known is said;
-//! nothing but what was asked for is told; over HTTP it is the same.
+//! Proven: at every moment the values of a dossier are those that `show` prints,
+//! whatever was pruned; it says how each value came, who sent it and what is not
+//! known; it has nothing but what was asked for; over HTTP it is the same.
 
 use crate::support::dossier::{form, of_part};
 use crate::support::http::{ask, token};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A person who has changed her mind, a lost call, and an order that ended with her.
-fn tell_a_story(client: &mut Client) {
+fn post_story(client: &mut Client) {
     let subscribed = &[
         ("type", "update"),
         ("parameters[newsletter]", "Ja"),
@@ -77,7 +77,7 @@ fn tell_a_story(client: &mut Client) {
 fn since_when_and_how_that_is_known() {
     let (dir, server) = new_server(&["--api", "127.0.0.1:0"]);
     let data = data(&dir);
-    tell_a_story(&mut server.client());
+    post_story(&mut server.client());
     let lines = json_lines(&cli(&data, &["dossier", "7", "--field", "newsletter"]).ok());
     let parts: Vec<&str> = lines
         .iter()
@@ -155,7 +155,8 @@ fn since_when_and_how_that_is_known() {
     // Nothing of her but what was asked for.
     assert!(!lines.iter().any(|line| line.to_string().contains("b.nl")));
 
-    // Of what is not there is told how it ended, and of what never was that.
+    // What is no longer there is listed with its end; what never existed is listed
+    // without one.
     let asked = [
         "dossier",
         "7",
@@ -280,7 +281,7 @@ fn seconds(time: &Value) -> i64 {
         .timestamp()
 }
 
-/// At every moment from one on the values are those that `show` tells.
+/// From `from` until `to` the values at every moment are those that `show` prints.
 fn must_agree(store: &Store, profile: u64, from: i64, to: i64) {
     let span = Span {
         since: None,

@@ -1,8 +1,9 @@
-//! A dossier as a page, and who signed what it tells.
+//! A dossier as a page, and who signed its events.
 //!
-//! Proven: the page needs nothing but itself, and nothing that a stranger has
-//! sent can run or hide in it; it is never written over another file, nor half;
-//! it names the keys by which events were verified, and says what cannot be read.
+//! Proven: the page loads nothing from elsewhere, and nothing that a stranger has
+//! sent can run or hide in it; it is never written over another file, and never in
+//! part; it names the keys by which events were verified, and says what cannot be
+//! read.
 
 use crate::support::dns::DnsServer;
 use crate::support::dossier::{HOSTILE, form, must_be_harmless, of_part};
@@ -47,11 +48,11 @@ fn nothing_that_a_stranger_sent_runs_or_hides_in_the_page() {
     let out = dir.path().join("dossier.html");
     let path = out.to_str().unwrap();
     let page = |args: &[&str]| {
-        let told = cli(&data, &[&["dossier", "7", "--out", path], args].concat()).ok();
+        let line = cli(&data, &[&["dossier", "7", "--out", path], args].concat()).ok();
         let size = ByteSize(std::fs::metadata(&out).unwrap().len())
             .display()
             .iec();
-        assert_eq!(told, format!("wrote the dossier of 7 to {path} ({size})\n"));
+        assert_eq!(line, format!("wrote the dossier of 7 to {path} ({size})\n"));
         let page = std::fs::read_to_string(&out).unwrap();
         std::fs::remove_file(&out).unwrap();
         must_be_harmless(&page);

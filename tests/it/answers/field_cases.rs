@@ -135,10 +135,10 @@ fn what_is_no_field_is_never_recorded_unasked() {
     assert_eq!(names(&case), [json!("name"), json!("name"), json!("name")]);
     // A column of anybody's is a field; one of nobody's is not.
     let rows = "id,name,city,Remarks\n123,Bob,Urk,?\n";
-    let told = case.reconcile(rows, &record);
-    said(&told, "\"Remarks\" is left out");
-    said(&told, "added 1 event");
-    assert!(!told.stdout.contains("Remarks") && told.stdout.contains("Urk"));
+    let outcome = case.reconcile(rows, &record);
+    said(&outcome, "\"Remarks\" is left out");
+    said(&outcome, "added 1 event");
+    assert!(!outcome.stdout.contains("Remarks") && outcome.stdout.contains("Urk"));
     said(&case.reconcile(rows, &record), "added 0 events");
     let named = [&record[..], &["--columns", "Remarks"]].concat();
     said(&case.reconcile(rows, &named), "added 1 event");
@@ -196,12 +196,12 @@ fn a_spreadsheets_first_line_declares_the_separator() {
 #[test]
 fn lines_have_the_files_own_numbers() {
     let case = Case::profiles(&[(1, "&fields[name]=x"), (2, "&fields[name]=y")]);
-    let told = case
+    let error = case
         .fixture("bad-number-crlf.csv", &["--partial"])
         .failed(3);
     assert!(
-        told.contains("line 4: \"1,2E+05\"") && told.contains("a spreadsheet"),
-        "{told}"
+        error.contains("line 4: \"1,2E+05\"") && error.contains("a spreadsheet"),
+        "{error}"
     );
     for (content, what) in [
         ("id;name\n\n1;\"a\nb\"\n\nq;z", "line 6: \"q\""),
@@ -215,8 +215,8 @@ fn lines_have_the_files_own_numbers() {
         ),
         ("id\tname\r\n1\tx\r\n2\n", "line 3: it has 1 columns"),
     ] {
-        let told = case.reconcile(content, &["--partial"]).failed(3);
-        assert!(told.contains(what), "{what}: {told}");
+        let error = case.reconcile(content, &["--partial"]).failed(3);
+        assert!(error.contains(what), "{what}: {error}");
     }
 }
 
@@ -283,8 +283,8 @@ fn other_charsets_are_read_by_name() {
         (b"id;x\n1;x\n", &named("klingon"), 2, "write a name such as"),
         (b"PK\x03\x04", &["--partial"], 2, "save it as CSV"),
     ] {
-        let told = case.reconcile(bytes, args).failed(status);
-        assert!(told.contains(what), "{told}");
+        let error = case.reconcile(bytes, args).failed(status);
+        assert!(error.contains(what), "{error}");
     }
 }
 
@@ -533,9 +533,9 @@ fn odd_times_are_answered() {
             "--from is later than --to",
         ),
     ] {
-        let told = case.ask(args);
-        said(&told, &format!("note: {what}"));
-        assert_eq!(told.status, Some(status), "{told:?}");
+        let outcome = case.ask(args);
+        said(&outcome, &format!("note: {what}"));
+        assert_eq!(outcome.status, Some(status), "{outcome:?}");
     }
     // Minutes, the day first, and weekdays; these say nothing.
     for time in [
@@ -546,9 +546,9 @@ fn odd_times_are_answered() {
         "last monday",
         "Fri 9:30",
     ] {
-        let told = case.ask(&["show", "1", "--at", time]);
-        assert_eq!(told.stderr, "", "{time}");
-        told.ok();
+        let outcome = case.ask(&["show", "1", "--at", time]);
+        assert_eq!(outcome.stderr, "", "{time}");
+        outcome.ok();
     }
     let exact = |time| json_lines(&case.ask(&["show", "1", "--at", time]).ok())[0]["at"].clone();
     assert_eq!(exact("26-11-2020 10:00"), "2020-11-26T09:00:00Z");
@@ -569,12 +569,12 @@ fn another_unicode_form_is_pointed_out() {
             "name=^Ren\\u{e9}",
         ),
     ] {
-        let told = case.ask(asked).failed(1);
+        let error = case.ask(asked).failed(1);
         assert!(
-            told.contains("the same letters are there in another form"),
-            "{told}"
+            error.contains("the same letters are there in another form"),
+            "{error}"
         );
-        assert!(told.contains(finds), "{told}");
+        assert!(error.contains(finds), "{error}");
         case.ask(&["find", finds, "--match"]).ok();
     }
     let none = case.ask(&["find", "name=Zo\u{e9}"]).failed(1);

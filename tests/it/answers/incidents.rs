@@ -1,9 +1,9 @@
 //! `incidents` and its `undo` on an ordinary shop's week with a bad import in it.
 //!
-//! Proven: the import is an incident and nothing else is, by the same name
+//! Proven: the import is an incident, and nothing else is; it has the same name
 //! whatever is asked; the file of `undo` has exactly the harmed (sub)profiles that
-//! still have the bad value, to the byte, and never takes the place of another
-//! unasked; what is left alone is told with its reason.
+//! still have the bad value, to the byte, and never replaces another file without
+//! being asked to; what is left alone is listed with its reason.
 
 use std::path::Path;
 
@@ -194,7 +194,7 @@ fn a_bad_import_is_found_and_undone() {
 }
 
 #[test]
-fn subprofiles_and_interests_and_what_was_not_known_are_told_apart() {
+fn subprofiles_interests_and_unknown_values_are_distinguished() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let server = Server::start(&data, &[]);

@@ -1,8 +1,8 @@
 //! Pages of answers.
 //!
-//! Proven for made-up histories, pruned or not: the pages of an answer, one
-//! after the other, are the answer; and where events arrive between two pages,
-//! none that was there at the first is skipped or told twice.
+//! Proven for random histories, pruned or not: the pages of an answer, one after
+//! the other, are the answer; and where events arrive between two pages, no line
+//! that was there at the first is skipped or repeated.
 
 use std::collections::BTreeSet;
 
@@ -151,23 +151,23 @@ proptest! {
             (query, whole, first, next)
         }).collect();
         store.add(bodies(&late), BEGIN + 3 * SPAN);
-        for (query, whole, mut told, next) in before {
+        for (query, whole, mut lines, next) in before {
             if next.is_none() {
                 continue;
             }
-            told.extend(rest(&store, &query, limit, next));
+            lines.extend(rest(&store, &query, limit, next));
             let now = store.ask(&query);
-            // What a late event has altered is told as it was, or as it is.
+            // A line that a late event has changed may have its old or its new form.
             for line in whole.iter().filter(|line| now.contains(line)) {
-                prop_assert!(told.contains(line), "{line} is skipped by {query:?}");
+                prop_assert!(lines.contains(line), "{line} is skipped by {query:?}");
             }
             let seqs = |lines: &[Value]| -> Vec<u64> {
                 lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect()
             };
-            let told = seqs(&told);
-            let unique: BTreeSet<u64> = told.iter().copied().collect();
+            let found = seqs(&lines);
+            let unique: BTreeSet<u64> = found.iter().copied().collect();
             if !matches!(query, Query::Changes(_)) {
-                prop_assert_eq!(unique.len(), told.len(), "twice by {:?}", query);
+                prop_assert_eq!(unique.len(), found.len(), "twice by {:?}", query);
             }
             if matches!(&query, Query::Export(_)) || matches!(&query, Query::History(query) if query.all) {
                 prop_assert!(seqs(&whole).iter().all(|seq| unique.contains(seq)), "{query:?}");

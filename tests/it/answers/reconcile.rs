@@ -1,16 +1,16 @@
 //! A file is compared with what the trail knows.
 //!
-//! Proven: whatever parts and quotes the columns, exactly the fields that differ
-//! are told, with what is unknown, deleted or gone; a running server and the
-//! folder alone say the same; a file that cannot be read is refused with its
-//! place.
+//! Proven: however the columns are separated and quoted, exactly the fields that
+//! differ are reported, and so is what is unknown, deleted or gone; a running server
+//! and the folder alone answer the same; a file that cannot be read is refused with
+//! the position of the error.
 
 use crate::support::compared::{HOSTILE, Shop, differences, finding, whole};
 use crate::support::{cli, json_lines};
 use serde_json::json;
 
 #[test]
-fn what_differs_is_told_live_and_offline() {
+fn differences_are_reported_live_and_offline() {
     let mut shop = Shop::open();
     let args = ["--database", "7"];
     let live = shop.reconcile(whole(), &args);
@@ -96,9 +96,9 @@ fn subprofiles_are_known_by_both_numbers() {
         "--collection",
         "3",
     ];
-    let told = json_lines(&shop.reconcile(rows, &args).ok());
+    let lines = json_lines(&shop.reconcile(rows, &args).ok());
     assert_eq!(
-        told,
+        lines,
         [
             json!({"profile": 1, "subprofile": 11, "finding": "gone"}),
             json!({"profile": 1, "subprofile": 12, "field": "order", "trail": "2", "file": "3"}),
@@ -108,10 +108,10 @@ fn subprofiles_are_known_by_both_numbers() {
 }
 
 #[test]
-fn rows_that_cannot_be_read_are_told_by_line() {
+fn unreadable_rows_are_reported_by_line() {
     let shop = Shop::open();
     let rows = "id;mail\n1;a\nx7;b\n;c\n3;c;d\n2;b\n18446744073709551616;x\n1;z\n-1;x\n";
-    let told = shop.reconcile(rows, &["--database", "7"]);
+    let outcome = shop.reconcile(rows, &["--database", "7"]);
     for line in [
         "line 3: \"x7\" in column \"id\" is not a number",
         "line 4: \"\" in column",
@@ -123,18 +123,18 @@ fn rows_that_cannot_be_read_are_told_by_line() {
         "cannot report which profiles are gone: some rows could not be read",
         "2 rows compared",
     ] {
-        assert!(told.stderr.contains(line), "{line}: {}", told.stderr);
+        assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr);
     }
-    assert_eq!(told.stdout, "");
-    told.failed(3);
+    assert_eq!(outcome.stdout, "");
+    outcome.failed(3);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_refused_with_the_way_out() {
     let shop = Shop::open();
     let refused = |bytes: &[u8], args: &[&str], status, what: &str| {
-        let told = shop.reconcile(bytes, args).failed(status);
-        assert!(told.contains(what), "{told}");
+        let error = shop.reconcile(bytes, args).failed(status);
+        assert!(error.contains(what), "{error}");
     };
     refused(
         b"nr;mail\n1;a\n",

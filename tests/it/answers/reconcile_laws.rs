@@ -1,6 +1,6 @@
-//! Whatever the calls and the file: once what differs is entered, nothing does;
-//! entering it again adds nothing; nothing that was told of before that moment
-//! is told otherwise; and an import of the export is answered alike.
+//! Whatever the calls and the file: once the differences are recorded, nothing
+//! differs; recording them again adds nothing; answers about earlier moments do not
+//! change; and an import of the export gives the same answers.
 
 use crate::support::store::{BEGIN, Store, call, changes, history, keys, show};
 use profiletrail::event::TimeSource;

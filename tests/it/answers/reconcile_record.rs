@@ -1,8 +1,9 @@
-//! What a file has otherwise than the trail is entered.
+//! The differences between a file and the trail are recorded.
 //!
-//! Proven: what is entered is told as observed and differs no more the next
-//! time; no call and no import line without the mark can pass for it; an export
-//! goes to another folder and is answered alike; a store can begin with it.
+//! Proven: what is recorded is reported as observed and no longer differs the next
+//! time; no call and no import line without the mark can pass for it; an export can
+//! be imported into another folder, which then answers the same; a new store can
+//! start from a file.
 
 use crate::support::compared::{AT, Shop, differences, reconcile, whole};
 use crate::support::{Cli, cli, data, json_lines, new_server};
@@ -106,8 +107,8 @@ fn nothing_else_passes_for_observed() {
     let last = |shown: &str| serde_json::from_str::<Value>(shown).unwrap()["fields"].clone();
     assert_eq!(last(&before), last(&after));
     let history = json_lines(&cli(&shop.data(), &["history", "1"]).ok());
-    let told = history.iter().find(|event| event["seq"] == seq).unwrap();
-    assert_eq!((told.get("observed"), &told["changes"]), (None, &json!([])));
+    let call = history.iter().find(|event| event["seq"] == seq).unwrap();
+    assert_eq!((call.get("observed"), &call["changes"]), (None, &json!([])));
     let exported = json_lines(&cli(&shop.data(), &["export", "--raw"]).ok());
     let line = exported.iter().find(|line| line["seq"] == seq).unwrap();
     assert_eq!(line.get("observed"), None);

@@ -170,7 +170,7 @@ fn states_are_as_expected(answers: &Answers) {
     }
 }
 
-/// The changes of exactly one (sub)profile, as `changes` tells them.
+/// The changes of exactly one (sub)profile, as `changes` prints them.
 fn changes_of<'a>(answers: &'a Answers, key: &str) -> &'a [Value] {
     answers.changes.get(key).map_or(&[], Vec::as_slice)
 }
@@ -348,7 +348,7 @@ fn the_documentation_s_examples_are_answered() {
         )
     );
     let changes = json_lines(&cli(dir.path(), &["changes", "--profile", "123/123"]).ok());
-    let told: Vec<_> = changes
+    let causes: Vec<_> = changes
         .iter()
         .map(|c| (c["field"].as_str(), c["cause"].as_str()))
         .collect();
@@ -356,7 +356,7 @@ fn the_documentation_s_examples_are_answered() {
         (Some("name"), Some("first_seen")),
         (Some("mail"), Some("set")),
     );
-    assert_eq!(told, [name, mail]);
+    assert_eq!(causes, [name, mail]);
     assert!(changes.iter().all(|change| change.get("old").is_none()));
     server.stop();
 }

@@ -1,9 +1,9 @@
 //! `tail` and `explain` as commands: what they show, and how a tail follows.
 //!
-//! Proven: it is live; it waits for a server, and for the next one; many of them
-//! block no other command, and end with their command or its reader; the filters;
-//! pages over HTTP; what `explain` tells of every kind of event; hostile values
-//! reach no terminal.
+//! Proven: a tail is live; it waits for a server, and for the next one; many tails
+//! block no other command, and end with their command or its reader; filters work,
+//! and so do pages over HTTP; `explain` describes every kind of event; hostile
+//! values reach no terminal.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -215,7 +215,7 @@ fn people_see_events_and_nothing_hostile() {
 }
 
 #[test]
-fn what_an_export_showed_is_told_as_history_tells_it() {
+fn observed_events_are_shown_as_history_shows_them() {
     let (dir, server) = new_server(&[]);
     let data = data(&dir);
     for profile in [1, 2] {
@@ -229,12 +229,12 @@ fn what_an_export_showed_is_told_as_history_tells_it() {
     let file = file.to_str().unwrap();
     let args = ["reconcile", file, "--database", "1", "--record", "--yes"];
     cli(&data, &args).ok();
-    let told = json_lines(&cli(&data, &["tail", "-n", "2"]).ok());
-    for (line, (profile, seen)) in told.iter().zip([("1", "present"), ("2", "gone")]) {
+    let lines = json_lines(&cli(&data, &["tail", "-n", "2"]).ok());
+    for (line, (profile, seen)) in lines.iter().zip([("1", "present"), ("2", "gone")]) {
         let own = json_lines(&cli(&data, &["history", profile]).ok());
         assert_eq!((line, &line["observed"]), (&own[1], &json!(seen)));
     }
-    assert_eq!(told[0]["changes"][0]["old"], "a");
+    assert_eq!(lines[0]["changes"][0]["old"], "a");
     let shown = cli(&data, &["tail", "-n", "1", "--format", "table"]).ok();
     assert!(
         shown.ends_with("gone: missing from the export\n"),

@@ -282,7 +282,7 @@ fn the_output_decides_what_was_written_where_the_cursor_lags() {
     let text = fs::read_to_string(&out).unwrap();
     assert_eq!(json_lines(&text)[0]["seq"], seq);
     assert_eq!(text.lines().count(), 1);
-    // Output for people tells no seq: it is only written.
+    // A table has no seq that could be read back: lines are only appended.
     post(&server, "/webhook", &update(1, "e"));
     assert_eq!(tail(&["--format", "table"]), Some(0));
     assert!(fs::read_to_string(&out).unwrap().ends_with("v  d → e\n"));

@@ -1,10 +1,10 @@
 //! `tail` and `explain` say what `history` says.
 //!
-//! On made-up calls with late events, ties, repetitions, deletes, bare updates
-//! and types that change nothing, with nothing pruned and with some: a tail has
-//! every event once, in the order of arrival, with the line that `history` has of
-//! it; a filter takes from it what is like that; and what `explain` tells of an
-//! event fits its changes.
+//! Proven on random calls with late events, ties, repetitions, deletes, bare updates
+//! and types that change nothing, with some events pruned and with none: a tail has
+//! every event once, in the order of arrival, with the line that `history` has for
+//! it; a filter selects the events that match; and what `explain` says about an event
+//! agrees with its changes.
 
 use std::collections::BTreeMap;
 
@@ -115,8 +115,7 @@ fn explained(store: &Store, event: &Value) {
             ),
             other => panic!("{other}"),
         }
-        // What is told to have changed is among the event's changes, and so the
-        // other way round.
+        // What is reported as changed is among the event's changes, and vice versa.
         let is_same = |change: &&Value| {
             change.get("field") == row.get("field") && change.get("interest") == row.get("interest")
         };
@@ -135,12 +134,12 @@ fn explained(store: &Store, event: &Value) {
         }
     }
     for change in event["changes"].as_array().unwrap() {
-        let told = rows.iter().filter(|row| {
+        let matching = rows.iter().filter(|row| {
             change.get("field") == row.get("field") && change.get("interest") == row.get("interest")
         });
-        let told = told.count();
+        let count = matching.count();
         assert!(
-            told == 1 || (told == 0 && change.get("old").is_none()),
+            count == 1 || (count == 0 && change.get("old").is_none()),
             "{change}"
         );
     }
@@ -231,7 +230,7 @@ proptest! {
 }
 
 #[test]
-fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
+fn a_long_log_is_paged_and_searched_from_its_end() {
     const EVENTS: u64 = 6_000;
     let mut store = Store::new();
     let zone = profiletrail::event::zone_from_name("UTC").unwrap();

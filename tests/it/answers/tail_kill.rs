@@ -18,7 +18,7 @@ use crate::support::{BINARY, Dice, Server, clean, cli, eventually, json_lines};
 const KILLS: u64 = 50;
 const PROFILES: u64 = 7;
 
-/// Posts until the server is gone or it is told to stop: what was acknowledged.
+/// Posts until the server is gone or `stop` is set; returns what was acknowledged.
 fn post(server: &Server, round: u64, stop: &Arc<AtomicBool>) -> JoinHandle<Vec<(u64, String)>> {
     let (mut client, stop) = (server.client(), Arc::clone(stop));
     std::thread::spawn(move || {

@@ -366,12 +366,12 @@ fn import_refuses_bad_lines_by_number_and_takes_the_others() {
             .stdin(text.as_str())
             .run()
             .failed(3);
-        let told: Vec<&str> = said
+        let errors: Vec<&str> = said
             .lines()
             .filter(|line| line.starts_with("profiletrail: line "))
             .collect();
-        assert_eq!(told.len(), bad.len(), "{said}");
-        for (line, number) in told.iter().zip(bad) {
+        assert_eq!(errors.len(), bad.len(), "{said}");
+        for (line, number) in errors.iter().zip(bad) {
             assert!(
                 line.starts_with(&format!("profiletrail: line {number}: ")),
                 "{line}"

@@ -261,7 +261,7 @@ fn lose_acknowledgements(dir: PathBuf, servers: &NatsServers, acks: u64) {
                 assert_eq!(reply.status, 200, "{}", node.server().log());
                 reply.seq()
             });
-            // It is in the stream by then, mostly, and the node has not been told.
+            // By then it is usually in the stream, and the node has no acknowledgement yet.
             std::thread::sleep(Duration::from_millis(100));
             links.iter().for_each(Link::cut);
             links.iter().for_each(Link::mend);

@@ -46,8 +46,8 @@ fn a_flipped_byte_loses_one_group_and_is_reported() {
             let place = offset as u64..offset as u64 + 1;
             assert!(findings.reports(&name, place), "{offset}: {findings:?}");
             assert!(findings.lost.len() <= 3);
-            // A frame of one's own that is damaged so that it cannot be told
-            // from a newer one, another log's, or several, is not cut off.
+            // A frame of this log is not cut off if its damage makes it look like
+            // a newer frame, another log's frame, or several frames.
             let kept = findings.end.is_some() || findings.refused.is_some();
             let torn = findings.torn.is_some() || kept;
             assert!(!torn || name == active && findings.damage.is_empty());

@@ -27,8 +27,8 @@ fn examine_planted(id: u64, first_seq: u64) -> bench::Findings {
     let second = frame::HEADER_LEN + 4 + 3;
     let damaged = whole.with(name, |bytes| bytes[second + 9] ^= 1);
     if id == ID {
-        // Without the id nobody can make such a frame; the events after it are
-        // accepted only if they can be told from it.
+        // Nobody can make such a frame without the id. The events after it are
+        // accepted only if they can be distinguished from it.
         let disk = SimulatedDisk::new();
         files::write_folder(&disk, Path::new(DIR), &damaged);
         let opened = bench::open(Arc::new(disk), Path::new(DIR), OpenMode::Read);

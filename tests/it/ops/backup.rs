@@ -38,7 +38,7 @@ fn backup(data: &Path, dir: &Path, more: &[&str]) -> Outcome {
     cli(data, &args)
 }
 
-/// The last line of a backup that succeeded, and the files it told of.
+/// The last line of a successful backup, and the files that it listed.
 fn done(outcome: Outcome) -> (Value, Vec<Value>) {
     let mut lines = json_lines(&outcome.ok());
     (lines.pop().unwrap(), lines)
@@ -214,38 +214,38 @@ fn what_would_destroy_something_is_refused() {
     let older = dir.path().join("older");
     copy_folder(&data, &older);
     let copy = dir.path().join("backup");
-    let told = |outcome: Outcome, what: &str| {
+    let refused = |outcome: Outcome, what: &str| {
         let error = outcome.failed(3);
         assert!(error.contains(what), "{error}");
     };
     let letters = dir.path().join("letters");
     fs::create_dir(&letters).unwrap();
     fs::write(letters.join("letter"), "Dear").unwrap();
-    told(backup(&data, &letters, &[]), "other than a backup");
+    refused(backup(&data, &letters, &[]), "other than a backup");
     assert_eq!(files(&letters).len(), 1);
-    told(
+    refused(
         backup(&data, &data.join("backup"), &[]),
         "inside the data folder",
     );
-    told(backup(&data, &older, &[]), "other than a backup");
-    told(verify(&letters), "no backup");
+    refused(backup(&data, &older, &[]), "other than a backup");
+    refused(verify(&letters), "no backup");
     let server = Server::start(&data, &SMALL);
     post(&server, 300..310);
     done(backup(&data, &copy, &[]));
-    told(restore(&copy, &data), "in use by a server");
+    refused(restore(&copy, &data), "in use by a server");
     server.stop();
-    told(restore(&copy, &data), "move it away");
-    told(restore(&copy, &letters), "move it away");
+    refused(restore(&copy, &data), "move it away");
+    refused(restore(&copy, &letters), "move it away");
     for inside in [copy.join("data"), copy.join("log").join("data")] {
-        told(restore(&copy, &inside), "into the backup");
+        refused(restore(&copy, &inside), "into the backup");
         assert!(!inside.exists());
     }
-    told(backup(&older, &copy, &[]), "up to event 310");
+    refused(backup(&older, &copy, &[]), "up to event 310");
     let other = dir.path().join("other");
     let server = Server::start(&other, &[]);
-    told(backup(&other, &copy, &[]), "another data folder");
+    refused(backup(&other, &copy, &[]), "another data folder");
     server.stop();
-    told(cli(&copy, &["export"]), "profiletrail restore");
+    refused(cli(&copy, &["export"]), "profiletrail restore");
     let (status, log) = Server::try_start(&copy, &[]).unwrap_err();
     assert_eq!(status, Some(3), "{log}");
     assert!(verify(&copy).ok().contains("event 310"));
@@ -257,7 +257,7 @@ fn what_would_destroy_something_is_refused() {
 }
 
 #[test]
-fn a_damaged_folder_is_taken_as_it_is_and_told_of() {
+fn a_damaged_folder_is_backed_up_as_it_is_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let data = filled(&dir);
     let copy = dir.path().join("backup");

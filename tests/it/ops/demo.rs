@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::cli;
 use crate::support::counted::EXPECTED;
-use crate::support::fortnight::{NOW, ask, asked, story, told};
+use crate::support::fortnight::{NOW, ask, asked, stored_story, story};
 use profiletrail::event::{ProfileKey, seconds_to_rfc3339};
 use profiletrail::ops::demo::{SEED, Story, questions};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ fn the_story_is_what_it_is() {
 
 #[test]
 fn whose_city_the_import_has_overwritten() {
-    let (_dir, data, story) = told();
+    let (_dir, data, story) = stored_story();
     let (import, expected) = (&story.import, &EXPECTED.incident);
     let [list, undo] = commands(&story, 0);
     let found = asked(&data, &list);
@@ -97,19 +97,19 @@ fn whose_city_the_import_has_overwritten() {
         )
     );
     let changes = ask(&data, &["incidents", "show", &id]);
-    let told: BTreeMap<u64, &Value> = changes
+    let listed: BTreeMap<u64, &Value> = changes
         .iter()
         .map(|line| (line["profile"].as_u64().unwrap(), &line["old"]))
         .collect();
     let harmed: Vec<Value> = import.harmed.iter().map(|one| json!(one.before)).collect();
     let harmed = import.harmed.iter().map(|one| one.profile).zip(&harmed);
-    assert_eq!(told, harmed.collect());
+    assert_eq!(listed, harmed.collect());
     assert_eq!(changes.len(), expected.profiles);
 }
 
 #[test]
 fn which_systems_fight() {
-    let (_dir, data, story) = told();
+    let (_dir, data, story) = stored_story();
     let (fight, expected) = (&story.fight, &EXPECTED.fight);
     let [loops, history] = commands(&story, 1);
     let found = asked(&data, &loops);
@@ -136,7 +136,7 @@ fn which_systems_fight() {
             ),
         })
     );
-    // Each blow is told, the last ones first.
+    // Each change of the fight is listed, the last ones first.
     let blows = asked(&data, &history);
     assert_eq!((blows.len(), &blows[0]["time"]), (4, &json!(last)));
     let key = profile.to_string();
@@ -160,7 +160,7 @@ fn which_systems_fight() {
 
 #[test]
 fn which_hour_is_missing() {
-    let (_dir, data, story) = told();
+    let (_dir, data, story) = stored_story();
     let (lost, expected) = (&story.lost, &EXPECTED.lost);
     let [gaps] = commands(&story, 2);
     let mut found = asked(&data, &gaps);
@@ -198,7 +198,7 @@ fn which_hour_is_missing() {
     // Which they are the story knows, each with the calls around it.
     let hour = [lost.begin, lost.end].map(seconds_to_rfc3339);
     assert_eq!(hour, [begin, end]);
-    let told: BTreeSet<_> = ask(&data, &["changes", "--cause", "unexplained"])
+    let rows: BTreeSet<_> = ask(&data, &["changes", "--cause", "unexplained"])
         .iter()
         .map(|line| {
             let text = |key: &str| line[key].as_str().unwrap().to_owned();
@@ -213,19 +213,19 @@ fn which_hour_is_missing() {
         let times = (seconds_to_rfc3339(one.since), seconds_to_rfc3339(one.time));
         (one.key, one.field.to_owned(), times.0, times.1)
     });
-    assert_eq!(told, known.collect());
+    assert_eq!(rows, known.collect());
     assert!(
-        told.iter()
+        rows.iter()
             .all(|(_, _, since, time)| since.as_str() < begin && time.as_str() >= end)
     );
 }
 
 #[test]
 fn since_when_emma_agrees() {
-    let (_dir, data, story) = told();
+    let (_dir, data, story) = stored_story();
     let [history, blame] = commands(&story, 3);
-    let told = asked(&data, &history);
-    let told: Vec<Value> = told
+    let events = asked(&data, &history);
+    let found: Vec<Value> = events
         .iter()
         .map(|event| {
             let change = &event["changes"][0];
@@ -246,7 +246,7 @@ fn since_when_emma_agrees() {
         .iter()
         .map(|turn| line(*turn, "set"))
         .collect();
-    assert_eq!((&told[0], &told[1..]), (&first, &turns[..]));
+    assert_eq!((&found[0], &found[1..]), (&first, &turns[..]));
     let known = story
         .mind
         .turns
@@ -269,7 +269,7 @@ fn since_when_emma_agrees() {
 
 #[test]
 fn who_had_an_address_that_is_not_found() {
-    let (_dir, data, story) = told();
+    let (_dir, data, story) = stored_story();
     let expected = &EXPECTED.vanished;
     let [find, history] = commands(&story, 4);
     let (profile, mail) = (expected.profile, expected.mail);
@@ -312,7 +312,7 @@ fn who_had_an_address_that_is_not_found() {
         (&before["state"], &before["fields"]["mail"]),
         (&json!("present"), &json!(mail))
     );
-    // No call told of the end of the orders; people are told all the same.
+    // No call reported the end of the orders; the answers report it all the same.
     let all = ask(&data, &["history", &key, "--subprofiles"]);
     assert_eq!(
         all.iter().filter(|event| event["type"] == "delete").count(),

@@ -87,8 +87,8 @@ fn a_second_one_takes_a_free_port() {
     second.client().post("/webhook", body).seq();
     for (temporary, events) in [(&of_first, 4), (&of_second, 5)] {
         let data = names(temporary.path()).remove(0);
-        let told = ask(&data, &["history", "1042", "--field", "newsletter"]);
-        assert_eq!(told.len(), events);
+        let lines = ask(&data, &["history", "1042", "--field", "newsletter"]);
+        assert_eq!(lines.len(), events);
     }
     first.stop();
     assert_eq!(names(of_first.path()), Vec::<PathBuf>::new());
@@ -195,8 +195,8 @@ fn each_command_is_answered_in_another_terminal() {
             .output()
             .unwrap();
         assert!(answered.status.success(), "{command}: {answered:?}");
-        let told = String::from_utf8(answered.stdout).unwrap();
-        assert!(told.contains(answer), "{command}: {told}");
+        let stdout = String::from_utf8(answered.stdout).unwrap();
+        assert!(stdout.contains(answer), "{command}: {stdout}");
     }
     let fix = std::fs::read_to_string(elsewhere.path().join("fix.csv")).unwrap();
     assert_eq!(fix.lines().count(), 106);

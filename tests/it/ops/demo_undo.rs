@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::fortnight::{ask, told};
+use crate::support::fortnight::{ask, stored_story};
 use crate::support::{Outcome, Server, cli, json_lines};
 use profiletrail::ops::demo::{Story, questions};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn undo(data: &Path, story: &Story, out: &Path) -> Outcome {
 
 /// The story's folder, and the file that undoes its import.
 fn undone() -> (tempfile::TempDir, PathBuf, Story, PathBuf) {
-    let (dir, data, story) = told();
+    let (dir, data, story) = stored_story();
     let fix = dir.path().join("fix.csv");
     let outcome = undo(&data, &story, &fix);
     assert!(
@@ -61,7 +61,7 @@ fn undone() -> (tempfile::TempDir, PathBuf, Story, PathBuf) {
         outcome.stderr
     );
     let left = json_lines(&outcome.ok());
-    let told: Vec<Value> = left
+    let skipped: Vec<Value> = left
         .iter()
         .map(|line| json!([line["profile"], line["bad"], line["now"], line["left"]]))
         .collect();
@@ -73,7 +73,7 @@ fn undone() -> (tempfile::TempDir, PathBuf, Story, PathBuf) {
         };
         json!([profile, "Nederland", now, why])
     });
-    assert_eq!(told, expected);
+    assert_eq!(skipped, expected);
     (dir, data, story, fix)
 }
 
@@ -119,13 +119,13 @@ fn the_calls_of_its_import_make_it_good() {
         "{}",
         differing.stderr
     );
-    let told = json_lines(&differing.ok());
+    let lines = json_lines(&differing.ok());
     let expected = harmed(&story, true).into_iter().map(|(profile, city)| {
         json!({"profile": profile, "subprofile": null, "field": "city",
             "trail": "Nederland", "file": city})
     });
-    assert_eq!(told, expected.collect::<Vec<_>>());
-    // Copernica takes the file, and tells of each.
+    assert_eq!(lines, expected.collect::<Vec<_>>());
+    // Copernica imports the file, and sends a call for each row.
     let server = Server::start(&data, &[]);
     let mut client = server.client();
     for (profile, city) in harmed(&story, true) {
@@ -165,7 +165,7 @@ fn where_they_are_lost_it_is_entered() {
     entered.ok();
     let observed = ask(&data, &["changes", "--cause", "observed"]);
     assert_eq!(observed.len(), RESTORED);
-    let told = observed.iter().map(|line| {
+    let restored = observed.iter().map(|line| {
         assert_eq!(
             (&line["field"], &line["old"], &line["label"]),
             (&json!("city"), &json!("Nederland"), &json!("undo"))
@@ -173,7 +173,7 @@ fn where_they_are_lost_it_is_entered() {
         let city = line["new"].as_str().unwrap().to_owned();
         (line["profile"].as_u64().unwrap(), city)
     });
-    assert_eq!(told.collect::<BTreeMap<_, _>>(), harmed(&story, true));
+    assert_eq!(restored.collect::<BTreeMap<_, _>>(), harmed(&story, true));
     assert_eq!(of_left(), before);
     // Nothing differs any more, and nothing is to be restored.
     assert_eq!(reconcile(&data, &fix, &[]).ok(), "");

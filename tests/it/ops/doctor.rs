@@ -94,7 +94,7 @@ fn a_server_that_runs_well_has_no_problem() {
         assert_eq!(result(&found, name), "unknown", "{:?}", found[name]);
     }
     assert!(found.contains_key("disk") && found.contains_key("inodes"));
-    // What the server was told counts, not what this command's defaults are.
+    // The settings of the server count, not the defaults of this command.
     let what = |name: &str| found[name]["what"].as_str().unwrap();
     assert!(what("server").contains(&server.pid().to_string()));
     assert!(what("listen").contains(&server.address.to_string()));
@@ -131,7 +131,7 @@ fn a_server_that_runs_well_has_no_problem() {
 }
 
 #[test]
-fn what_is_wrong_with_a_server_is_told() {
+fn problems_of_a_server_are_reported() {
     let (dir, server) = new_server(&["--min-free", "1PiB"]);
     let data = data(&dir);
     assert_eq!(server.client().post("/webhook", BODY).status, 503);
@@ -275,7 +275,7 @@ fn a_services_settings_are_read_from_its_file() {
 }
 
 #[test]
-fn what_signed_calls_came_to_is_told() {
+fn results_of_signature_checks_are_reported() {
     let args = [
         "--copernica-id",
         "account_1234",
@@ -291,7 +291,7 @@ fn what_signed_calls_came_to_is_told() {
     let what = found["refused"]["what"].as_str().unwrap();
     assert!(what.ends_with(" 1"), "{what}");
     assert_eq!(result(&found, "clock"), "unknown");
-    // The host that the server was told of, not this command's.
+    // The host that the server was started with, not this command's.
     let address = "\"https://hooks.example.com:8443/webhook\"";
     assert!(outcome.stdout.contains(address), "{}", outcome.stdout);
     server.stop();

@@ -63,7 +63,7 @@ fn at(day: i64) -> String {
 }
 
 #[test]
-fn it_tells_asks_and_gives_the_space_back() {
+fn it_shows_what_it_would_do_asks_and_frees_the_space() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
     ten_years(data, 800);
@@ -104,7 +104,7 @@ fn it_tells_asks_and_gives_the_space_back() {
     )
     .ok();
     assert!(again.contains("pruned already"), "{again}");
-    // What was before is told to be unknown, and why.
+    // What was before is reported as unknown, with the reason.
     let then = cli(data, &["show", "7", "--at", &at(100)]);
     assert!(
         then.stderr.contains("events of 7 up to") && then.stderr.contains("pruned"),
@@ -130,7 +130,7 @@ fn it_tells_asks_and_gives_the_space_back() {
 }
 
 #[test]
-fn a_server_keeps_what_it_was_told_to_keep_and_takes_a_lost_call_for_its_profile() {
+fn serve_keep_prunes_by_age_and_a_delete_still_finds_its_profile() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
     let created = format!(
@@ -143,7 +143,7 @@ fn a_server_keeps_what_it_was_told_to_keep_and_takes_a_lost_call_for_its_profile
         .run()
         .ok();
     ten_years(data, 800);
-    // The last event, not the clock, is where a year is reckoned from.
+    // The year is counted back from the last event, not from the present time.
     let server = Server::start(data, &["--keep", "1y", "--log", "info"]);
     eventually("it prunes", || server.log().contains("pruned "));
     let mut kept = json_lines(&cli(data, &["export"]).ok());

@@ -54,7 +54,7 @@ fn kinds(lines: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_lost_is_told_and_fails_nothing_any_more() {
+fn lost_events_are_reported_and_fail_no_command_any_more() {
     let dir = filled();
     let data = dir.path();
     let damaged = segments(data)[1].clone();
@@ -103,16 +103,16 @@ fn what_is_lost_is_told_and_fails_nothing_any_more() {
         .filter(|line| !is_lost(line))
         .collect();
     assert_eq!(after, kept);
-    // The index knew whose they were, until it is made anew.
-    let told = cli(data, &["history", "3"]);
-    assert!(told.stderr.contains("lost"), "{}", told.stderr);
-    told.ok();
+    // The index knows whose they were, until it is rebuilt.
+    let outcome = cli(data, &["history", "3"]);
+    assert!(outcome.stderr.contains("lost"), "{}", outcome.stderr);
+    outcome.ok();
     assert_eq!(cli(data, &["history", "7777"]).status, Some(1));
     fs::remove_dir_all(data.join("index")).unwrap();
     for key in ["3", "4"] {
-        let told = cli(data, &["history", key]);
-        assert!(told.stderr.contains("lost"), "{}", told.stderr);
-        told.ok();
+        let outcome = cli(data, &["history", key]);
+        assert!(outcome.stderr.contains("lost"), "{}", outcome.stderr);
+        outcome.ok();
     }
     let server = Server::start(data, &[]);
     let live = cli(data, &["history", "3"]);
@@ -154,8 +154,8 @@ fn a_damaged_end_is_saved_and_the_server_takes_events_again() {
         poisoned.log()
     );
     poisoned.stop();
-    let told = cli(data, &["repair", "--yes", "--format", "table"]).ok();
-    assert!(told.contains("2 events are lost (204 to 205)"), "{told}");
+    let table = cli(data, &["repair", "--yes", "--format", "table"]).ok();
+    assert!(table.contains("2 events are lost (204 to 205)"), "{table}");
     let server = Server::start(data, &[]);
     assert_eq!(
         server.client().post("/webhook", crate::support::BODY).seq(),
@@ -235,8 +235,8 @@ fn no_kill_leaves_a_repair_half_done() {
     assert!(damaged.len() > 3);
     // Before and after, whoever reads passes over the same.
     let export = |data: &Path| {
-        let told = cli(data, &["export", "--raw"]);
-        (told.status, told.stdout)
+        let outcome = cli(data, &["export", "--raw"]);
+        (outcome.status, outcome.stdout)
     };
     let (status, readable) = export(filled.path());
     assert_eq!(status, Some(3));

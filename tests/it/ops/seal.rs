@@ -1,5 +1,5 @@
-//! `seal`, by the command and by the server: it tells what it did, and no answer
-//! changes by it.
+//! `seal`, by the command and by the server: it reports what it did, and no answer
+//! changes.
 
 use std::fs;
 use std::path::Path;

@@ -80,12 +80,12 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         browser.await_text("#state", "differences from now");
         browser.await_text("#state", "johnny@example.com");
         assert!(browser.text("#state").contains("johny@example.com"));
-        let told = browser.run("const it = document.getElementById('slider'); return [it.ariaValueText, document.getElementById('at').value]");
+        let shown = browser.run("const it = document.getElementById('slider'); return [it.ariaValueText, document.getElementById('at').value]");
         let (spoken, field) = (
-            told[0].as_str().unwrap().replace(' ', "T"),
-            told[1].as_str().unwrap(),
+            shown[0].as_str().unwrap().replace(' ', "T"),
+            shown[1].as_str().unwrap(),
         );
-        assert!(!field.is_empty() && spoken.starts_with(field), "{told}");
+        assert!(!field.is_empty() && spoken.starts_with(field), "{shown}");
         judge_looks(&browser, "a profile");
         browser.run("scrollTo(0, 0)");
         picture("profile");

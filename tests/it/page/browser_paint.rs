@@ -40,12 +40,12 @@ fn a_profile_of_5000_events_is_shown_at_once() {
     let browser = log_in(&data, &server);
     for look in LOOKS {
         browser.look(look);
-        let mut told = serde_json::Value::Null;
+        let mut measured = serde_json::Value::Null;
         for _ in 0..TIMES {
             browser.open(server.api(), "/profile/5");
             let painted = "return performance.getEntriesByName('first-contentful-paint').length";
             eventually("a paint", || browser.run(painted) == 1);
-            told = browser.run(
+            measured = browser.run(
                 "const paint = performance.getEntriesByType('paint').find((it) => it.name === 'first-contentful-paint');
                  const answer = performance.getEntriesByType('navigation')[0].responseEnd;
                  return [Math.round(paint.startTime), document.documentElement.outerHTML.length,
@@ -53,12 +53,12 @@ fn a_profile_of_5000_events_is_shown_at_once() {
             );
             println!(
                 "5,000 events, {}: first contentful paint after {} ms, the whole answer after {} ms; {} bytes, {} marks",
-                look.name, told[0], told[3], told[1], told[2]
+                look.name, measured[0], measured[3], measured[1], measured[2]
             );
         }
         assert!(
-            told[1].as_u64().unwrap() < 2 << 20 && told[2].as_u64().unwrap() <= 1600,
-            "{told}"
+            measured[1].as_u64().unwrap() < 2 << 20 && measured[2].as_u64().unwrap() <= 1600,
+            "{measured}"
         );
         judge_looks(&browser, "many events");
         browser.picture(&format!("many-{}", look.name));

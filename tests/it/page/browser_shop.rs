@@ -59,8 +59,8 @@ fn nothing_is_left_empty(browser: &Browser, server: &Server, story: &Story) {
     browser.run("document.querySelector('#gaps + div summary').click()");
     browser.click("#gaps + div .copy");
     eventually("a copy", || {
-        let told = browser.run("return document.querySelector('#gaps + div .copy').textContent");
-        told == "Copied" || told == "Selected"
+        let text = browser.run("return document.querySelector('#gaps + div .copy').textContent");
+        text == "Copied" || text == "Selected"
     });
     browser.open(server.api(), &format!("/profile/{}", story.mind.profile));
     block(serde_json::json!(["*part=state*"]));
@@ -135,9 +135,9 @@ fn the_shop_is_shown() {
         eventually("the moment", || browser.run(SHOWN) == true);
         let beside = browser.run(BESIDE).as_f64().unwrap();
         assert!(beside.abs() < 1.5, "the knob is {beside} beside its line");
-        let (target, told) = (browser.target(), browser.text("#state .summary"));
+        let (target, summary) = (browser.target(), browser.text("#state .summary"));
         browser.open(server.api(), &target);
-        assert_eq!(browser.text("#state .summary"), told);
+        assert_eq!(browser.text("#state .summary"), summary);
         browser.run("document.activeElement.blur(); scrollTo(0, 0)");
         judge("profile");
         // What she said last, and what came of it.

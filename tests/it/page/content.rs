@@ -1,7 +1,7 @@
-//! The page for browsers: what it tells.
+//! The page for browsers: what it shows.
 //!
-//! Proven: pages tell what the commands tell; what is not there or wrong is said
-//! with what to do next; a text from outside is text wherever it stands.
+//! Proven: pages show what the commands show; what is missing or wrong is reported
+//! with what to do next; text from outside is rendered as text wherever it appears.
 
 use crate::support::hostile::{PAYLOADS, hostile_calls, judge_html, judge_text};
 use crate::support::http::token;
@@ -9,7 +9,7 @@ use crate::support::visitor::{UI, Visitor, encoded, visited};
 use crate::support::{Cli, Server, cli, data};
 
 #[test]
-fn pages_tell_what_the_commands_tell() {
+fn pages_show_what_the_commands_show() {
     let (dir, server, visitor) = visited();
     let start = visitor.page("/");
     assert!(

@@ -1,8 +1,8 @@
 //! The page for browsers: dossiers, and what an export showed.
 //!
-//! Proven: a dossier is the command's, however long, bound by a policy of its
-//! own, and nobody's without a session; what an export showed is told as that on
-//! every page, and what only calls itself so is not.
+//! Proven: a dossier equals that of the command, however long it is, has a content
+//! security policy of its own, and is shown to nobody without a session; what an export
+//! showed is marked as such on every page, and a call that only claims to be one is not.
 
 use crate::support::dossier::must_be_harmless;
 use crate::support::hostile::judge_html;

@@ -1,9 +1,9 @@
-//! The page for browsers: what stands out, and what was asked for.
+//! The page for browsers: the findings, and what an event requested.
 //!
-//! Proven: of the demo's shop, whose story knows what went wrong, the page tells
-//! the import, the lost hour, the fight, who is found by her address and who is
-//! gone; what came of each thing that an event asked for; a text from outside is
-//! text in all of these, and in the dossiers.
+//! Proven: for the demo's shop, whose story records what went wrong, the page shows
+//! the import, the lost hour, the fight, who is found by her address and who is gone;
+//! an event's page shows the outcome of each requested change; text from outside is
+//! rendered as text in all of these, and in the dossiers.
 
 use crate::support::dossier::must_be_harmless;
 use crate::support::hostile::{
@@ -30,7 +30,7 @@ fn finding(visitor: &Visitor, path: &str) -> String {
 }
 
 #[test]
-fn what_went_wrong_in_the_shop_is_told() {
+fn what_went_wrong_in_the_shop_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let story = Story::generate(SEED, now());
     load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
@@ -127,7 +127,7 @@ fn what_went_wrong_in_the_shop_is_told() {
 }
 
 #[test]
-fn what_came_of_what_was_asked_is_told() {
+fn the_outcome_of_each_requested_change_is_shown() {
     let (_dir, server, visitor) = visited();
     let mut client = server.client();
     for body in [
@@ -200,14 +200,14 @@ fn a_text_from_outside_is_text_in_every_finding() {
     }
     let [set, unseen, loops] = BURST.map(|name| maud::html! { (name) }.into_string());
     let many = format!("{} profiles", IN_BURST.end - IN_BURST.start);
-    for (path, name, told) in [
+    for (path, name, text) in [
         ("/incidents", &set, many.as_str()),
         ("/gaps", &unseen, &many),
         ("/loops", &loops, "changes back and forth"),
     ] {
         has(
             &finding(&visitor, path),
-            &[&format!("<bdi>{name}</bdi>"), told],
+            &[&format!("<bdi>{name}</bdi>"), text],
         );
     }
     let (mut targets, mut tags) = (Vec::new(), 0);

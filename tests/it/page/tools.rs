@@ -1,10 +1,10 @@
 //! The page for browsers as a tool: filters, files, incidents, search and names.
 //!
-//! Proven over the demo's shop: the changes that are shown and their files are those of
-//! the command with the same filter, page by page; an incident's page tells each profile's
-//! values, and its file is that of `incidents undo`; findings lead to their changes; a
+//! Proven over the demo's shop: the changes that are shown and their files equal those of
+//! the command with the same filter, page by page; an incident's page shows each profile's
+//! values, and its file equals that of `incidents undo`; findings link to their changes; a
 //! value alone is looked up, and only names that occur are suggested; profiles have
-//! names; commands that are shown work when they are pasted elsewhere.
+//! names; commands that are shown work when they are pasted in another folder.
 
 use std::path::PathBuf;
 
@@ -189,7 +189,7 @@ fn changes_are_those_of_the_command(shop: &Shop) {
         (reply.status, reply.header("Location")),
         (303, Some("/changes?field=mail&label="))
     );
-    for (asked, told) in [
+    for (asked, error) in [
         ("cause=x", "is not one of these"),
         ("since=sometime", "is not a time"),
         ("x=1", "there is no such parameter"),
@@ -197,7 +197,7 @@ fn changes_are_those_of_the_command(shop: &Shop) {
         ("profile=x&profile=y", "only once"),
     ] {
         let page = shop.refused(&format!("/changes?{asked}"), 400);
-        has(&page, &[told, "name=\"not-label\""]);
+        has(&page, &[error, "name=\"not-label\""]);
         shop.refused(&format!("/changes.csv?{asked}"), 400);
     }
     has(&shop.page("/changes?field=none"), &["No change matches"]);
@@ -243,8 +243,8 @@ fn an_incident_can_be_undone(shop: &Shop) {
     assert_eq!(text(reply), std::fs::read_to_string(out).unwrap());
     let reply = shop.file(&format!("/incident.csv?id={id}"), "incident-");
     assert_eq!(text(reply).lines().count(), import.harmed.len() + 1);
-    let told = shop.refused(&format!("/undo.csv?id={id}&collection-name=Pets"), 409);
-    has(&told, &["have no collection"]);
+    let refusal = shop.refused(&format!("/undo.csv?id={id}&collection-name=Pets"), 409);
+    has(&refusal, &["have no collection"]);
     shop.refused("/incident?id=mail-999999", 404);
     shop.refused("/undo.csv?id=mail-999999", 404);
     shop.refused("/incident?id=%3Cb%3E", 400);
@@ -322,8 +322,8 @@ fn commands_work_when_pasted(shop: &Shop) {
             let mut run = clean(BINARY);
             run.args(&words[1..]).current_dir(elsewhere.path());
             let ran = run.output().unwrap();
-            let told = String::from_utf8_lossy(&ran.stderr);
-            assert!(ran.status.success(), "{command}: {told}");
+            let stderr = String::from_utf8_lossy(&ran.stderr);
+            assert!(ran.status.success(), "{command}: {stderr}");
             count += 1;
         }
     }

@@ -31,7 +31,7 @@ fn every_target_takes_its_corpus() {
                 .join("tests/fuzz")
                 .join(&folder)
                 .join(&file);
-            // Named, so that a panic tells which it is.
+            // Printed, so that the output shows which file caused a panic.
             println!("{name}: {}", path.display());
             target(&fs::read(&path).unwrap());
         }

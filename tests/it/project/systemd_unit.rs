@@ -118,7 +118,7 @@ fn allowed() -> BTreeSet<String> {
     allowed
 }
 
-/// What a server did in its life: each system call as strace tells it, after
+/// What a server did from start to end: each system call as strace prints it, after
 /// the number of its thread.
 fn traced() -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
@@ -134,10 +134,10 @@ fn traced() -> Vec<String> {
         &data,
         &["--segment-size", "30KiB", "--keep", "5y"],
     ));
-    // As systemd does; what it is told is in the trace.
-    let told = dir.path().join("notify");
-    let _told = std::os::unix::net::UnixDatagram::bind(&told).unwrap();
-    command.env("NOTIFY_SOCKET", told);
+    // As systemd does; what is sent to it is in the trace.
+    let notify = dir.path().join("notify");
+    let _socket = std::os::unix::net::UnixDatagram::bind(&notify).unwrap();
+    command.env("NOTIFY_SOCKET", notify);
     let server = Server::spawn(command).unwrap_or_else(|(_, log)| panic!("no server: {log}"));
     let mut client = server.client();
     for number in 0..200 {

@@ -309,7 +309,7 @@ fn what_is_described_is_answered() {
 }
 
 #[test]
-fn what_is_left_out_is_told_from_what_is_null() {
+fn omitted_keys_are_distinguished_from_null() {
     let (dir, server) = new_server(&API);
     let token = token(&data(&dir), "read");
     let described = ask(server.api(), &token, "/v1/openapi.json").json();

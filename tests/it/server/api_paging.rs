@@ -1,7 +1,7 @@
 //! Pages of the query API.
 //!
-//! Proven: following `Link` tells every line once, whatever the question; and a
-//! mark that was tampered with, or is another question's or store's, is refused
+//! Proven: following `Link` yields every line once, whatever the question; and a
+//! mark that was tampered with, or belongs to another question or store, is refused
 //! by name.
 
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ fn pages(address: SocketAddr, token: &str, first: &str) -> (String, usize) {
 }
 
 #[test]
-fn following_the_links_tells_every_line_once() {
+fn following_the_links_yields_every_line_once() {
     let (dir, server) = new_server(&API);
     fill_hostile(&server);
     let token = token(&data(&dir), "read");
@@ -59,14 +59,14 @@ fn following_the_links_tells_every_line_once() {
                 continue;
             }
             let first = format!("{question}limit={limit}");
-            let (told, count) = pages(api, token, &first);
-            assert!(told == text(&whole), "{first}");
+            let (joined, count) = pages(api, token, &first);
+            assert!(joined == text(&whole), "{first}");
             assert_eq!(count, lines.div_ceil(limit), "{first}");
         }
         let none = ask(api, token, &format!("{question}limit=0"));
         assert_eq!((none.status, text(&none), next(&none)), (200, "", None));
     }
-    // What arrives meanwhile is told where it comes after what was told.
+    // An event that arrives meanwhile appears if it comes after the pages so far.
     let first = ask(api, token, "/v1/export?limit=12");
     let seq = server.client().post("/webhook", BODY).seq();
     let (rest, _) = pages(api, token, &next(&first).unwrap());
@@ -143,8 +143,8 @@ fn a_long_page_names_the_next_one_in_its_trailer() {
                 .is_some_and(|names| names.contains("Link")),
             streamed
         );
-        let (told, _) = pages(server.api(), &token, &target);
-        assert!(told == text(&whole));
+        let (joined, _) = pages(server.api(), &token, &target);
+        assert!(joined == text(&whole));
     }
     server.stop();
 }

@@ -77,8 +77,8 @@ fn damage(log: &Path) {
 fn programs() -> String {
     let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/install");
     let installed = Command::new(install).output().unwrap();
-    let told = String::from_utf8_lossy(&installed.stderr).into_owned();
-    assert!(installed.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&installed.stderr).into_owned();
+    assert!(installed.status.success(), "{stderr}");
     String::from_utf8(installed.stdout)
         .unwrap()
         .trim()
@@ -107,14 +107,14 @@ fn schemathesis_finds_nothing() {
         .env("SCHEMATHESIS_CACHE", dir.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&ran.stdout);
-    let wrong = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{told}{wrong}");
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{stdout}{stderr}");
     // That much was asked.
-    let mut words = told.split_whitespace().rev();
+    let mut words = stdout.split_whitespace().rev();
     words.find(|word| *word == "generated,");
     let count = words.next().and_then(|count| count.parse::<u32>().ok());
-    assert!(count.is_some_and(|count| count > 1000), "{told}");
+    assert!(count.is_some_and(|count| count > 1000), "{stdout}");
     assert!(!server.log().contains("could not be"), "{}", server.log());
     server.stop();
 }

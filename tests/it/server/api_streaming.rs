@@ -1,7 +1,8 @@
 //! Answers of the query API that are long, broken off or incomplete.
 //!
-//! Proven: long ones come in chunks, to HTTP/1.0 up to the end, and hold up
-//! nobody; what is broken off is seen to be; what cannot be read is told.
+//! Proven: long answers come in chunks, to HTTP/1.0 until the connection closes, and
+//! block nobody; a client can see that an answer was broken off; an answer reports
+//! what cannot be read.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -179,7 +180,7 @@ fn a_stop_breaks_off_what_nobody_reads() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_in_the_answer() {
+fn what_cannot_be_read_is_reported_in_the_answer() {
     let dir = tempfile::tempdir().unwrap();
     let data = data(&dir);
     let server = Server::start(&data, &["--segment-size", "1000B"]);

@@ -85,7 +85,7 @@ fn post_until_refused(server: &Server, number: usize, stopping: &AtomicBool) -> 
         let body = body(number * 1_000_000 + call);
         match client.try_post("/webhook", &body) {
             Ok(reply) => kept.push((reply.seq(), body)),
-            // Only a server that was told to stop may break off.
+            // Only a server that is stopping may break off.
             Err(error) => {
                 assert!(stopping.load(Ordering::Acquire), "{error}");
                 break;

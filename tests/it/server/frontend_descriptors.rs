@@ -1,7 +1,7 @@
 //! A server that runs out of descriptors.
 //!
-//! Proven: idle connections go so that calls come through; where nothing can go a call is told to
-//! come again; and afterwards all is as it was, in the same process.
+//! Proven: idle connections are closed so that calls come through; where none can be closed, a call
+//! is answered 503; and afterwards everything is as before, in the same process.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -29,9 +29,9 @@ fn spare(server: &Server, count: u64) -> Rlimit {
     limit(server, open(server).len() as u64 + count)
 }
 
-/// Fills the gaps among the numbers of a server's descriptors with connections that are not the
-/// gate's to end: the limit is of numbers. One that a thread waits for a connection with is taken,
-/// though it is not told of.
+/// Fills the gaps between the numbers of a server's descriptors with connections that the gate
+/// cannot close, since the limit is on the numbers. The number that a thread has reserved while it
+/// waits for a connection is in use, though it is not listed.
 fn fill(server: &Server, data: &Path) -> Vec<UnixStream> {
     let before = open(server).len();
     let connect = |_| UnixStream::connect(data.join("socket")).unwrap();
@@ -87,7 +87,7 @@ fn idle_connections_go_where_descriptors_end() {
         eventually(&format!("call {round}"), || is_kept(&server));
         drop(idle);
     }
-    eventually("it is told", || {
+    eventually("it is logged", || {
         server.log().contains("no new connection could be accepted")
     });
     set(&server, before);
@@ -101,7 +101,7 @@ fn idle_connections_go_where_descriptors_end() {
 }
 
 #[test]
-fn without_any_descriptor_a_call_is_told_to_come_again() {
+fn without_any_descriptor_a_call_is_answered_503() {
     let (dir, server) = new_server(&[]);
     let filling = fill(&server, &data(&dir));
     assert!(is_kept(&server));

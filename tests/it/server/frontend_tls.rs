@@ -23,8 +23,8 @@ fn calls_come_with_tls_and_commands_without() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("{\"seq\":1}"),
         "{answer}"
     );
-    let told = json_lines(&cli(&data(&dir), &["history", "5"]).ok());
-    assert_eq!(told[0]["label"], "crm");
+    let lines = json_lines(&cli(&data(&dir), &["history", "5"]).ok());
+    assert_eq!(lines[0]["label"], "crm");
     assert_eq!(exported(&data(&dir))[0]["remote"], "127.0.0.1");
     // Whoever comes without TLS gets nothing, and nothing of it is kept.
     assert!(server.client().try_post("/webhook", BODY).is_err());
@@ -99,7 +99,7 @@ fn a_certificate_that_expired_or_is_of_an_old_kind_is_reported() {
 }
 
 #[test]
-fn proxies_tell_whose_a_call_is_when_they_are_trusted() {
+fn the_remote_address_comes_from_trusted_proxies_only() {
     let said = [
         ("Content-Type", FORM),
         ("X-Forwarded-For", "6.6.6.6, 192.0.2.7:4711, 127.0.0.9"),

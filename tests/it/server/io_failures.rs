@@ -48,7 +48,7 @@ fn a_closed_standard_error_ends_no_server() {
 }
 
 #[test]
-fn a_server_whose_socket_is_gone_ends_when_told_to() {
+fn a_server_whose_socket_is_gone_ends_on_a_signal() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     fs::remove_file(dir.path().join("socket")).unwrap();
@@ -106,7 +106,7 @@ fn an_import_that_a_server_breaks_off_is_no_success() {
 }
 
 #[test]
-fn events_that_cannot_be_read_are_told_of_by_an_index_made_without_them() {
+fn unreadable_events_are_reported_by_an_index_made_without_them() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &[]);
     let mut client = server.client();
@@ -137,7 +137,7 @@ fn events_that_cannot_be_read_are_told_of_by_an_index_made_without_them() {
             let said = outcome.failed(3);
             assert!(said.contains("event 2"), "{index}, {question:?}: {said}");
         }
-        let told = json_lines(&cli(dir.path(), &["history", "1"]).stdout);
-        assert_eq!(told.len(), 2, "{index}");
+        let lines = json_lines(&cli(dir.path(), &["history", "1"]).stdout);
+        assert_eq!(lines.len(), 2, "{index}");
     }
 }

@@ -101,8 +101,8 @@ fn a_name_without_a_key_is_refused_for_a_while() {
 
     // A name that exists, but has no TXT record.
     world.dns.set_strings("mail.copernica.com", 300, Vec::new());
-    let told = world.find("mail.copernica.com");
-    assert_eq!(told.unwrap_err(), KeyError::Absent);
+    let found = world.find("mail.copernica.com");
+    assert_eq!(found.unwrap_err(), KeyError::Absent);
 }
 
 #[test]

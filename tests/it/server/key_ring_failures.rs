@@ -13,9 +13,9 @@ use profiletrail::auth::keys::{Busy, KeyConfig, KeyError, KeyRing};
 /// Looks up until an answer comes in time: on a busy machine the short time-outs may be reached.
 fn found_at_last(world: &World) -> Found {
     for _ in 0..50 {
-        let told = world.find(ONE);
-        if told.is_ok() {
-            return told;
+        let found = world.find(ONE);
+        if found.is_ok() {
+            return found;
         }
         world.clock.pass(5);
     }
@@ -23,7 +23,7 @@ fn found_at_last(world: &World) -> Found {
 }
 
 #[test]
-fn failures_of_dns_are_told_apart_from_its_answers() {
+fn dns_failures_are_distinguished_from_answers() {
     for mode in [
         Mode::ServFail,
         Mode::Refuse,
@@ -34,16 +34,16 @@ fn failures_of_dns_are_told_apart_from_its_answers() {
     ] {
         let world = World::new(impatient);
         world.dns.set_mode(mode);
-        let told = world.look_up(ONE);
-        assert!(is_unreachable(&told), "{mode:?}: {told:?}");
+        let found = world.look_up(ONE);
+        assert!(is_unreachable(&found), "{mode:?}: {found:?}");
         // It is not asked again at once, and found when DNS is back.
         let known = world.ring.get(&name(ONE));
         assert!(matches!(known, Some(Err(KeyError::Unreachable(_)))));
         world.dns.set_mode(Mode::Answer);
         world.clock.pass(5);
         assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");
-        let told = found_at_last(&world);
-        assert_eq!(told.unwrap().record(), record(ONE), "{mode:?}");
+        let found = found_at_last(&world);
+        assert_eq!(found.unwrap().record(), record(ONE), "{mode:?}");
     }
 }
 
@@ -165,8 +165,8 @@ fn a_flood_of_invented_names_pushes_out_no_key_mark_verified() {
     world.ring.mark_verified(&world.look_up(ONE).unwrap());
     let asked = world.dns.questions(ONE);
     for at in 0..500 {
-        let told = world.find(&format!("r{at}.copernica.com"));
-        assert_eq!(told.unwrap_err(), KeyError::Absent);
+        let found = world.find(&format!("r{at}.copernica.com"));
+        assert_eq!(found.unwrap_err(), KeyError::Absent);
         if at == 0 {
             // Of names that came at one moment any may go first.
             world.clock.pass(1);
@@ -195,7 +195,7 @@ fn calls_for_one_name_wait_for_one_look_up_and_not_too_many_of_them() {
     let more = world.asked(ONE);
     assert_eq!(more.unwrap_err(), Busy::Waiting);
     world.dns.set_mode(Mode::Answer);
-    // The resolver asks again on its own, and everybody is told.
+    // The resolver retries on its own, and every waiting caller gets the answer.
     for receive in waiting {
         assert!(receive.recv_timeout(NEVER).unwrap().is_ok());
     }
@@ -206,12 +206,12 @@ fn what_follows_a_look_up_may_panic_and_may_ask_again() {
     let world = World::new(patient);
     let then = Box::new(|_| panic!("on purpose"));
     world.ring.look_up(name(ONE), then).unwrap();
-    let (told, receive) = channel();
+    let (sender, receive) = channel();
     let ring = world.ring.clone();
-    let told = Mutex::new(told);
+    let sender = Mutex::new(sender);
     let then = Box::new(move |_| {
-        let told = told.into_inner().unwrap();
-        let then = Box::new(move |result: Found| told.send(result.unwrap().bits()).unwrap());
+        let sender = sender.into_inner().unwrap();
+        let then = Box::new(move |result: Found| sender.send(result.unwrap().bits()).unwrap());
         ring.look_up(name(OLD), then).unwrap();
     });
     world.ring.look_up(name(ONE), then).unwrap();

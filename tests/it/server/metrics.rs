@@ -1,9 +1,9 @@
 //! The metrics, and the silence alarm.
 //!
-//! Proven: what was accepted, rejected and refused is counted, and sizes,
-//! lengths and ages are told, in a form that can be parsed; a silence is told
-//! by `/healthz` on both sides and logged once, across a restart, too, while
-//! calls are taken and `/readyz` stays well.
+//! Proven: accepted, rejected and refused calls are counted, and sizes, lengths and
+//! ages are exported, in a form that can be parsed; a silence is reported by
+//! `/healthz` on both sides and logged once, across a restart, too, while calls are
+//! accepted and `/readyz` stays well.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -171,7 +171,7 @@ fn the_older_text_format_is_written_unless_openmetrics_is_asked_for() {
 }
 
 #[test]
-fn a_silence_is_told_once_and_calls_are_taken() {
+fn a_silence_is_logged_once_and_calls_are_accepted() {
     let args = [&API[..], &["--alert-after", "1s"]].concat();
     let (dir, server) = new_server(&args);
     let token = token(&data(&dir));

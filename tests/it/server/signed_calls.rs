@@ -100,9 +100,9 @@ fn a_signed_call_is_kept_once_with_evidence_and_nothing_else_is() {
     assert_eq!(send(&server, &stale).status, 401);
     let ahead = Call::new(FIELDS, now() + 3600).signed(&key);
     assert_eq!(send(&server, &ahead).status, 401);
-    let told = "kept as rejected: the date is in the future";
+    let expected = "kept as rejected: the date is in the future";
     eventually("the log says that it is kept", || {
-        server.log().contains(told)
+        server.log().contains(expected)
     });
     let forged = Call::new(FIELDS, now() - 3600).signed(&Key::new("other-2048"));
     assert_eq!(send(&server, &forged).status, 401);
@@ -258,7 +258,7 @@ fn calls_that_wait_for_a_key_hold_nobody_up() {
         let reply = send(&server, &call(&number.to_string()).signed(&key));
         assert_eq!(reply.status, 200);
     }
-    // Those are told to come again, at the latest when the server stops.
+    // The waiting calls are answered 503, at the latest when the server stops.
     let log = server.stop();
     for mut client in waiting {
         if let Ok(reply) = client.receive(false) {
@@ -281,13 +281,13 @@ fn an_import_keeps_what_was_verified_and_takes_no_forged_proof() {
     );
     server.stop();
     let data = data(&dir);
-    let told = |data: &Path| -> Vec<Value> {
+    let verified = |data: &Path| -> Vec<Value> {
         history(data)
             .iter()
             .map(|line| line["verified"].clone())
             .collect()
     };
-    assert_eq!(told(&data), [Value::Bool(true), Value::Bool(false)]);
+    assert_eq!(verified(&data), [Value::Bool(true), Value::Bool(false)]);
     let evidence = |data: &Path| cli(data, &["evidence", "1", "--format", "jsonl"]);
     let proof = evidence(&data).ok();
     for raw in [true, false] {
@@ -299,7 +299,7 @@ fn an_import_keeps_what_was_verified_and_takes_no_forged_proof() {
             .stdin(lines.clone())
             .run()
             .ok();
-        assert_eq!(told(&copy), told(&data));
+        assert_eq!(verified(&copy), verified(&data));
         if raw {
             assert_eq!(evidence(&copy).ok(), proof);
             let forged = lines

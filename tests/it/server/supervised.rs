@@ -1,8 +1,8 @@
-//! The server under a supervisor: what journald, collectors of logs and systemd are told.
+//! The server under a supervisor: what it sends to journald, log collectors and systemd.
 //!
-//! Proven: under journald each line has its priority and no second time; refusals that repeat
-//! are logged at once and then counted, and none is missing at the end; systemd hears of the
-//! start, the state and the end, and no sign of life while the committer is stuck.
+//! Proven: under journald each line has its priority and no second timestamp; repeated refusals
+//! are logged at once and then counted, and none is missing at the end; systemd is notified of the
+//! start, the status and the end, and gets no watchdog signal while the committer is stuck.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -42,7 +42,7 @@ fn journal_of(mut command: Command, is_named: bool) -> String {
     text
 }
 
-/// The number of calls that log lines tell of, with those they only count.
+/// The number of calls that log lines report, including those that they only count.
 fn calls_in(lines: &[String]) -> u64 {
     let more = |line: &String| {
         let count = line.rsplit_once(" (")?.1;
@@ -65,16 +65,16 @@ fn journald_gets_priorities_and_collectors_get_objects() {
         let args = [&["--listen", busy.as_str(), "--max-connections", "9"], args].concat();
         journal_of(command(&data, &args), is_named)
     };
-    let told = start(true, &[]);
+    let text = start(true, &[]);
     assert!(
-        told.starts_with("<3>profiletrail: cannot listen on"),
-        "{told}"
+        text.starts_with("<3>profiletrail: cannot listen on"),
+        "{text}"
     );
-    let told = start(false, &[]);
-    assert!(told.starts_with("profiletrail: cannot listen on"), "{told}");
-    let told = start(true, &["--log-format", "json"]);
-    let object: Value = serde_json::from_str(told.trim_start_matches("<3>")).unwrap();
-    assert!(told.starts_with("<3>"), "{told}");
+    let text = start(false, &[]);
+    assert!(text.starts_with("profiletrail: cannot listen on"), "{text}");
+    let text = start(true, &["--log-format", "json"]);
+    let object: Value = serde_json::from_str(text.trim_start_matches("<3>")).unwrap();
+    assert!(text.starts_with("<3>"), "{text}");
     assert_eq!(object["level"], "ERROR");
     let message = object["message"].as_str().unwrap();
     assert!(
@@ -132,22 +132,22 @@ fn hanging_disk(dir: &Path) -> PathBuf {
     library
 }
 
-/// Each datagram, as its lines.
-fn told(socket: &UnixDatagram) -> Vec<String> {
+/// The lines of the next datagram.
+fn received(socket: &UnixDatagram) -> Vec<String> {
     let mut buffer = [0; 4096];
-    let length = socket.recv(&mut buffer).expect("a word of the server");
+    let length = socket.recv(&mut buffer).expect("a datagram of the server");
     let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn systemd_is_told_of_start_and_end_and_not_of_life_while_the_committer_is_stuck() {
+fn systemd_gets_start_and_end_but_no_watchdog_signal_while_the_committer_is_stuck() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(NEVER)).unwrap();
     let supervised = |mut command: Command| {
-        // Signs of life every 250 ms.
+        // A watchdog signal every 250 ms.
         command
             .env("NOTIFY_SOCKET", &path)
             .env("WATCHDOG_USEC", "1000000");
@@ -155,17 +155,17 @@ fn systemd_is_told_of_start_and_end_and_not_of_life_while_the_committer_is_stuck
     };
     let data = data(&dir);
     let server = supervised(command(&data, &[]));
-    assert_eq!(told(&socket), ["READY=1"]);
+    assert_eq!(received(&socket), ["READY=1"]);
     let alive = |events: u64| {
         let status = format!("STATUS=listening on {}; {events} events", server.address);
         [status, "WATCHDOG=1".to_owned()]
     };
-    assert_eq!(told(&socket), alive(0));
+    assert_eq!(received(&socket), alive(0));
     server.client().post("/webhook", BODY).seq();
-    while told(&socket) != alive(1) {}
+    while received(&socket) != alive(1) {}
     server.stop();
     let last = loop {
-        let last = told(&socket);
+        let last = received(&socket);
         if last[0] != "WATCHDOG=1" && !last.contains(&"WATCHDOG=1".to_owned()) {
             break last;
         }
@@ -178,18 +178,18 @@ fn systemd_is_told_of_start_and_end_and_not_of_life_while_the_committer_is_stuck
     let mut command = command(&data, &[]);
     command.env("LD_PRELOAD", library).env("HANG", &hang);
     let server = supervised(command);
-    assert_eq!(told(&socket), ["READY=1"]);
+    assert_eq!(received(&socket), ["READY=1"]);
     fs::write(&hang, "").unwrap();
     let mut client = server.client();
     let caller = std::thread::spawn(move || client.post("/webhook", BODY).seq());
     let stuck = "STATUS=the committer is stuck: waiting for the watchdog";
-    while told(&socket) != [stuck] {}
-    // From then on there is no sign of life, until it works again.
+    while received(&socket) != [stuck] {}
+    // From then on there is no watchdog signal, until it works again.
     for _ in 0..3 {
-        assert_eq!(told(&socket), [stuck]);
+        assert_eq!(received(&socket), [stuck]);
     }
     fs::remove_file(&hang).unwrap();
     assert_eq!(caller.join().unwrap(), 2);
-    while !told(&socket).contains(&"WATCHDOG=1".to_owned()) {}
+    while !received(&socket).contains(&"WATCHDOG=1".to_owned()) {}
     server.stop();
 }

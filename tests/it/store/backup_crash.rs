@@ -85,12 +85,12 @@ fn run_with(
         dir: PathBuf::from(BACKUP),
         copy,
     };
-    let mut told = Output {
+    let mut output = Output {
         out: &mut Vec::new(),
         progress,
     };
     let mut damage = Vec::new();
-    let done = back_up(&source, disk, &order, &mut damage, &mut told);
+    let done = back_up(&source, disk, &order, &mut damage, &mut output);
     assert!(damage.is_empty(), "{damage:?}");
     done
 }

@@ -2,7 +2,7 @@
 //!
 //! On a tiny file system (where mounting is permitted) and under a limit on the
 //! size of files: calls are posted until one is answered 503. Proven: from then
-//! on every call is, and `/healthz` too; the log tells the operator once what to
+//! on every call is, and `/healthz` too; the log says once what the operator must
 //! do; questions are answered with every acknowledged event; the server ends
 //! well; it starts again on the full disk and answers; and once there is room,
 //! a start accepts calls again, with nothing acknowledged lost.
@@ -45,8 +45,8 @@ fn post_until_full(client: &mut Client, kept: &mut Vec<String>) {
     }
 }
 
-/// Every acknowledged event is told, and by the index too.
-fn all_is_told(data: &Path, kept: &[String]) {
+/// Every acknowledged event is in the answers, including those by the index.
+fn all_is_answered(data: &Path, kept: &[String]) {
     let exported = json_lines(&cli(data, &["export", "--raw"]).ok());
     let bodies: Vec<&str> = exported
         .iter()
@@ -81,8 +81,8 @@ fn is_unavailable(client: &mut Client, data: &Path) {
         assert_eq!(health.status, 503);
         assert_eq!(health.json()["where"], "server");
         // Where the data is kept is nobody's business.
-        let told = String::from_utf8(health.body).unwrap();
-        assert!(!told.contains(data.to_str().unwrap()), "{told}");
+        let text = String::from_utf8(health.body).unwrap();
+        assert!(!text.contains(data.to_str().unwrap()), "{text}");
     }
 }
 
@@ -94,14 +94,14 @@ fn a_full_disk(data: &Path, start: impl Fn() -> Server, make_room: impl FnOnce()
     post_until_full(&mut client, &mut kept);
     assert!(kept.len() > 10, "{}", kept.len());
     is_unavailable(&mut client, data);
-    all_is_told(data, &kept);
+    all_is_answered(data, &kept);
     stops_soon(server, |log| {
         let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
-        let told = errors
+        let count = errors
             .iter()
             .filter(|line| line.contains("start the server again"))
             .count();
-        assert_eq!(told, 1, "{log}");
+        assert_eq!(count, 1, "{log}");
         assert!(errors.len() < 20, "{log}");
         // An index that is only full is no damaged one.
         assert!(!log.contains("set aside"), "{log}");
@@ -109,29 +109,29 @@ fn a_full_disk(data: &Path, start: impl Fn() -> Server, make_room: impl FnOnce()
     // Started on a disk that is still full, twice.
     for _ in 0..2 {
         let server = start();
-        all_is_told(data, &kept);
+        all_is_answered(data, &kept);
         // What fits in the last gap may be taken; soon nothing is.
         let mut client = server.client();
         let before = kept.len();
         post_until_full(&mut client, &mut kept);
         assert!(kept.len() < before + 50, "{} after {before}", kept.len());
-        all_is_told(data, &kept);
+        all_is_answered(data, &kept);
         stops_soon(server, |_| ());
-        all_is_told(data, &kept);
+        all_is_answered(data, &kept);
     }
     make_room();
     let server = Server::start(data, &["--min-free", "0"]);
     assert_eq!(server.client().get("/healthz").status, 200);
-    all_is_told(data, &kept);
+    all_is_answered(data, &kept);
     let seq = server
         .client()
         .post("/webhook", body(kept.len() as u64))
         .seq();
     assert!(seq > kept.len() as u64);
-    all_is_told(data, &kept);
+    all_is_answered(data, &kept);
     let log = server.stop();
     assert!(!log.contains("ERROR"), "{log}");
-    all_is_told(data, &kept);
+    all_is_answered(data, &kept);
 }
 
 fn stops_soon(server: Server, check: impl Fn(&str)) {
@@ -210,14 +210,16 @@ fn a_file_system_that_is_almost_full() {
     assert!(kept.len() > 10, "{}", kept.len());
     is_unavailable(&mut client, &data);
     assert!(tiny.free() > 28 << 20, "{}", tiny.free());
-    all_is_told(&data, &kept);
+    all_is_answered(&data, &kept);
     let lines = cli(&data, &["export", "--raw"]).ok();
     let refused = crate::support::Cli::new(&data, &["import"])
         .stdin(lines.replace("\"profile\":1", "\"profile\":7"));
     let refused = refused.run().failed(3);
     assert!(refused.contains("--min-free"), "{refused}");
-    let told = |log: &str, what: &str| log.lines().filter(|line| line.contains(what)).count();
-    crate::support::eventually("it is told", || told(&server.log(), "less than the ") == 1);
+    let logged = |log: &str, what: &str| log.lines().filter(|line| line.contains(what)).count();
+    crate::support::eventually("it is logged", || {
+        logged(&server.log(), "less than the ") == 1
+    });
     // Room, without a restart; then none again.
     for round in 1..3 {
         tiny.grow();
@@ -227,8 +229,8 @@ fn a_file_system_that_is_almost_full() {
         let seq = client.post("/webhook", body(kept.len() as u64)).seq();
         kept.push(body(kept.len() as u64));
         assert_eq!(seq, kept.len() as u64);
-        crate::support::eventually("it is told", || {
-            told(&server.log(), "calls are accepted again") == round
+        crate::support::eventually("it is logged", || {
+            logged(&server.log(), "calls are accepted again") == round
         });
         let more = tiny.0.join("more");
         fs::write(&more, vec![1; tiny.free() - (28 << 20)]).unwrap();
@@ -241,11 +243,11 @@ fn a_file_system_that_is_almost_full() {
     crate::support::eventually("calls are accepted again", || {
         client.get("/healthz").status == 200
     });
-    all_is_told(&data, &kept);
+    all_is_answered(&data, &kept);
     server.kill();
     let server = Server::start(&data, &["--min-free", "1GiB"]);
     is_unavailable(&mut server.client(), &data);
-    all_is_told(&data, &kept);
+    all_is_answered(&data, &kept);
     stops_soon(server, |log| assert!(!log.contains("ERROR"), "{log}"));
 }
 

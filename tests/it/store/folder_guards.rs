@@ -82,7 +82,7 @@ fn a_command_of_another_user_changes_nothing_and_says_how_to_ask() {
     let (status, log) = Server::try_start(&data, &[]).unwrap_err();
     assert_eq!(status, Some(3), "{log}");
     assert!(log.contains("sudo -u '#54321'"), "{log}");
-    // Nobody who may not look into the folder is told that there is none.
+    // No command says that the folder is missing to a user who may not look into it.
     for command in ["history 5", "doctor --offline", "serve"] {
         let program = env!("CARGO_BIN_EXE_profiletrail");
         let mut unprivileged = clean("setpriv");

@@ -268,16 +268,17 @@ fn nothing_is_recorded_for_a_time_that_was_pruned() {
     let before = observed(&data);
     let mut args = RECORD;
     args[3] = "@1760000050";
-    let told = Cli::new(&data, &args).stdin("id;mail\n1;x\n9;y\n").run();
+    let outcome = Cli::new(&data, &args).stdin("id;mail\n1;x\n9;y\n").run();
     assert!(
-        told.stderr
+        outcome
+            .stderr
             .contains("events of 1 profiles and subprofiles up to")
-            && told.stderr.contains("1 row may not differ")
-            && told.stderr.contains("added 1 event"),
+            && outcome.stderr.contains("1 row may not differ")
+            && outcome.stderr.contains("added 1 event"),
         "{}",
-        told.stderr
+        outcome.stderr
     );
-    assert_eq!(json_lines(&told.ok()).len(), 2);
+    assert_eq!(json_lines(&outcome.ok()).len(), 2);
     assert_eq!(observed(&data), before);
 }
 

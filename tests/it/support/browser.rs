@@ -4,8 +4,8 @@
 //! All that is started ends with the [`Browser`], however a test ends: the
 //! session first, then the driver, then whatever of Chromium is left, known by
 //! its profile folder, which no other process has. One runs at a time: each takes
-//! some hundred MiB, and what is told of how soon a page is painted should be
-//! of that page alone.
+//! some hundred MiB, and the paint times that a test prints should be those of its
+//! page alone.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -258,7 +258,7 @@ impl Browser {
         self.try_ask("GET", "/alert/text", &Value::Null).is_ok()
     }
 
-    /// What the console has been told since the last look.
+    /// The messages of the console since the last call.
     #[track_caller]
     pub fn console(&self) -> Vec<String> {
         let log = self.ask("POST", "/se/log", &json!({ "type": "browser" }));

@@ -29,7 +29,7 @@ impl Demo {
             .env("TZ", "UTC")
             .arg0("profiletrail")
             .args(["demo", "--listen", "127.0.0.1:0", "--now", "@1773658967"])
-            // Lines are parted by how long the folder's name is.
+            // The length of the folder's name decides where lines wrap.
             .env("TMPDIR", "/tmp")
             .env("COLUMNS", "80")
             .stdin(Stdio::null())

@@ -10,16 +10,16 @@ use crate::support::{cli, json_lines};
 /// 2026-03-16T11:02:47Z, a Monday: when it ends, …
 pub const NOW: i64 = 1_773_658_967;
 
-/// … as `demo` is told.
+/// … as an argument of `demo`.
 pub const AT: &str = "@1773658967";
 
-/// What it is found by.
+/// The story that it is made from.
 pub fn story() -> Story {
     Story::generate(SEED, NOW)
 }
 
-/// A data folder of it.
-pub fn told() -> (tempfile::TempDir, PathBuf, Story) {
+/// A data folder that holds it, and its story.
+pub fn stored_story() -> (tempfile::TempDir, PathBuf, Story) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let story = story();

@@ -35,7 +35,7 @@ pub const LOOKS: [Look; 3] = [
     },
 ];
 
-/// Tells which texts of a page cannot be read on their ground (WCAG AA).
+/// Lists the texts of a page whose contrast with their background is too low (WCAG AA).
 pub const UNREADABLE: &str = "const part = (v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
          const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
          const read = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
@@ -101,8 +101,8 @@ pub fn judge_access(browser: &Browser, what: &str) {
     static SCRIPT: LazyLock<String> = LazyLock::new(|| {
         let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/axe/install");
         let installed = Command::new(install).output().unwrap();
-        let told = String::from_utf8_lossy(&installed.stderr).into_owned();
-        assert!(installed.status.success(), "{told}");
+        let stderr = String::from_utf8_lossy(&installed.stderr).into_owned();
+        assert!(installed.status.success(), "{stderr}");
         let path = String::from_utf8(installed.stdout).unwrap();
         std::fs::read_to_string(path.trim()).unwrap()
     });
@@ -114,16 +114,16 @@ pub fn judge_access(browser: &Browser, what: &str) {
     assert_eq!(found, json!([]), "{what}");
 }
 
-/// Nothing was said that a page without a fault does not say.
+/// The console has no messages but those that a page without a fault causes, too.
 #[track_caller]
 pub fn judge_console(browser: &Browser) {
-    let told = browser.console();
+    let messages = browser.console();
     let expected = |line: &&String| {
         line.contains("Password forms should have")
             || line.contains("the server responded with a status of 40")
-            // Made for the page before, which nobody looks at any more; tried again.
+            // A request of the previous page, which is closed by now; it is tried again.
             || line.contains("?part=panel") && line.contains("status of 503")
     };
-    let told: Vec<_> = told.iter().filter(|line| !expected(line)).collect();
-    assert!(told.is_empty(), "{told:?}");
+    let messages: Vec<_> = messages.iter().filter(|line| !expected(line)).collect();
+    assert!(messages.is_empty(), "{messages:?}");
 }

@@ -184,7 +184,7 @@ impl NatsServers {
             let routes: Vec<_> = routes
                 .map(|(_, _, link)| format!("\"nats://{}\"", link.address))
                 .collect();
-            // Nobody is told another way than through the proxies.
+            // No server advertises a route that bypasses the proxies.
             let text = format!(
                 "server_name: n{own}\nlisten: 127.0.0.1:{}\nhttp: 127.0.0.1:{}\nmax_payload: 8MB\n\
                  jetstream {{ store_dir: \"{}\", sync_interval: {sync} }}\n\

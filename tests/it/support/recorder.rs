@@ -1,4 +1,4 @@
-//! A server that tells what it was sent.
+//! A server that records the request that it receives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 /// A request's line with its headers, and its body.
 pub type Request = (Vec<String>, Vec<u8>);
 
-/// A server that takes one request, tells of it and answers 200.
+/// A server that takes one request and answers 200; its thread returns the request.
 pub fn recorder() -> (SocketAddr, JoinHandle<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -18,7 +18,7 @@ pub const DAY: u64 = 24 * 60 * 60;
 /// So long that reaching it means 'never'.
 pub const NEVER: Duration = Duration::from_secs(60);
 
-/// A clock that moves when told to.
+/// A clock that moves only when the test moves it.
 #[derive(Default)]
 pub struct TestClock(AtomicU64);
 
