@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
-    /// Run a program several times and tell what it took, as JSON
+    /// Run a program several times and print what it took, as JSON
     #[command(hide = true)]
     Time {
         /// How often at most

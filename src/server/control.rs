@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn control_lines_are_told_from_those_of_an_answer() {
+    fn control_lines_are_distinguished_from_those_of_an_answer() {
         let end = Control::End(Answered {
             found: true,
             ..Answered::default()

@@ -158,7 +158,7 @@ impl Appender {
     pub fn must_wait_for_index(&self, call: &ParsedCall) -> bool {
         let owners = self.owners.lock();
         let looked_up = call.looked_up();
-        looked_up.is_some_and(|own| !owners.can_tell(own, self.trail.index()))
+        looked_up.is_some_and(|own| !owners.can_look_up(own, self.trail.index()))
     }
 
     /// Appends a group. When this returns, everything reported as stored is on stable
@@ -342,10 +342,10 @@ impl Appender {
         if let Some(profile) = owners.get(&subprofile) {
             return Ok(*profile);
         }
-        let (known, can_tell) = {
+        let (known, can_look_up) = {
             let recent = self.owners.lock();
-            let can_tell = recent.can_tell(subprofile, self.trail.index());
-            (recent.get(subprofile), can_tell)
+            let can_look_up = recent.can_look_up(subprofile, self.trail.index());
+            (recent.get(subprofile), can_look_up)
         };
         if let Some(profile) = known {
             return Ok(profile);
@@ -354,7 +354,7 @@ impl Appender {
             let reason = "the index is not complete yet, so the profile is unknown; try again";
             (503, DecodeError::new(reason, "profile"))
         };
-        if !can_tell {
+        if !can_look_up {
             return Err(behind());
         }
         match self.trail.snapshot().try_profile_of(subprofile) {

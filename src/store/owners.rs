@@ -32,7 +32,7 @@ impl RecentOwners {
 
     /// Whether the profile of a subprofile can be looked up now: it is known here,
     /// or the index has all earlier events.
-    pub fn can_tell(&self, subprofile: u64, index: &Indexer) -> bool {
+    pub fn can_look_up(&self, subprofile: u64, index: &Indexer) -> bool {
         self.owners.contains_key(&subprofile) || index.has(self.after)
     }
 

@@ -244,7 +244,7 @@ proptest! {
         let mut all: Vec<_> = all.into_iter().map(std::ptr::from_ref).collect();
         all.sort_unstable();
         let expected: Vec<_> = windows.iter().map(std::ptr::from_ref).collect();
-        prop_assert_eq!(all, expected, "each window is told once");
+        prop_assert_eq!(all, expected, "each window is in one finding");
     }
 
     #[test]
