@@ -1,4 +1,8 @@
-//! Requests in flight, and how their answers come back.
+//! Requests in flight: how their bodies get to those who answer, and how the answers come back.
+//!
+//! Over a private connection goes a request's head alone. tiny_http reads a body of more than 1 KiB
+//! only when the request is taken, and nothing that comes after it before, so each such request would
+//! cost its thread a wake-up. The body waits here under the request's number instead.
 //!
 //! An answer does not come over the private connection that carried the request. Whoever makes it
 //! puts it into the frontend's [`Answers`] under the request's number, several at a time if they are
@@ -11,6 +15,7 @@
 use super::response_stream::Outgoing;
 use super::stats::Stats;
 use mio::Waker;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -55,13 +60,31 @@ pub(super) enum Answer {
     Broken,
 }
 
-/// The mailbox of answers. Clones share it; it belongs to one frontend.
+/// What a request has besides the head that goes upstream.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Payload {
+    /// The head as received, if [`super::FrontendConfig::pass_head`] and the method has a body.
+    pub head: Vec<u8>,
+    /// The body, as far as it was received.
+    pub body: Vec<u8>,
+}
+
+impl Payload {
+    /// Its bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.head.len().saturating_add(self.body.len())
+    }
+}
+
+/// The mailbox of answers, and of what they answer. Clones share it; it belongs to one frontend.
 #[derive(Debug, Clone, Default)]
 pub struct Answers(Arc<Mailbox>);
 
 #[derive(Debug, Default)]
 struct Mailbox {
     waiting: Mutex<Waiting>,
+    /// What nobody has taken yet.
+    payloads: Mutex<HashMap<CallId, Payload>>,
     stats: Mutex<Stats>,
     /// Wakes the frontend, once it runs.
     waker: OnceLock<Arc<Waker>>,
@@ -75,6 +98,17 @@ struct Waiting {
 }
 
 impl Answers {
+    /// Takes what a request has besides its head; `None` if the request was given up, or it was taken
+    /// before.
+    pub fn take_payload(&self, call: CallId) -> Option<Payload> {
+        self.0.payloads.lock().remove(&call)
+    }
+
+    /// Holds it for whoever answers the request.
+    pub(super) fn hold_payload(&self, call: CallId, payload: Payload) {
+        self.0.payloads.lock().insert(call, payload);
+    }
+
     /// Sends whole answers, head and body. An answer for a request that was given up goes to
     /// nobody.
     pub fn send(&self, answers: impl IntoIterator<Item = (CallId, Vec<u8>)>) {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: `input` holds only bytes that no request has taken yet.
 
-use super::call::CallId;
+use super::call::{CallId, Payload};
 use super::chunked::{ChunkDecoder, ChunkError};
 use super::nonblocking::{CLIENT_KEPT, Outbox, ReadOutcome, Readiness, WriteOutcome, reset};
 use super::origin::Peer;
@@ -67,12 +67,8 @@ pub(super) struct ResponseOptions {
     pub(super) http10: bool,
 }
 
-/// A chunked request while its body is decoded into the client's `message`.
+/// A chunked request while its body is decoded. The head that goes upstream has no end yet.
 pub(super) struct Chunked {
-    /// The head that goes upstream, without its end.
-    pub(super) upstream: Vec<u8>,
-    /// The head as received, if it goes upstream.
-    pub(super) as_sent: Vec<u8>,
     /// Whether the body has a content coding.
     pub(super) compressed: bool,
     pub(super) decoder: ChunkDecoder,
@@ -91,8 +87,10 @@ pub(super) struct Client {
     /// When the phase began, or a write last got on.
     pub(super) since: Instant,
     pub(super) options: ResponseOptions,
-    /// The request as it goes upstream.
-    pub(super) message: Vec<u8>,
+    /// The request's head as it goes upstream, …
+    pub(super) upstream: Vec<u8>,
+    /// … and what is passed on besides.
+    pub(super) payload: Payload,
     /// The chunked request that is being received.
     pub(super) chunked: Option<Chunked>,
     /// The long answer that is under way.
@@ -122,7 +120,8 @@ impl Client {
             is_new: true,
             since: now,
             options: ResponseOptions::default(),
-            message: Vec::new(),
+            upstream: Vec::new(),
+            payload: Payload::default(),
             outgoing: None,
             chunked: None,
             input: Vec::new(),
@@ -140,10 +139,10 @@ impl Client {
         self.input.get(self.taken..).unwrap_or_default()
     }
 
-    /// The waiting bytes, and the buffer for what goes upstream.
+    /// The waiting bytes, and the buffer for the head that goes upstream.
     pub(super) fn parse_parts(&mut self) -> (&[u8], &Peer, &mut Vec<u8>) {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
-        (waiting, &self.peer, &mut self.message)
+        (waiting, &self.peer, &mut self.upstream)
     }
 
     /// Appends bytes that have arrived.
@@ -157,16 +156,18 @@ impl Client {
 
     /// Appends bytes of a body of which `missing` bytes are outstanding, with room for no more.
     pub(super) fn feed_body(&mut self, bytes: &[u8], missing: usize) {
-        if self.message.capacity() - self.message.len() < bytes.len() {
-            let room = self.message.len().max(bytes.len()).min(missing);
-            self.message.reserve_exact(room);
+        let body = &mut self.payload.body;
+        if body.capacity() - body.len() < bytes.len() {
+            let room = body.len().max(bytes.len()).min(missing);
+            body.reserve_exact(room);
         }
-        self.message.extend_from_slice(bytes);
+        body.extend_from_slice(bytes);
     }
 
     /// Drops the received part of requests.
     pub(super) fn forget_requests(&mut self) {
-        self.message = Vec::new();
+        self.upstream = Vec::new();
+        self.payload = Payload::default();
         self.chunked = None;
         self.input = Vec::new();
         self.taken = 0;
@@ -174,8 +175,9 @@ impl Client {
 
     /// The bytes of memory that its buffers have.
     pub(super) fn weight(&self) -> usize {
-        let buffers = self.message.capacity() + self.input.capacity() + self.outbox.capacity();
-        self.stream.weight().saturating_add(buffers)
+        let payload = self.payload.head.capacity() + self.payload.body.capacity();
+        let buffers = self.upstream.capacity() + self.input.capacity() + self.outbox.capacity();
+        self.stream.weight().saturating_add(payload + buffers)
     }
 
     /// Takes `count` of the waiting bytes away.
@@ -189,23 +191,25 @@ impl Client {
         }
     }
 
-    /// Moves up to `count` of the waiting bytes to the message, and returns how many.
+    /// Moves up to `count` of the waiting bytes to the body, and returns how many.
     pub(super) fn take_body(&mut self, count: usize) -> usize {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
         let bytes = waiting.get(..count).unwrap_or(waiting);
         let moved = bytes.len();
-        self.message.extend_from_slice(bytes);
+        self.payload.body.extend_from_slice(bytes);
         self.take(moved);
         moved
     }
 
-    /// Decodes the waiting bytes of a chunked body into the message.
+    /// Decodes the waiting bytes of a chunked body.
     pub(super) fn decode_chunks(&mut self, limit: usize) -> Result<(), ChunkError> {
         let Some(chunked) = &mut self.chunked else {
             return Ok(());
         };
         let waiting = self.input.get(self.taken..).unwrap_or_default();
-        let used = chunked.decoder.decode(waiting, &mut self.message, limit)?;
+        let used = chunked
+            .decoder
+            .decode(waiting, &mut self.payload.body, limit)?;
         self.take(used);
         Ok(())
     }

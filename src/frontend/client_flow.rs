@@ -166,8 +166,8 @@ impl EventLoop {
         if !client.should_parse() && client.waiting().len() < self.config.max_head {
             return false;
         }
-        let (bytes, peer, message) = client.parse_parts();
-        let head = match parse(bytes, peer, &self.config, message) {
+        let (bytes, peer, upstream) = client.parse_parts();
+        let head = match parse(bytes, peer, &self.config, upstream) {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {
@@ -177,11 +177,12 @@ impl EventLoop {
             }
         };
         client.blank = 0;
+        if head.passed {
+            let received = client.waiting().get(..head.len);
+            client.payload.head = received.unwrap_or_default().to_vec();
+        }
         if head.body == Body::Chunked {
-            let received = client.waiting().get(..head.len).filter(|_| head.passed);
             client.chunked = Some(Chunked {
-                as_sent: received.unwrap_or_default().to_vec(),
-                upstream: std::mem::take(&mut client.message),
                 compressed: head.compressed,
                 decoder: ChunkDecoder::new(),
             });
@@ -260,14 +261,12 @@ impl EventLoop {
         let Some(chunked) = client.chunked.take() else {
             return false;
         };
-        let body = std::mem::replace(&mut client.message, chunked.upstream);
+        let len = client.payload.body.len();
         let fault = match is_too_large {
-            true => Some(too_large((body.len() as u64).saturating_add(1))),
-            false => encoded(chunked.compressed, body.len()),
+            true => Some(too_large((len as u64).saturating_add(1))),
+            false => encoded(chunked.compressed, len),
         };
-        let (message, as_sent) = (&mut client.message, &chunked.as_sent);
-        end(message, fault, as_sent, body.len());
-        client.message.extend_from_slice(&body);
+        end(&mut client.upstream, fault);
         client.options.linger = is_too_large;
         self.submit(index);
         true
@@ -339,7 +338,7 @@ impl EventLoop {
         };
         client.since = self.now;
         client.outgoing = None;
-        reset(&mut client.message, CLIENT_KEPT);
+        reset(&mut client.upstream, CLIENT_KEPT);
         let options = std::mem::take(&mut client.options);
         if !options.close {
             client.phase = Phase::Idle;

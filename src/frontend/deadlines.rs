@@ -73,7 +73,7 @@ impl EventLoop {
                         Phase::Body(missing) => missing,
                         _ => 0,
                     };
-                    let body = client.message.len().saturating_add(missing);
+                    let body = client.payload.body.len().saturating_add(missing);
                     let more = Duration::from_secs((body / BODY_RATE) as u64);
                     if age > config.request_timeout.saturating_add(more) {
                         self.refuse(index, TOO_SLOW);

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::FrontendConfig;
 use super::chunked::ChunkDecoder;
-use super::head::{Body, FAULT_HEADER, HEAD_HEADER, Head, PASSED, PEER_HEADER, parse};
+use super::head::{Body, FAULT_HEADER, Head, PASSED, PEER_HEADER, parse};
 use super::origin::{Network, Peer, Proxies};
 
 const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
@@ -44,9 +44,8 @@ pub fn chunked(bytes: &[u8]) {
 ///
 /// What must hold: nothing panics; a head that is not whole is never passed
 /// on; what goes upstream is one well-formed head of printable ASCII with no
-/// header but the frontend's own and the passed ones, whose one `Content-Length` is
-/// what is then sent; and nothing that might frame a body otherwise is passed
-/// over.
+/// header but the frontend's own and the passed ones, which announces no body; and
+/// nothing that might frame a body otherwise is passed over.
 pub fn head(bytes: &[u8]) {
     let Some((choice, bytes)) = bytes.split_first() else {
         return;
@@ -85,45 +84,28 @@ pub fn head(bytes: &[u8]) {
         assert!(matches!(parsed, Ok(None) | Err(_)), "a part is a head");
     }
 
-    let sent = match head.body {
-        Body::Whole(length) => {
-            assert!(length <= max_body);
-            length
-        }
+    match head.body {
+        Body::Whole(length) => assert!(length <= max_body),
         Body::TooLarge { arrived, .. } => {
             assert!(arrived <= max_body && arrived <= after.len());
-            arrived
         }
         Body::Chunked => return judge_framing(own, &head),
-        Body::Unframed => 0,
-    };
+        Body::Unframed => {}
+    }
     if !matches!(head.body, Body::Whole(_)) {
         assert!(head.options.close && !head.options.announce_keep && !head.expects_continue);
     }
-    // A request with a body has the head as it came before that, if so asked.
-    let passed = config.pass_head && out.ends_with(own) && out.len() > own.len();
-    let (upstream, before) = match passed && has_head(&out) {
-        true => out.split_at(out.len() - own.len()),
-        false => (out.as_slice(), &[][..]),
-    };
+    assert!(config.pass_head || !head.passed);
     let peers = match trusted {
         false => Some(PEER.to_string()),
         true => None,
     };
-    judge_upstream(upstream, sent + before.len(), &head, peers.as_deref());
+    judge_upstream(&out, &head, peers.as_deref());
     judge_framing(own, &head);
 }
 
-/// Whether what goes upstream says that a head follows.
-fn has_head(out: &[u8]) -> bool {
-    let line = format!("\r\n{HEAD_HEADER}: ");
-    let own = out.windows(4).position(|four| four == b"\r\n\r\n");
-    let own = own.and_then(|end| out.get(..end)).unwrap_or_default();
-    own.windows(line.len()).any(|part| part == line.as_bytes())
-}
-
 /// What goes upstream, for a peer that no proxy speaks for.
-fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
+fn judge_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
     let text = std::str::from_utf8(out).expect("ASCII");
     let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
     let lines = text.strip_suffix("\r\n\r\n").expect("an end");
@@ -148,7 +130,6 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
         .and_then(|value| std::str::from_utf8(value).ok());
     assert!(peer.is_none() || reported == peer);
     assert!(reported.is_some_and(|reported| reported.parse::<IpAddr>().is_ok()));
-    assert_eq!(values("Content-Length"), [sent.to_string().as_bytes()]);
     let faults = values(FAULT_HEADER);
     match head.body {
         Body::Whole(length) => {
@@ -164,7 +145,7 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
         Body::Chunked | Body::Unframed => assert_eq!(faults, [b"no-length"]),
     }
     assert!(faults.len() <= 1);
-    let own = [PEER_HEADER, FAULT_HEADER, HEAD_HEADER, "Content-Length"];
+    let own = [PEER_HEADER, FAULT_HEADER];
     for header in request.headers.iter() {
         let known = own.contains(&header.name) || PASSED.contains(&header.name);
         assert!(known && values(header.name).len() == 1, "{}", header.name);

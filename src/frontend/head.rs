@@ -1,10 +1,9 @@
 //! A client's request head: parsed, checked, and rewritten for tiny_http.
 //!
 //! Invariants: the head written upstream contains no byte of the client but the method, the target
-//! and the values of [`PASSED`], each checked to be plain ASCII, and its `Content-Length` is exactly
-//! the length that the caller then appends. For checking signatures, which cover headers that are
-//! not known beforehand, the client's head is also passed as received, but as the first part of the
-//! body, where it cannot be mistaken for a head.
+//! and the values of [`PASSED`], each checked to be plain ASCII, and it announces no body. The body,
+//! and the head as received, for signatures that cover headers which are not known beforehand, are
+//! passed in process ([`super::call::Payload`]).
 
 use super::FrontendConfig;
 use super::client::ResponseOptions;
@@ -34,10 +33,6 @@ pub const PEER_HEADER: &str = "X-Peer";
 /// The header by which tiny_http learns what is wrong with a body:
 /// `no-length`, `encoded`, or `too-large` and the announced length in bytes.
 pub const FAULT_HEADER: &str = "X-Fault";
-
-/// The header by which tiny_http learns that a client's head stands before the body, and
-/// how many bytes of it.
-pub const HEAD_HEADER: &str = "X-Head";
 
 /// The value of a [`FAULT_HEADER`].
 type Fault = Cow<'static, str>;
@@ -71,18 +66,18 @@ impl Refusal {
 /// What follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
-    /// This many bytes, all of which go upstream; 0 also if no length was announced.
+    /// This many bytes, all of which are passed on; 0 also if no length was announced.
     Whole(usize),
     /// More than is accepted.
     TooLarge {
-        /// The bytes that have arrived; they go upstream with the fault.
+        /// The bytes that have arrived; they are passed on with the fault.
         arrived: usize,
         /// The bytes that the client still sends, as far as it announced them.
         missing: u64,
     },
     /// A body in the chunked coding: [`end`] is to be called once it is decoded.
     Chunked,
-    /// Bytes whose end is not known; none goes upstream.
+    /// Bytes whose end is not known; none is passed on.
     Unframed,
 }
 
@@ -99,7 +94,7 @@ pub(super) struct Head {
     pub(super) expects_continue: bool,
     /// Whether the body has a content coding, such as gzip.
     pub(super) compressed: bool,
-    /// Whether the head as received goes upstream, before the body.
+    /// Whether the head is to be passed on as received, too.
     pub(super) passed: bool,
 }
 
@@ -216,15 +211,14 @@ pub(super) fn parse(
     }
     push_header(out, PEER_HEADER, client.as_bytes());
     let passed = config.pass_head && wants_body;
-    let (fault, sent) = match body {
-        Body::Whole(_) if declared.is_none() && wants_body => (Some("no-length".into()), 0),
-        Body::Whole(length) => (encoded(facts.compressed, length), length),
-        Body::TooLarge { arrived, .. } => (Some(too_large(declared.unwrap_or(u64::MAX))), arrived),
-        Body::Chunked | Body::Unframed => (Some("no-length".into()), 0),
+    let fault = match body {
+        Body::Whole(_) if declared.is_none() && wants_body => Some("no-length".into()),
+        Body::Whole(length) => encoded(facts.compressed, length),
+        Body::TooLarge { .. } => Some(too_large(declared.unwrap_or(u64::MAX))),
+        Body::Chunked | Body::Unframed => Some("no-length".into()),
     };
     if body != Body::Chunked {
-        let as_sent = bytes.get(..len).filter(|_| passed).unwrap_or_default();
-        end(out, fault, as_sent, sent);
+        end(out, fault);
     }
 
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
@@ -256,19 +250,12 @@ pub(super) fn too_large(len: u64) -> Fault {
     format!("too-large {len}").into()
 }
 
-/// Ends a head that goes upstream: the fault and the length of the body that the caller then
-/// appends, and the head as received, if it is passed.
-pub(super) fn end(out: &mut Vec<u8>, fault: Option<Fault>, as_sent: &[u8], body: usize) {
+/// Ends a head that goes upstream, with the fault of the request's body.
+pub(super) fn end(out: &mut Vec<u8>, fault: Option<Fault>) {
     if let Some(fault) = fault {
         push_header(out, FAULT_HEADER, fault.as_bytes());
     }
-    if !as_sent.is_empty() {
-        push_header(out, HEAD_HEADER, as_sent.len().to_string().as_bytes());
-    }
-    let len = body.saturating_add(as_sent.len()).to_string();
-    push_header(out, "Content-Length", len.as_bytes());
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(as_sent);
 }
 
 fn refusal_of(error: Error) -> Refusal {

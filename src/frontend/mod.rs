@@ -6,10 +6,10 @@
 //! has no limits on connections and no deadlines. Each private connection is therefore greeted
 //! before the next is opened, so that it has its own thread, and clients are multiplexed over them.
 //!
-//! Requests go over the private connections, several at a time; answers come back in process, all
-//! that are ready together with one wake-up (see [`call`]). A request then costs a read and a write
-//! of the client's socket and a share of everything else; relaying answers over the private
-//! connections would cost a second read and write.
+//! The heads of requests go over the private connections, several at a time. Bodies go in process, as
+//! do answers, all that are ready together with one wake-up (see [`call`]). A request then costs a
+//! read and a write of the client's socket and a share of everything else; relaying bodies and answers
+//! over the private connections would cost a second read and write of each.
 //!
 //! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
 //! whole, except streamed answers (see [`response_stream`]).
@@ -60,9 +60,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-pub use call::{Answers, CALL_HEADER, CallId};
+pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
-pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+pub use head::{FAULT_HEADER, PEER_HEADER};
 pub use origin::{Network, NotANetwork, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
@@ -85,8 +85,8 @@ pub struct FrontendConfig {
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is passed on with a fault.
     pub max_body: usize,
-    /// Whether a client's head is passed as received, before the body, announced by
-    /// [`HEAD_HEADER`], for checking signatures. Only for methods with a body.
+    /// Whether a client's head is passed as received, too, for checking signatures. Only for methods
+    /// with a body.
     pub pass_head: bool,
     /// Whether the headers of browsers and their sessions are passed too.
     pub pass_browser: bool,

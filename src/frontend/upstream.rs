@@ -1,7 +1,7 @@
 //! The private connections to tiny_http: how they are opened, and how requests reach them.
 //!
-//! A connection carries many requests at one time, one after the other. Answers come another way
-//! (see [`super::call`]), so nothing is ever read from it but its end. A request goes to the first
+//! A connection carries the heads of many requests at one time, one after the other. Bodies and
+//! answers go another way (see [`super::call`]), so nothing is ever read from it but its end. A request goes to the first
 //! connection with room, and all requests of a round of events are written at its end, so that
 //! tiny_http is woken once and reads several at a time. The further connections are for what the
 //! first cannot accept.
@@ -72,14 +72,13 @@ impl Upstream {
         self.bytes < FULL_BYTES && self.calls < most_calls
     }
 
-    /// Appends a request as written by [`super::head::parse`], with its number; the next
-    /// [`Self::flush`] writes it. Returns its bytes, for [`Self::answered`].
-    pub(super) fn take(&mut self, request: &[u8], id: CallId) -> usize {
+    /// Appends the head of a request of so many `bytes`, as written by [`super::head::parse`], with
+    /// its number; the next [`Self::flush`] writes it.
+    pub(super) fn take(&mut self, head: &[u8], bytes: usize, id: CallId) {
         let call = format!("{CALL_HEADER}: {}\r\n", id.number());
-        self.outbox.append_message(request, call.as_bytes());
+        self.outbox.append_message(head, call.as_bytes());
         self.calls = self.calls.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(request.len());
-        request.len()
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// A request of this many bytes was answered.
@@ -139,8 +138,11 @@ impl EventLoop {
         }
         let id = self.last_call.next();
         self.last_call = id;
-        let bytes = upstream.take(&client.message, id);
-        reset(&mut client.message, CLIENT_KEPT);
+        let payload = std::mem::take(&mut client.payload);
+        let bytes = client.upstream.len().saturating_add(payload.len());
+        self.answers.hold_payload(id, payload);
+        upstream.take(&client.upstream, bytes, id);
+        reset(&mut client.upstream, CLIENT_KEPT);
         client.enter(Phase::Upstream(id), self.now);
         let call = Call {
             client: index,
@@ -218,6 +220,7 @@ impl EventLoop {
         drop(upstream);
         let lost = self.calls.extract_if(|_, call| call.place == place);
         for (id, call) in lost.collect::<Vec<_>>() {
+            drop(self.answers.take_payload(id));
             if self
                 .clients
                 .get(call.client)

@@ -2,8 +2,8 @@
 //!
 //! One worker at a time receives requests and handles them at once, so a burst costs one wake-up:
 //! with all workers waiting in tiny_http, every request would wake one, which costs more than
-//! decoding it. Expensive work is done without the turn: a long request, and what `handle` returns
-//! (the verification of a signature). The worker first lets the next one receive.
+//! decoding it. Expensive work, which `handle` returns (the decoding of a long request, the verification
+//! of a signature), is done without the turn: the worker first lets the next one receive.
 //!
 //! Invariant: a worker never holds the turn during expensive work, so short requests and further
 //! verifications proceed while another worker is free.
@@ -15,9 +15,6 @@ use tiny_http::{Request, Server};
 
 use super::http_server::Rest;
 
-/// A request with more bytes of body is long.
-const LONG: usize = 32 * 1024;
-
 /// How often a worker that finds no request yields before it sleeps: mostly the thread that reads
 /// the next request only waits for the processor.
 const YIELDS: usize = 2;
@@ -27,14 +24,6 @@ pub(super) struct RequestReceiver {
     server: Server,
     turn: Mutex<()>,
     stopping: AtomicBool,
-}
-
-/// What is left to do without the turn.
-enum Work {
-    /// A long request.
-    Handle(Request),
-    /// The expensive rest of a request.
-    Finish(Rest),
 }
 
 impl RequestReceiver {
@@ -57,27 +46,17 @@ impl RequestReceiver {
     /// Handles requests in this thread until stopped. What `handle` returns is called once another
     /// worker can receive. Neither may panic.
     pub fn run(&self, handle: impl Fn(Request) -> Option<Rest>) {
-        while let Some(work) = self.take_turn(&handle) {
-            let rest = match work {
-                Work::Handle(request) => handle(request),
-                Work::Finish(rest) => Some(rest),
-            };
-            if let Some(rest) = rest {
-                rest();
-            }
+        while let Some(rest) = self.take_turn(&handle) {
+            rest();
         }
     }
 
-    /// Handles short requests until there is expensive work, or `None` when stopped.
-    fn take_turn(&self, handle: &impl Fn(Request) -> Option<Rest>) -> Option<Work> {
+    /// Handles requests until there is expensive work, or `None` when stopped.
+    fn take_turn(&self, handle: &impl Fn(Request) -> Option<Rest>) -> Option<Rest> {
         let _turn = self.turn.lock();
         loop {
-            let request = self.next()?;
-            if request.body_length().is_some_and(|length| length > LONG) {
-                return Some(Work::Handle(request));
-            }
-            if let Some(rest) = handle(request) {
-                return Some(Work::Finish(rest));
+            if let Some(rest) = handle(self.next()?) {
+                return Some(rest);
             }
         }
     }
@@ -117,39 +96,41 @@ mod tests {
         (RequestReceiver::new(server), address)
     }
 
-    fn post(address: SocketAddr, target: &str, length: usize) -> TcpStream {
+    fn get(address: SocketAddr, target: &str) -> TcpStream {
         let mut stream = TcpStream::connect(address).unwrap();
-        let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&vec![b'x'; length]).unwrap();
         stream
     }
 
     #[test]
-    fn short_requests_do_not_wait_for_a_long_one() {
+    fn other_requests_do_not_wait_for_expensive_work() {
         let (receiver, address) = start();
         let (short_done, short) = channel();
         let (long_done, long) = channel();
-        // The long request is finished only when three short ones have been.
-        let long_waits = Mutex::new(short);
+        // The long work is finished only when three short requests have been.
+        let long_waits = Arc::new(Mutex::new(short));
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 let (short_done, long_done) = (short_done.clone(), long_done.clone());
-                let (receiver, long_waits) = (&receiver, &long_waits);
+                let (receiver, long_waits) = (&receiver, Arc::clone(&long_waits));
                 let handle = move |request: Request| {
                     if request.url() == "/short" {
                         short_done.send(()).unwrap();
                         return None;
                     }
-                    let short = long_waits.lock();
-                    let came = (0..3).map(|_| short.recv_timeout(Duration::from_secs(20)));
-                    long_done.send(came.filter(Result::is_ok).count()).unwrap();
-                    None
+                    let (long_done, long_waits) = (long_done.clone(), Arc::clone(&long_waits));
+                    let finish = move || {
+                        let short = long_waits.lock();
+                        let came = (0..3).map(|_| short.recv_timeout(Duration::from_secs(20)));
+                        long_done.send(came.filter(Result::is_ok).count()).unwrap();
+                    };
+                    Some(Box::new(finish) as Rest)
                 };
                 scope.spawn(move || receiver.run(handle));
             }
-            let mut open = vec![post(address, "/long", LONG + 1)];
-            open.extend((0..3).map(|_| post(address, "/short", 10)));
+            let mut open = vec![get(address, "/long")];
+            open.extend((0..3).map(|_| get(address, "/short")));
             let came = long.recv_timeout(Duration::from_secs(60));
             // Also when the assertion below fails, the threads must end.
             receiver.stop();
@@ -175,7 +156,7 @@ mod tests {
                 };
                 scope.spawn(move || receiver.run(handle));
             }
-            let _open = [post(address, "/a", 10), post(address, "/b", 10)];
+            let _open = [get(address, "/a"), get(address, "/b")];
             let both = (0..2).filter(|_| finished.recv_timeout(Duration::from_secs(60)).is_ok());
             let both = both.count();
             receiver.stop();

@@ -14,13 +14,13 @@ use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
-use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::store::{ParsedCall, ValidationFiles};
 
-/// Bytes reserved for a head before a body.
-const MAX_HEAD: usize = 16 * 1024;
+/// A request with more bytes of body is long: others are received meanwhile.
+const LONG: usize = 32 * 1024;
 
 /// Shared by all workers.
 #[derive(Clone)]
@@ -112,32 +112,53 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
+/// The number of a request and what it has besides its head; `None` in its place if its client was
+/// answered from elsewhere. Only the frontend's own greeting has no number, and no more than a head.
+pub(super) fn take_payload(
+    request: &Request,
+    answers: &Answers,
+) -> (Option<CallId>, Option<Payload>) {
+    let call = header(request, CALL_HEADER).and_then(CallId::parse);
+    let payload = match call {
+        Some(call) => answers.take_payload(call),
+        None => Some(Payload::default()),
+    };
+    (call, payload)
+}
+
 impl Worker {
-    /// Handles a request. It is answered now or by the committer; what verifies a signed call is returned.
-    pub fn handle(&self, mut request: Request) -> Option<Rest> {
-        // The request is read to its end first, so that it holds up nothing behind it on its
-        // connection. The frontend has all of the body, and no more than is accepted.
-        let len = request.body_length().unwrap_or(0);
-        let mut body = Vec::with_capacity(len.min(self.max_body.saturating_add(MAX_HEAD)));
-        let read = request.as_reader().read_to_end(&mut body);
+    /// Handles a request. It is answered now or by the committer; what is expensive, the decoding of a
+    /// long one and the verification of a signature, is returned.
+    pub fn handle(&self, request: Request) -> Option<Rest> {
+        let (call, payload) = take_payload(&request, &self.answers);
+        if payload.as_ref().is_none_or(|it| it.body.len() <= LONG) {
+            return self.receive(request, call, payload);
+        }
+        let worker = self.clone();
+        Some(Box::new(move || {
+            if let Some(rest) = worker.receive(request, call, payload) {
+                rest();
+            }
+        }))
+    }
+
+    fn receive(
+        &self,
+        request: Request,
+        call: Option<CallId>,
+        payload: Option<Payload>,
+    ) -> Option<Rest> {
         let method = request.method().clone();
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
         let fault = owned(FAULT_HEADER);
-        let head_len = header(&request, HEAD_HEADER).and_then(|len| len.parse().ok());
-        let call = header(&request, CALL_HEADER).and_then(CallId::parse);
         let responder = Responder::new(request, call, &self.answers);
+        let Payload { head, body } = payload?;
         let answer = |responder: Responder, reply: Reply| {
             responder.answer(&reply);
             None
         };
-        if let Err(error) = read {
-            tracing::debug!("a body could not be read: {error}");
-            self.metrics.refused("unreadable");
-            let error = DecodeError::new("the body could not be read", "body");
-            return answer(responder, Reply::refused(400, &error));
-        }
         if matches!(method, Method::Get | Method::Head)
             && let Some(content) = self.validation.at_path(path_of(&target))
         {
@@ -179,14 +200,6 @@ impl Worker {
             return answer(responder, Reply::refused(411, error));
         }
         let whole = !matches!(fault, Some((413, _)));
-        // The frontend puts the head as received before the body.
-        let (head, body) = match head_len {
-            Some(len) if len <= body.len() => {
-                let rest = body.split_off(len);
-                (body, rest)
-            }
-            _ => (Vec::new(), body),
-        };
         let call = Received {
             at: now_micros(),
             remote,

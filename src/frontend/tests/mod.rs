@@ -11,7 +11,9 @@ mod requests;
 mod responses;
 mod tls;
 
-use crate::frontend::{Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, connect_private};
+use crate::frontend::{
+    Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, Payload, connect_private,
+};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -66,14 +68,13 @@ fn rig() -> Rig {
 
 /// `/sleep/N` waits N ms, `/big/N` answers with N bytes, `/empty` with nothing (204), anything else
 /// with what arrived.
-fn echo(mut request: tiny_http::Request, answers: &Answers) {
-    let mut body = Vec::new();
-    let _ = request.as_reader().read_to_end(&mut body);
+fn echo(request: tiny_http::Request, answers: &Answers) {
     let url = request.url().to_owned();
     let Some(call) = call_of(&request) else {
         let _ = request.respond(tiny_http::Response::from_string("hello"));
         return;
     };
+    let Payload { head, body } = answers.take_payload(call).unwrap();
     let number = |prefix: &str| url.strip_prefix(prefix).and_then(|n| n.parse().ok());
     if let Some(ms) = number("/sleep/") {
         std::thread::sleep(Duration::from_millis(ms as u64));
@@ -88,7 +89,8 @@ fn echo(mut request: tiny_http::Request, answers: &Answers) {
             }
             text.push_str(&format!("{header}\n"));
         }
-        format!("{text}\n{}", String::from_utf8_lossy(&body))
+        let payload = [head, body].concat();
+        format!("{text}\n{}", String::from_utf8_lossy(&payload))
     };
     let fault = request.headers().iter().find(|h| h.field.equiv("X-Fault"));
     let status = match fault.map(|h| h.value.as_str().to_owned()) {

@@ -11,6 +11,15 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A request's number, and its target and body.
+fn taken(request: tiny_http::Request, answers: &Answers) -> (CallId, String) {
+    let call = call_of(&request).unwrap();
+    let body = answers.take_payload(call).unwrap().body;
+    let text = format!("{} {}", request.url(), String::from_utf8(body).unwrap());
+    drop(request.into_writer());
+    (call, text)
+}
+
 /// A server behind that answers nothing by itself.
 struct Silent {
     frontend: Option<Frontend>,
@@ -55,13 +64,8 @@ impl Silent {
 
     /// The next request's number, and its target and body.
     fn next(&self) -> Option<(CallId, String)> {
-        let mut request = self.server.recv_timeout(PATIENCE).unwrap()?;
-        let mut body = String::new();
-        request.as_reader().read_to_string(&mut body).unwrap();
-        let call = call_of(&request).unwrap();
-        let text = format!("{} {body}", request.url());
-        drop(request.into_writer());
-        Some((call, text))
+        let request = self.server.recv_timeout(PATIENCE).unwrap()?;
+        Some(taken(request, &self.answers))
     }
 
     fn send(&self, call: CallId, body: &str) {
@@ -138,13 +142,8 @@ fn in_any_order_and_twice_they_reach_those_who_asked() {
         let mut held: Vec<(CallId, String)> = Vec::new();
         while !asking.iter().all(|client| client.is_finished()) {
             let waiting = rig.server.try_recv().unwrap();
-            if let Some(mut request) = waiting {
-                let mut body = String::new();
-                request.as_reader().read_to_string(&mut body).unwrap();
-                let call = call_of(&request).unwrap();
-                let text = format!("{} {body}", request.url());
-                drop(request.into_writer());
-                held.push((call, text));
+            if let Some(request) = waiting {
+                held.push(taken(request, &rig.answers));
                 if next(4) > 0 {
                     continue;
                 }

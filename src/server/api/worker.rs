@@ -3,7 +3,7 @@
 //! One thread receives requests, and refuses or answers those that need no
 //! reading. Every other query runs on its own thread.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -21,15 +21,15 @@ use super::parse::{ParsedQuery, parse_query};
 use super::questions::ENTRIES;
 use super::run::ApiParts;
 use super::scrape::State;
-use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
+use super::ui::{Asked, Asker, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
-use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
 use crate::query::{Answered, Mark, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
-use crate::server::worker::header;
+use crate::server::worker::{header, take_payload};
 use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
@@ -69,15 +69,9 @@ enum Wanted {
 
 impl Shared {
     /// Handles one request. The answer is sent now, or by another thread.
-    pub fn receive(self: &Arc<Self>, mut request: Request) {
-        // So that it holds up nothing that comes after it on its connection; what
-        // there may be of a body is bounded by the frontend.
-        let mut body = Vec::new();
-        let whole = request
-            .as_reader()
-            .take(MAX_BODY as u64)
-            .read_to_end(&mut body);
-        let whole = whole.and_then(|_| std::io::copy(request.as_reader(), &mut std::io::sink()));
+    pub fn receive(self: &Arc<Self>, request: Request) {
+        let (call, payload) = take_payload(&request, &self.answers);
+        let is_given_up = payload.is_none();
         let owned = |name| header(&request, name).map(str::to_owned);
         let asked = Asked {
             method: request.method().clone(),
@@ -91,11 +85,13 @@ impl Shared {
             fetch_site: owned("Sec-Fetch-Site"),
             tag: owned("If-None-Match"),
             content_type: owned("Content-Type"),
-            fault: owned(FAULT_HEADER).is_some() || !matches!(whole, Ok(0)),
-            body,
+            fault: owned(FAULT_HEADER).is_some(),
+            body: payload.unwrap_or_default().body,
         };
-        let call = header(&request, CALL_HEADER).and_then(CallId::parse);
         let caller = Responder::new(request, call, &self.answers);
+        if is_given_up {
+            return;
+        }
         let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
             let reply = match asked.method {
