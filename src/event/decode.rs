@@ -14,7 +14,7 @@ use super::interests::Interests;
 use super::key::{ProfileKey, parse_number};
 use super::seen::Seen;
 use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
-use super::variable::variables;
+use super::variable::each_variable;
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -319,15 +319,12 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
     match kind {
         BodyKind::Form => form_scalars(Charset::UTF_8, body, &mut scalars)?,
         BodyKind::FormIn(charset) => form_scalars(charset, body, &mut scalars)?,
-        _ => {
-            for variable in variables(kind, body)? {
-                let variable = variable?;
-                if variable.key.is_none() {
-                    let name = variable.name.clone();
-                    scalars.set(&name, variable.into_value());
-                }
+        _ => each_variable(kind, body, |variable| {
+            if variable.key.is_none() {
+                let name = variable.name.clone();
+                scalars.set(&name, variable.into_value());
             }
-        }
+        })?,
     }
     // The names of content are only looked for if there is nothing else.
     if scalars.0.is_empty() && kind.is_as_sent() && !has_content(kind, body)? {
@@ -363,13 +360,11 @@ fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<
 
 /// Whether a body has any of the variables of an event's content.
 fn has_content(kind: BodyKind, body: &[u8]) -> Result<bool, DecodeError> {
-    for variable in variables(kind, body)? {
-        let variable = variable?;
-        if CONTENT.contains(&(variable.name.as_ref(), variable.key.is_some())) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let mut found = false;
+    each_variable(kind, body, |variable| {
+        found |= CONTENT.contains(&(variable.name.as_ref(), variable.key.is_some()));
+    })?;
+    Ok(found)
 }
 
 /// Reads the content of a kept body.
@@ -381,8 +376,7 @@ pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content<'_>, Decode
     }
     let mut content = Content::default();
     let [mut parameters, mut fields, mut extra, mut interests] = [const { Vec::new() }; 4];
-    for variable in variables(kind, body)? {
-        let variable = variable?;
+    each_variable(kind, body, |variable| {
         match (variable.name.as_ref(), &variable.key) {
             ("parameters", Some(_)) => parameters.push(variable.into_key_and_value()),
             ("fields", Some(_)) => fields.push(variable.into_key_and_value()),
@@ -392,7 +386,7 @@ pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content<'_>, Decode
             (name, None) if name != ACTION && SCALARS.contains(&name) => {}
             _ => extra.push(variable.into_full_name_and_value()),
         }
-    }
+    })?;
     content.parameters = parameters.into_iter().collect();
     content.fields = fields.into_iter().collect();
     content.extra = extra.into_iter().collect();

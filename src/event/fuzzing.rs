@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::decode::SCALARS;
-use super::variable::variables;
+use super::variable::{Variable, each_variable};
 use super::{
     BodyKind, Charset, Content, DecodeError, Interests, Zone, decode_content, decode_envelope,
     narrow_form, seconds_in_range,
@@ -68,8 +68,7 @@ fn judge_error(error: &DecodeError) {
 fn form(body: &[u8], content: &Content<'_>, zone: Zone) {
     let mut scalars = Map::new();
     let mut independent = form_urlencoded::parse(body);
-    for variable in variables(BodyKind::Form, body).expect("a form that was read") {
-        let variable = variable.expect("a form that was read");
+    let each = |variable: Variable<'_>| {
         let scalar = variable.key.is_none();
         let pair = variable.into_full_name_and_value();
         let other = independent.next().expect("as many pairs");
@@ -82,7 +81,8 @@ fn form(body: &[u8], content: &Content<'_>, zone: Zone) {
         if scalar && SCALARS.contains(&name.as_ref()) {
             scalars.insert(name.into_owned(), Value::String(value.into_owned()));
         }
-    }
+    };
+    each_variable(BodyKind::Form, body, each).expect("a form that was read");
     assert_eq!(independent.next(), None);
     if !scalars.is_empty() {
         let scalars = Value::Object(scalars).to_string();

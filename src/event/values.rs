@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::body::BodyKind;
 use super::decode::decode_content;
 use super::error::DecodeError;
-use super::variable::variables;
+use super::variable::each_variable;
 
 /// What a body has of one field.
 #[derive(Clone, Debug, Default)]
@@ -33,12 +33,11 @@ pub fn values_of<'a, N: AsRef<str>>(
     let mut sent = vec![Sent::default(); names.len()];
     let mut has_fields = false;
     if kind.is_as_sent() {
-        for variable in variables(kind, body)? {
-            let variable = variable?;
+        each_variable(kind, body, |variable| {
             let is_field = variable.name == "fields";
-            let Some(key) = &variable.key else { continue };
+            let Some(key) = &variable.key else { return };
             if !is_field && variable.name != "parameters" {
-                continue;
+                return;
             }
             has_fields |= is_field;
             let place = names.iter().position(|name| name.as_ref() == key);
@@ -51,7 +50,7 @@ pub fn values_of<'a, N: AsRef<str>>(
                     sent.parameter = value;
                 }
             }
-        }
+        })?;
     } else {
         let content = decode_content(kind, body)?;
         has_fields = !content.fields.is_empty();

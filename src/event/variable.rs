@@ -171,22 +171,26 @@ pub(super) fn canonical_number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// The variables of a call's body in the order sent; none of a body of another
-/// kind.
+/// Passes the variables of a call's body on in the order sent; none of a body of
+/// another kind.
 ///
 /// # Errors
-/// The body is not JSON, or has too many pairs.
-pub(super) fn variables<'a>(
+/// The body is not JSON, or has too many pairs: those before it were passed on.
+pub(super) fn each_variable<'a>(
     kind: BodyKind,
     body: &'a [u8],
-) -> Result<Box<dyn Iterator<Item = Result<Variable<'a>, DecodeError>> + 'a>, DecodeError> {
-    Ok(match kind {
-        BodyKind::Form => Box::new(form_variables(Charset::UTF_8, body)),
-        BodyKind::FormIn(charset) => Box::new(form_variables(charset, body)),
-        BodyKind::Json => Box::new(json_variables(Charset::UTF_8, body)?.into_iter().map(Ok)),
-        BodyKind::JsonIn(charset) => Box::new(json_variables(charset, body)?.into_iter().map(Ok)),
-        BodyKind::Content | BodyKind::Observed | BodyKind::Gone => Box::new(std::iter::empty()),
-    })
+    each: impl FnMut(Variable<'a>),
+) -> Result<(), DecodeError> {
+    match kind {
+        BodyKind::Form => each_of_form(Charset::UTF_8, body, each)?,
+        BodyKind::FormIn(charset) => each_of_form(charset, body, each)?,
+        BodyKind::Json => json_variables(Charset::UTF_8, body)?
+            .into_iter()
+            .for_each(each),
+        BodyKind::JsonIn(charset) => json_variables(charset, body)?.into_iter().for_each(each),
+        BodyKind::Content | BodyKind::Observed | BodyKind::Gone => {}
+    }
+    Ok(())
 }
 
 /// The error for a body with more pairs than are read.
@@ -197,16 +201,18 @@ pub(super) fn too_many_pairs() -> DecodeError {
     )
 }
 
-fn form_variables(
+fn each_of_form<'a>(
     charset: Charset,
-    body: &[u8],
-) -> impl Iterator<Item = Result<Variable<'_>, DecodeError>> {
+    body: &'a [u8],
+    mut each: impl FnMut(Variable<'a>),
+) -> Result<(), DecodeError> {
     let mut numbers = NextNumbers::default();
-    form_pairs(body).map(move |pair| {
+    for pair in form_pairs(body) {
         let mut variable = Variable::of_form(charset, pair?);
         numbers.number(&mut variable);
-        Ok(variable)
-    })
+        each(variable);
+    }
+    Ok(())
 }
 
 /// A form body in UTF-8 without the variables on which no change of the wanted

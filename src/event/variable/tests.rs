@@ -2,14 +2,14 @@ use super::*;
 use proptest::prelude::*;
 
 fn read_kind(kind: BodyKind, body: &[u8]) -> Result<Vec<Parts>, DecodeError> {
-    let parts = |variable: Result<Variable<'_>, DecodeError>| {
-        let variable = variable?;
+    let mut found = Vec::new();
+    each_variable(kind, body, |variable| {
         let name = variable.name.clone().into_owned();
         let key = variable.key.clone().map(Cow::into_owned);
         let (full, value) = variable.into_full_name_and_value();
-        Ok((name, key, full.into_owned(), value.into_owned()))
-    };
-    variables(kind, body)?.map(parts).collect()
+        found.push((name, key, full.into_owned(), value.into_owned()));
+    })?;
+    Ok(found)
 }
 
 /// Name, key, full name and value.
