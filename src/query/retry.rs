@@ -60,22 +60,9 @@ pub fn retry(
     append: Append<'_>,
     out: &mut dyn Write,
 ) -> Result<Answered, QueryError> {
-    let _lock = trail.lock_imports();
-    let snapshot = trail.snapshot();
-    snapshot.wait_for_index(|_| ())?;
-    let mut retry = Retry {
-        reader: snapshot.reader(),
-        snapshot,
-        zone,
-        owners: HashMap::new(),
-        messages: HashSet::new(),
-        lines: Vec::new(),
-        arrivals: Vec::new(),
-        held: 0,
-    };
     let retention = trail.retention();
     let mut damage = Damages::default();
-    let mut found = false;
+    let (mut found, mut calls, mut held) = (false, Vec::new(), 0);
     let Range { start, end } = match (numbers.iter().min(), numbers.iter().max()) {
         (Some(first), Some(last)) => *first..last.saturating_add(1),
         _ => 1..u64::MAX,
@@ -89,21 +76,23 @@ pub fn retry(
             match RejectedRecord::decode(bytes) {
                 Ok(RejectedRecord { head, .. })
                     if retention.hides_rejected(head.received.div_euclid(1_000_000), number) => {}
-                Ok(record) => {
+                Ok(_) => {
                     found = true;
-                    retry.take(number, &record)?;
+                    held += bytes.len();
+                    calls.push((number, bytes.to_vec()));
                 }
                 Err(error) => {
                     found = true;
                     damage.add(Missing::of_record(number, error));
                 }
             }
-            if retry.lines.len() >= GROUP_LEN || retry.held >= GROUP_BYTES {
-                retry.flush(append, out)?;
+            if calls.len() >= GROUP_LEN || held >= GROUP_BYTES {
+                held = 0;
+                enter(trail, zone, &std::mem::take(&mut calls), append, out)?;
             }
         }
     }
-    retry.flush(append, out)?;
+    enter(trail, zone, &calls, append, out)?;
     let (damage, notes) = damage.into_lines();
     Ok(Answered {
         found,
@@ -113,7 +102,46 @@ pub fn retry(
     })
 }
 
-struct Retry<'a> {
+/// Enters a group of rejected calls, given by their numbers and records, and writes their lines.
+fn enter(
+    trail: &Trail,
+    zone: Zone,
+    calls: &[(u64, Vec<u8>)],
+    append: Append<'_>,
+    out: &mut dyn Write,
+) -> Result<(), QueryError> {
+    let lock = trail.lock_imports();
+    let snapshot = trail.snapshot();
+    snapshot.wait_for_index(|_| ())?;
+    let mut group = Group {
+        reader: snapshot.reader(),
+        snapshot,
+        zone,
+        owners: HashMap::new(),
+        messages: HashSet::new(),
+        lines: Vec::new(),
+        arrivals: Vec::new(),
+    };
+    for (number, record) in calls {
+        // Those that cannot be decoded are not in the group.
+        if let Ok(record) = RejectedRecord::decode(record) {
+            group.take(*number, &record)?;
+        }
+    }
+    let failure = group.append(append);
+    // Lines are written without the lock, as their reader may pause.
+    drop(lock);
+    for line in &group.lines {
+        if line.seq.is_some() || line.error.is_some() {
+            serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    failure.map_or(Ok(()), |reason| Err(QueryError::Wrong(reason)))
+}
+
+/// Calls that are entered together.
+struct Group<'a> {
     snapshot: Snapshot<'a>,
     reader: EventReader,
     zone: Zone,
@@ -121,15 +149,12 @@ struct Retry<'a> {
     owners: HashMap<u64, u64>,
     /// The signed messages that are entered.
     messages: HashSet<String>,
-    /// The lines of the present group …
     lines: Vec<RetryLine>,
-    /// … and its arrivals, each with the place of its line.
+    /// The arrivals, each with the place of its line.
     arrivals: Vec<(usize, Arrival)>,
-    /// The bytes of their bodies.
-    held: usize,
 }
 
-impl Retry<'_> {
+impl Group<'_> {
     /// Why a call of an erased profile is not entered.
     fn erased(&self, event: &Event<'_>) -> Option<&'static str> {
         let erases = self
@@ -169,7 +194,6 @@ impl Retry<'_> {
                         body: Some((kind, record.body.to_vec())),
                         evidence: evidence.map(<[u8]>::to_vec),
                     };
-                    self.held += record.body.len();
                     self.arrivals.push((self.lines.len(), arrival));
                 }
             }
@@ -252,9 +276,8 @@ impl Retry<'_> {
         Ok(None)
     }
 
-    /// Appends the group and writes its lines.
-    fn flush(&mut self, append: Append<'_>, out: &mut dyn Write) -> Result<(), QueryError> {
-        self.held = 0;
+    /// Appends the arrivals. Returns why some could not be appended.
+    fn append(&mut self, append: Append<'_>) -> Option<String> {
         let (places, arrivals): (Vec<_>, Vec<_>) = self.arrivals.drain(..).unzip();
         let mut failure = None;
         for (place, outcome) in places.into_iter().zip(append(arrivals)) {
@@ -264,13 +287,7 @@ impl Retry<'_> {
                 _ => {}
             }
         }
-        for line in self.lines.drain(..) {
-            if line.seq.is_some() || line.error.is_some() {
-                serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        failure.map_or(Ok(()), |reason| Err(QueryError::Wrong(reason)))
+        failure
     }
 }
 
