@@ -167,15 +167,24 @@ impl Prover {
         self.refusal.lock().clone()
     }
 
-    /// Appends the tiles of what was synced.
-    pub fn follow(&self, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
-        self.with(stop, |state| self.grow(state, stop))
+    /// Appends the tiles of what was synced, of `most` events at most.
+    pub fn follow(&self, most: u64, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
+        self.with(stop, |state| self.grow(state, most, stop))
     }
 
     /// Signs the tree of all that was synced, if it has grown since the last
     /// checkpoint, and returns the last checkpoint.
     pub fn sign(&self, stop: &dyn Fn() -> bool) -> Result<Checkpoint, ProofError> {
-        self.with(stop, |state| self.sign_state(state, stop))
+        self.follow_and_sign(u64::MAX, stop)
+    }
+
+    /// The same of the tree after [`Self::follow`].
+    pub fn follow_and_sign(
+        &self,
+        most: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Checkpoint, ProofError> {
+        self.with(stop, |state| self.sign_state(state, most, stop))
     }
 
     /// The number of tiles whose roots are on stable storage and pinned by a checkpoint.
@@ -208,7 +217,7 @@ impl Prover {
                 }
             }
             if state.signed() < seq {
-                self.sign_state(state, &|| false)?;
+                self.sign_state(state, u64::MAX, &|| false)?;
             }
             let Some(checkpoint) = state.checkpoint.clone().filter(|of| of.size >= seq) else {
                 let why = format!(
@@ -259,7 +268,7 @@ impl Prover {
     /// The root of the tree over the first events, which must be there. Nothing is signed.
     pub fn root_of(&self, size: u64) -> Result<Hash, ProofError> {
         self.with(&|| false, |state| {
-            self.grow(state, &|| false)?;
+            self.grow(state, u64::MAX, &|| false)?;
             if state.size() < size {
                 let why = format!("event {size} is not in the tree yet");
                 return Err(ProofError::Missing(why));
@@ -387,8 +396,15 @@ impl Prover {
         )))
     }
 
-    fn grow(&self, state: &mut State, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
-        let last = self.log.last_seq();
+    /// Adds the leaves of what was synced, at most `most` of those that are not signed.
+    fn grow(
+        &self,
+        state: &mut State,
+        most: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), ProofError> {
+        let begin = state.size().max(state.signed());
+        let last = self.log.last_seq().min(begin.saturating_add(most));
         if let Some(damage) = self.grow_to(state, last, None, stop)? {
             let events = state.size();
             tracing::debug!("the tree ends after event {events}: {damage}");
@@ -453,9 +469,10 @@ impl Prover {
     fn sign_state(
         &self,
         state: &mut State,
+        most: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<Checkpoint, ProofError> {
-        self.grow(state, stop)?;
+        self.grow(state, most, stop)?;
         let (size, root) = (state.size(), state.root());
         let last = state.checkpoint.clone();
         if let Some(last) = last.as_ref().filter(|last| last.size >= size) {

@@ -166,7 +166,7 @@ fn checkpoints_ever_given_are_consistent_over_kills_and_power_cuts() {
                     break;
                 }
                 let signed = match dice.below(2) {
-                    0 => prover.follow(&|| false).map(|()| None),
+                    0 => prover.follow(u64::MAX, &|| false).map(|()| None),
                     _ => prover.sign(&|| false).map(Some),
                 };
                 match signed {
@@ -345,6 +345,19 @@ fn a_folder_without_its_key_is_a_fork() {
     agrees(&prover, &[old, new.clone()]);
     assert_eq!(open(&disk).2.sign(&|| false).unwrap(), new);
     assert_eq!(TILE, 256);
+}
+
+#[test]
+fn a_tree_that_is_behind_is_signed_as_far_as_it_goes() {
+    let disk = filled(100);
+    let (_, writer, prover) = open(&disk);
+    assert_eq!(prover.sign(&|| false).unwrap().size, 100);
+    assert!(append(&mut writer.unwrap(), 101, 900));
+    prover.follow(100, &|| false).unwrap();
+    for size in [500, 800, 1_000, 1_000] {
+        let signed = prover.follow_and_sign(300, &|| false).unwrap();
+        assert_eq!((signed.size, signed.root), (size, root_of(size)));
+    }
 }
 
 #[test]
