@@ -1,8 +1,8 @@
 //! Requests in flight: how their bodies get to those who answer, and how the answers come back.
 //!
 //! Over a private connection goes a request's head alone. tiny_http reads a body of more than 1 KiB
-//! only when the request is taken, and nothing that comes after it before, so each such request would
-//! cost its thread a wake-up. The body waits here under the request's number instead.
+//! only when a worker has taken the request, and no further request until then, so each such body
+//! would cost a wake-up. The body waits here instead, under the request's number.
 //!
 //! An answer does not come over the private connection that carried the request. Whoever makes it
 //! puts it into the frontend's [`Answers`] under the request's number, several at a time if they are

@@ -396,7 +396,7 @@ impl Prover {
         )))
     }
 
-    /// Adds the leaves of what was synced, at most `most` of those that are not signed.
+    /// Adds leaves of what was synced: those that are signed, and `most` at most after them.
     fn grow(
         &self,
         state: &mut State,

@@ -13,8 +13,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a checkpoint is signed at most, unless a command asks.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// While more events arrive between two looks, the tree takes only as many, so that the processor is
-/// left to calls, and catches up when fewer arrive.
+/// If more events arrive between two looks, only so many are added to the tree, so that calls have the
+/// processor. The tree catches up when fewer arrive.
 const MOST: u64 = 25_000;
 
 /// Starts it.

@@ -83,14 +83,14 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
                 continue;
             }
         };
-        let running =
-            commands
-                .running
-                .acquire(1, &Client::default(), || match commands.is_stopping() {
-                    true => Err(()),
-                    false => Ok(()),
-                });
-        let Ok(running) = running else {
+        let go_on = || {
+            if commands.is_stopping() {
+                Err(())
+            } else {
+                Ok(())
+            }
+        };
+        let Ok(running) = commands.running.acquire(1, &Client::default(), go_on) else {
             return;
         };
         let own = Arc::clone(commands);
