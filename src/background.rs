@@ -107,14 +107,18 @@ pub fn lower_priority() {
     if let Err(error) = rustix::process::nice(19) {
         tracing::debug!("the priority of a thread could not be lowered: {error}");
     }
-    #[cfg(target_os = "linux")]
-    run_when_idle();
 }
 
-/// Lets the calling thread run where a processor has nothing else to do. With a low priority alone,
-/// Linux takes the processor for busy, and wakes threads that answer calls on another one.
+/// Lets the calling thread run only where a processor has nothing else to do, for work that may
+/// fall behind for as long as the machine is busy. With a low priority alone, Linux takes the
+/// processor for busy, and wakes threads that answer calls on another one.
+pub fn run_when_idle() {
+    #[cfg(target_os = "linux")]
+    set_idle_policy();
+}
+
 #[cfg(target_os = "linux")]
-fn run_when_idle() {
+fn set_idle_policy() {
     let priority = libc::sched_param { sched_priority: 0 };
     #[expect(unsafe_code, reason = "no library here offers it")]
     // SAFETY: the pointer is to a value that outlives the call, which only reads it.

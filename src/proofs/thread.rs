@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::prover::{ProofError, Prover};
-use crate::background::Background;
+use crate::background::{Background, run_when_idle};
 
 /// The pause between two looks at the log. It is not woken by events, as those who
 /// append would pay for it.
@@ -20,6 +20,7 @@ const MOST: u64 = 25_000;
 /// Starts it.
 pub fn start_prover(prover: Arc<Prover>) -> std::io::Result<Background> {
     Background::start_idle("prover", move |stop| {
+        run_when_idle();
         let stopped = || stop.is_set();
         let mut signed = Instant::now();
         let mut failure = String::new();
