@@ -114,18 +114,15 @@ pub fn lower_priority() {
 /// processor for busy, and wakes threads that answer calls on another one.
 pub fn run_when_idle() {
     #[cfg(target_os = "linux")]
-    set_idle_policy();
-}
-
-#[cfg(target_os = "linux")]
-fn set_idle_policy() {
-    let priority = libc::sched_param { sched_priority: 0 };
-    #[expect(unsafe_code, reason = "no library here offers it")]
-    // SAFETY: the pointer is to a value that outlives the call, which only reads it.
-    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
-    if result != 0 {
-        let error = io::Error::last_os_error();
-        tracing::debug!("the policy of a thread could not be lowered: {error}");
+    {
+        let priority = libc::sched_param { sched_priority: 0 };
+        #[expect(unsafe_code, reason = "no library here offers it")]
+        // SAFETY: the pointer is to a value that outlives the call, which only reads it.
+        let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
+        if result != 0 {
+            let error = io::Error::last_os_error();
+            tracing::debug!("the policy of a thread could not be lowered: {error}");
+        }
     }
 }
 

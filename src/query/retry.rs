@@ -21,7 +21,7 @@ use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Tr
 /// The most calls that are entered at once.
 const GROUP_LEN: usize = 256;
 
-/// From so many bytes of bodies on they are entered, too.
+/// From so many bytes of calls on they are entered, too.
 const GROUP_BYTES: usize = 4 << 20;
 
 /// What came of a rejected call.
@@ -110,28 +110,29 @@ fn enter(
     append: Append<'_>,
     out: &mut dyn Write,
 ) -> Result<(), QueryError> {
-    let lock = trail.lock_imports();
-    let snapshot = trail.snapshot();
-    snapshot.wait_for_index(|_| ())?;
-    let mut group = Group {
-        reader: snapshot.reader(),
-        snapshot,
-        zone,
-        owners: HashMap::new(),
-        messages: HashSet::new(),
-        lines: Vec::new(),
-        arrivals: Vec::new(),
-    };
-    for (number, record) in calls {
-        // Those that cannot be decoded are not in the group.
-        if let Ok(record) = RejectedRecord::decode(record) {
-            group.take(*number, &record)?;
+    // Lines are written without the lock and the snapshot, as their reader may pause.
+    let (failure, lines) = {
+        let _lock = trail.lock_imports();
+        let snapshot = trail.snapshot();
+        snapshot.wait_for_index(|_| ())?;
+        let mut group = Group {
+            reader: snapshot.reader(),
+            snapshot,
+            zone,
+            owners: HashMap::new(),
+            messages: HashSet::new(),
+            lines: Vec::new(),
+            arrivals: Vec::new(),
+        };
+        for (number, record) in calls {
+            // Those that cannot be decoded are not in the group.
+            if let Ok(record) = RejectedRecord::decode(record) {
+                group.take(*number, &record)?;
+            }
         }
-    }
-    let failure = group.append(append);
-    // Lines are written without the lock, as their reader may pause.
-    drop(lock);
-    for line in &group.lines {
+        (group.append(append), group.lines)
+    };
+    for line in &lines {
         if line.seq.is_some() || line.error.is_some() {
             serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
