@@ -229,7 +229,7 @@ impl Applier {
             }
         }
         for (seq, record) in (first..).zip(&group.events) {
-            if let Ok((head, _)) = EventHead::decode(record) {
+            if let Ok(head) = EventHead::decode(record) {
                 self.owners.note(seq, &head);
             }
         }

@@ -57,7 +57,7 @@ struct Batch {
 impl Batch {
     fn add(&mut self, seq: u64, record: &[u8], fields: &[String]) {
         match EventHead::decode(record) {
-            Ok((head, _)) => {
+            Ok(head) => {
                 self.entries.push(Entry {
                     key: head.key(),
                     time: head.time,

@@ -224,9 +224,9 @@ impl<H: Encode> Record<'_, H> {
 }
 
 impl<'a> EventHead<'a> {
-    /// Decodes the head alone; also returns how many bytes it and the kind take.
-    pub fn decode(bytes: &'a [u8]) -> Result<(Self, usize), RecordError> {
-        decode_head(bytes)
+    /// Decodes the head alone.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        decode_head(bytes).map(|(head, _)| head)
     }
 
     /// The (sub)profile.
@@ -305,13 +305,13 @@ impl<'a> EventRecord<'a> {
 /// The event time of an event's record in Unix seconds; `None` if the record
 /// cannot be read.
 pub fn event_time(record: &[u8]) -> Option<i64> {
-    EventHead::decode(record).ok().map(|(head, _)| head.time)
+    EventHead::decode(record).ok().map(|head| head.time)
 }
 
 /// The time of receipt of an event's record in Unix seconds; `None` if the
 /// record cannot be read.
 pub fn received_time(record: &[u8]) -> Option<i64> {
-    let (head, _) = EventHead::decode(record).ok()?;
+    let head = EventHead::decode(record).ok()?;
     Some(head.received.div_euclid(1_000_000))
 }
 
@@ -351,7 +351,7 @@ pub(crate) mod tests {
         let record = example(b"fields[a]=1");
         let bytes = record.encode().unwrap();
         assert_eq!(EventRecord::decode(&bytes).unwrap(), record);
-        assert_eq!(EventHead::decode(&bytes).unwrap().0, record.head);
+        assert_eq!(EventHead::decode(&bytes).unwrap(), record.head);
     }
 
     #[test]

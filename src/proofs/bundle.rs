@@ -296,8 +296,8 @@ pub fn check_bundle(
             ..of_tree
         });
     }
-    let head = EventHead::decode(&leaf);
-    let (head, _) = head.map_err(|error| format!("the leaf is not that of an event: {error}"))?;
+    let head = EventHead::decode(&leaf)
+        .map_err(|error| format!("the leaf is not that of an event: {error}"))?;
     Ok(Checked {
         received: micros_to_rfc3339(head.received),
         time: seconds_to_rfc3339(head.time),

@@ -163,7 +163,7 @@ fn delete_rank(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Optio
     let rank = |head: &EventHead<'_>| head.end().map(|end| end.rank());
     match held.get(seq) {
         Some(bytes) => match EventHead::decode(bytes) {
-            Ok((head, _)) => Ok(rank(&head)),
+            Ok(head) => Ok(rank(&head)),
             Err(error) => Err(Unreadable::Damage(Missing::of_record(seq, error))),
         },
         None => reader.record(seq, |record| Ok(rank(&record.head))),

@@ -232,7 +232,7 @@ impl<'a> Snapshot<'a> {
     /// The (sub)profile and the time of an event; `None` as for [`Self::record_of`].
     pub fn head_of(&self, seq: u64) -> Result<Option<(ProfileKey, i64)>, Unreadable> {
         self.record_of(seq, |record| match EventHead::decode(record) {
-            Ok((head, _)) => Ok((head.key(), head.time)),
+            Ok(head) => Ok((head.key(), head.time)),
             Err(error) => Err(Missing::of_record(seq, error)),
         })
     }

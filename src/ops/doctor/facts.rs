@@ -281,9 +281,7 @@ fn labels(events: &Log) -> BTreeSet<String> {
     let mut scan = events.scan(events.last_seq().saturating_sub(LABELLED));
     while let Ok(Some(records)) = scan.next_records(|_| ()) {
         for (_, bytes) in records {
-            let label = EventHead::decode(bytes)
-                .ok()
-                .and_then(|(head, _)| head.label);
+            let label = EventHead::decode(bytes).ok().and_then(|head| head.label);
             if let Some(label) = label
                 && labels.len() < MAX_LABELS
                 && !labels.contains(label)

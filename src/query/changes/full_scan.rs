@@ -306,7 +306,7 @@ fn add_pruned(
     };
     let is_delete = |(_, seq): &(i64, u64)| {
         let head = batch.get(*seq).map(EventHead::decode);
-        matches!(head, Some(Ok((head, _))) if head.end().is_some())
+        matches!(head, Some(Ok(head)) if head.end().is_some())
     };
     let deleted: Vec<u64> = timelines
         .iter()

@@ -92,7 +92,7 @@ pub(super) fn keys_by_heads(
     let mut events = 0;
     loop {
         let step = walk.step(|_, record| {
-            let Ok((head, _)) = EventHead::decode(record) else {
+            let Ok(head) = EventHead::decode(record) else {
                 return;
             };
             if !filter.span.contains(head.time) {

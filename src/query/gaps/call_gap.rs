@@ -40,7 +40,7 @@ pub(super) fn calls(
     let mut walk = snapshot.walk(since, until.saturating_add(1))?;
     loop {
         let step = walk.step(|_, record| {
-            let Ok((head, _)) = EventHead::decode(record) else {
+            let Ok(head) = EventHead::decode(record) else {
                 return;
             };
             if since < head.time && head.time <= until {

@@ -209,7 +209,7 @@ fn count_event(
     bytes: &[u8],
     query: &StatsQuery,
 ) -> Result<(), RecordError> {
-    let (head, _) = EventHead::decode(bytes)?;
+    let head = EventHead::decode(bytes)?;
     if !query.span.contains(head.time) {
         return Ok(());
     }

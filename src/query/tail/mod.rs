@@ -157,7 +157,7 @@ impl<'t> Tail<'t> {
 fn received(trail: &Trail, seq: u64) -> Option<i64> {
     let mut cursor = trail.events().cursor();
     let record = cursor.get(seq).ok()?;
-    let (head, _) = EventHead::decode(record).ok()?;
+    let head = EventHead::decode(record).ok()?;
     Some(head.received)
 }
 

@@ -219,7 +219,7 @@ fn read_heads(
 
 /// What a record's head says, if its event, or its effect on subprofiles, is asked for.
 fn head_of(filter: &Filter, seq: u64, record: &[u8]) -> Result<Option<Head>, Missing> {
-    let (head, _) = EventHead::decode(record).map_err(|error| Missing::of_record(seq, error))?;
+    let head = EventHead::decode(record).map_err(|error| Missing::of_record(seq, error))?;
     let is_wanted = filter.matches_head(&head);
     let cascades = filter.span.contains(head.time) && filter.cascades_from(&head);
     Ok((is_wanted || cascades).then_some(Head {

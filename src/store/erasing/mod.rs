@@ -378,7 +378,7 @@ impl Trail {
         let mut scan = self.events.scan(planned + 1);
         while let Some(records) = scan.next_records(|_| ())? {
             for (seq, record) in records {
-                let Ok((head, _)) = EventHead::decode(record) else {
+                let Ok(head) = EventHead::decode(record) else {
                     continue;
                 };
                 // What a control record says was erased is all.

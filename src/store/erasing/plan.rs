@@ -70,7 +70,7 @@ impl Plan {
         loop {
             let step = walk.step(|seq, record| {
                 let head = match EventHead::decode(record) {
-                    Ok((head, _)) => head,
+                    Ok(head) => head,
                     Err(RecordError::Lost(_)) => return,
                     Err(error) => return unreadable.push(format!("event {seq}: {error}")),
                 };
@@ -187,7 +187,7 @@ impl Plan {
             let ended = match last {
                 Some(seq) => snapshot
                     .record_of(seq, |record| {
-                        Ok(EventHead::decode(record).is_ok_and(|(head, _)| head.end().is_some()))
+                        Ok(EventHead::decode(record).is_ok_and(|head| head.end().is_some()))
                     })
                     .is_ok_and(|found| found == Some(true)),
                 None => match events.baseline.map(|baseline| baseline.known) {

@@ -46,7 +46,7 @@ impl Going {
         let mut walk = snapshot.walk(i64::MIN, next.before)?;
         loop {
             let step = walk.step(|seq, record| match EventHead::decode(record) {
-                Ok((head, _)) if next.covers_head(&head, seq) => {
+                Ok(head) if next.covers_head(&head, seq) => {
                     going.seqs.insert(seq);
                     going.events += 1;
                     let own = fingerprint(head.key(), head.time, seq);
@@ -114,7 +114,7 @@ impl Trail {
         let mut received = now;
         while let Some(records) = scan.next_records(|_| ())? {
             for (_, bytes) in records {
-                if let Ok((head, _)) = EventHead::decode(bytes) {
+                if let Ok(head) = EventHead::decode(bytes) {
                     received = head.received.div_euclid(1_000_000);
                     if head.time_source != TimeSource::Received {
                         times.push(head.time);

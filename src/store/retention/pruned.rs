@@ -148,7 +148,7 @@ impl Retention {
         is_no_event(record)
             || self.erasing.contains(seq)
             || self.pruned.as_ref().filter(near).is_some_and(|pruned| {
-                EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
+                EventHead::decode(record).is_ok_and(|head| pruned.covers_head(&head, seq))
             })
     }
 

@@ -140,7 +140,7 @@ pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
     let counts = &mut hours.counts;
     loop {
         let step = walk.step(|_, record| {
-            let Ok((head, _)) = EventHead::decode(record) else {
+            let Ok(head) = EventHead::decode(record) else {
                 return;
             };
             let place = usize::try_from(head.time.saturating_sub(from).div_euclid(3_600));
