@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::AnchorSummary;
 use super::note::{Checkpoint, Vkey, base64};
-use super::prover::{ProofError, Prover};
+use super::prover::{ProofError, Prover, log_failure};
 use super::stamp::{self, Stamp};
 use crate::background::Background;
 use crate::event::now_seconds;
@@ -281,15 +281,8 @@ pub fn start_countersigning(
         let mut failure = String::new();
         while !stop.wait(PAUSE) {
             let stopped = || stop.is_set();
-            let text = match anchor_what_is_due(&prover, &mut all, &states, &stopped) {
-                // A refusal was logged when it came.
-                Ok(()) | Err(ProofError::Stopped | ProofError::Refused(_)) => String::new(),
-                Err(error) => error.to_string(),
-            };
-            if !text.is_empty() && text != failure {
-                tracing::warn!("no anchor can be kept now: {text}");
-            }
-            failure = text;
+            let done = anchor_what_is_due(&prover, &mut all, &states, &stopped);
+            log_failure(done, "no anchor can be kept now", &mut failure);
         }
     })?;
     Ok((Some(thread), countersigning))

@@ -295,7 +295,7 @@ fn compare(
                 let signed = own.edge.get(index).filter(|_| !has_own);
                 missing = missing.or((!has_own && signed.is_none()).then_some(index));
                 found.push(signed.unwrap_or(leaf));
-                Ok(true)
+                Ok(())
             },
         )?;
         if damage.is_some() {

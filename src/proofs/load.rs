@@ -126,18 +126,15 @@ impl Prover {
         let new = name_of_new(&path);
         let removed = self.storage.remove_if_there(&new);
         removed.map_err(ProofError::io("removing", "tiles.new"))?;
-        let (tiles, edge) = (Arc::clone(&state.tiles), state.edge.clone());
         let old = Old {
             whole: state.whole.len(),
-            tiles,
+            tiles: state.tiles,
         };
         let mut made = State {
-            signer: Signer::parse(&state.signer.text()).ok_or(ProofError::Stopped)?,
-            checkpoint: Some(checkpoint.clone()),
-            edge,
             tiles: self.create(&new)?,
             whole: Frontier::default(),
             rest: Vec::new(),
+            ..state
         };
         let damage = self.grow_to(&mut made, checkpoint.size, Some(&old), stop)?;
         if made.root() != checkpoint.root {

@@ -37,16 +37,11 @@ pub fn base64(bytes: &[u8]) -> String {
 /// A public key, as a `SubjectPublicKeyInfo`, in PEM (RFC 7468).
 pub fn pem(der: &[u8]) -> String {
     let encoded = base64(der);
-    let mut text = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at_checked(PEM_LINE).unwrap_or((rest, ""));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    text.push_str("-----END PUBLIC KEY-----\n");
-    text
+    let lines = encoded.as_bytes().chunks(PEM_LINE);
+    let lines: String = lines
+        .map(|line| String::from_utf8_lossy(line) + "\n")
+        .collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{lines}-----END PUBLIC KEY-----\n")
 }
 
 /// A hash in base64; `None` unless it is written in the one right way.

@@ -61,6 +61,19 @@ impl ProofError {
     }
 }
 
+/// Logs why a thread's work failed, unless the reason is the last one. A refusal was logged when
+/// it came.
+pub(super) fn log_failure(done: Result<(), ProofError>, what: &str, last: &mut String) {
+    let reason = match done {
+        Ok(()) | Err(ProofError::Stopped | ProofError::Refused(_)) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    if !reason.is_empty() && reason != *last {
+        tracing::warn!("{what}: {reason}");
+    }
+    *last = reason;
+}
+
 /// The tree over a log, its files, and who signs it.
 pub struct Prover {
     pub(super) storage: Arc<dyn Storage>,
@@ -159,7 +172,10 @@ impl Prover {
 
     /// From what its leaves are read.
     pub(super) fn leaves(&self) -> Leaves<'_> {
-        Leaves::new(&self.log, self.salts())
+        Leaves {
+            log: &self.log,
+            salts: self.salts(),
+        }
     }
 
     /// Why nothing more is signed, if that is so.
@@ -460,7 +476,7 @@ impl Prover {
                     return Err(ProofError::Stopped);
                 }
             }
-            Ok(true)
+            Ok(())
         })?;
         write(&mut unwritten)?;
         Ok(damage)

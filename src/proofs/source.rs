@@ -38,24 +38,19 @@ pub(super) fn each_tile(
 
 /// Where leaves are read.
 pub(super) struct Leaves<'a> {
-    log: &'a Log,
-    salts: Salts,
+    pub log: &'a Log,
+    pub salts: Salts,
 }
 
-impl<'a> Leaves<'a> {
-    pub const fn new(log: &'a Log, salts: Salts) -> Self {
-        Self { log, salts }
-    }
-
+impl Leaves<'_> {
     /// Hands over the leaves of the records from the index `begin` to `end`, each with
     /// its index, and with whether the record still has it; else the leaf is that of
-    /// `edge`, or a stand-in. Stops at damage, which it returns, and where `each`
-    /// returns `false`.
+    /// `edge`, or a stand-in. Stops at damage, which it returns.
     pub fn each(
         &mut self,
         (begin, end): (u64, u64),
         edge: &Edge,
-        mut each: impl FnMut(u64, Hash, bool) -> Result<bool, ProofError>,
+        mut each: impl FnMut(u64, Hash, bool) -> Result<(), ProofError>,
     ) -> Result<Option<String>, ProofError> {
         if begin >= end {
             return Ok(None);
@@ -77,9 +72,7 @@ impl<'a> Leaves<'a> {
                     }
                     (own, signed) => own.or(signed).unwrap_or_else(|| stand_in(record)),
                 };
-                if !each(index, leaf, own.is_some())? {
-                    return Ok(None);
-                }
+                each(index, leaf, own.is_some())?;
             }
         }
         Ok(None)
@@ -113,7 +106,7 @@ impl Source<'_> {
         let damage = self.leaves.each((begin, end), self.edge, |_, leaf, own| {
             leaves.push(leaf);
             whole &= own;
-            Ok(true)
+            Ok(())
         })?;
         let mut root = Hash::default();
         each_tile(self.tiles, tile, tile + 1, |hash| root = hash)

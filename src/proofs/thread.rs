@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::prover::{ProofError, Prover};
+use super::prover::{Prover, log_failure};
 use crate::background::{Background, run_when_idle};
 
 /// The pause between two looks at the log. It is not woken by events, as those who
@@ -39,17 +39,7 @@ pub fn start_prover(prover: Arc<Prover>) -> std::io::Result<Background> {
                 }
                 false => prover.follow(most, &stopped),
             };
-            match done {
-                // A refusal was logged when it came.
-                Ok(()) | Err(ProofError::Stopped | ProofError::Refused(_)) => failure.clear(),
-                Err(error) => {
-                    let text = error.to_string();
-                    if text != failure {
-                        tracing::warn!("no checkpoint can be signed now: {text}");
-                    }
-                    failure = text;
-                }
-            }
+            log_failure(done, "no checkpoint can be signed now", &mut failure);
         }
     })
 }
