@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::MutexGuard;
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use super::error::{IndexError, IndexUnavailable, catch_panic};
 use super::shared::{PresentRetention, Replace, Shared, State};
@@ -41,7 +41,16 @@ impl Indexer {
         log_id: u64,
         retention: PresentRetention,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::new(log, path.to_owned(), cache, log_id, retention));
+        let shared = Arc::new(Shared {
+            log,
+            path: path.to_owned(),
+            cache,
+            log_id,
+            retention,
+            index: RwLock::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let own = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("indexer".to_owned())
@@ -155,9 +164,9 @@ impl Indexer {
         }
     }
 
-    /// Removes the indexes that were set aside as damaged.
+    /// Removes the indexes that were set aside as damaged: they may hold erased values.
     pub fn remove_set_aside(&self) -> Result<(), IndexUnavailable> {
-        let removed = self.shared.remove_set_aside();
+        let removed = self.shared.remove_those(|is_aside| is_aside);
         removed.map_err(|error| {
             IndexUnavailable(format!("an index set aside cannot be removed: {error}"))
         })

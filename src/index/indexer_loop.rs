@@ -122,15 +122,8 @@ impl Shared {
         if merged || !self.state().is_ready() {
             return Ok(merged);
         }
-        match self.build_successor(build) {
-            Ok(more) => Ok(more),
-            Err(Failed::Index(error)) => Err(error.into()),
-            Err(Failed::Outdated(reason)) => Err(Replace::Rebuild(reason)),
-            Err(Failed::Log(error)) => {
-                self.pause_after(&error);
-                Ok(true)
-            }
-        }
+        let built = self.build_successor(build);
+        built.or_else(|failed| self.pause_or_replace(failed).map(|()| true))
     }
 
     /// Indexes what the log holds beyond the index.
@@ -157,12 +150,7 @@ impl Shared {
             };
             let more = match stepped {
                 Ok(more) => more,
-                Err(Failed::Log(error)) => {
-                    self.pause_after(&error);
-                    return Ok(());
-                }
-                Err(Failed::Index(error)) => return Err(error.into()),
-                Err(Failed::Outdated(reason)) => return Err(Replace::Rebuild(reason)),
+                Err(failed) => return self.pause_or_replace(failed),
             };
             let mut state = self.state();
             state.applied = filling.seq();
@@ -184,6 +172,18 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Waits if the log could not be read. After any other failure the index must be replaced.
+    fn pause_or_replace(&self, failed: Failed) -> Result<(), Replace> {
+        match failed {
+            Failed::Index(error) => Err(error.into()),
+            Failed::Outdated(reason) => Err(Replace::Rebuild(reason)),
+            Failed::Log(error) => {
+                self.pause_after(&error);
+                Ok(())
+            }
+        }
     }
 
     /// Those who wait get an error while the log cannot be read; it is read

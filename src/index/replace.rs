@@ -167,17 +167,11 @@ impl Shared {
     /// Removes the index's folder, and after a prune those that were set aside, too:
     /// they may hold pruned values.
     pub(super) fn remove_folders(&self, reason: Reason) -> io::Result<()> {
-        let is_pruned = reason == Reason::Pruned;
-        self.remove_each(|is_aside| !is_aside || is_pruned)
+        self.remove_those(|is_aside| !is_aside || reason == Reason::Pruned)
     }
 
-    /// Removes the folders that were set aside: they may hold erased values.
-    pub(super) fn remove_set_aside(&self) -> io::Result<()> {
-        self.remove_each(|is_aside| is_aside)
-    }
-
-    /// Removes the index's folder and those set aside as far as they are wanted to go.
-    fn remove_each(&self, goes: impl Fn(bool) -> bool) -> io::Result<()> {
+    /// Removes those of the index's folder and the folders set aside that are meant.
+    pub(super) fn remove_those(&self, is_meant: impl Fn(bool) -> bool) -> io::Result<()> {
         let (Some(dir), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return Ok(());
         };
@@ -186,7 +180,7 @@ impl Shared {
             let entry = entry?;
             let own = entry.file_name();
             let is_aside = own.to_string_lossy().starts_with(&aside);
-            if (own == name || is_aside) && goes(is_aside) {
+            if (own == name || is_aside) && is_meant(is_aside) {
                 if entry.file_type()?.is_dir() {
                     fs::remove_dir_all(entry.path())?;
                 } else {

@@ -24,9 +24,9 @@ pub(super) struct Shared {
     /// sled's cache in bytes.
     pub cache: u64,
     pub log_id: u64,
-    retention: PresentRetention,
-    index: RwLock<Option<EventStore>>,
-    state: Mutex<State>,
+    pub retention: PresentRetention,
+    pub index: RwLock<Option<EventStore>>,
+    pub state: Mutex<State>,
     pub changed: Condvar,
 }
 
@@ -112,25 +112,6 @@ impl State {
 }
 
 impl Shared {
-    pub fn new(
-        log: Log,
-        path: PathBuf,
-        cache: u64,
-        log_id: u64,
-        retention: PresentRetention,
-    ) -> Self {
-        Self {
-            log,
-            path,
-            cache,
-            log_id,
-            retention,
-            index: RwLock::new(None),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        }
-    }
-
     /// What is pruned now; while it is held, nothing else is removed.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();

@@ -55,13 +55,6 @@ struct Slices {
 }
 
 impl Slices {
-    fn new(keys: usize) -> Self {
-        Self {
-            slices: vec![TimelineSlice::default(); keys],
-            pairs: 0,
-        }
-    }
-
     /// Adds what `find` finds of each. If there are too many pairs, the last
     /// keys are left for the next query, but never the first.
     fn add(
@@ -98,7 +91,10 @@ impl EventStore {
         range: &TimeRange<impl Fn(i64, u64) -> bool>,
     ) -> Result<Vec<TimelineSlice>, IndexError> {
         let view = self.view();
-        let mut found = Slices::new(keys.len());
+        let mut found = Slices {
+            slices: vec![TimelineSlice::default(); keys.len()],
+            pairs: 0,
+        };
         found.add(keys, |key, slice| {
             let wanted = IndexKey::Events(key);
             let group = view.pending.read_from(wanted).next();
