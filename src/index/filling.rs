@@ -159,12 +159,12 @@ impl Shared {
             return Ok(());
         }
         let retention = self.retention();
-        let mut walk = retention.baselines().map(|baselines| baselines.walk());
+        let mut walk = retention.walk_baselines();
         let mut values = LookupValues::default();
-        while let Some(baselines) = &mut walk {
-            match baselines.step() {
+        loop {
+            match walk.step() {
                 Ok(Some(kept)) => values.add_baseline(&kept, &fields),
-                Ok(None) => walk = None,
+                Ok(None) => break,
                 Err(error) => {
                     tracing::error!("the look-ups lack the values of pruned events: {error}");
                     return Ok(());

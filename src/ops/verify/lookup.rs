@@ -36,11 +36,10 @@ pub(super) fn check(
             return Ok(Some(what));
         }
     }
-    let known = state.generation == snapshot.retention().generation();
-    let Some(baselines) = snapshot.baselines().filter(|_| known) else {
+    if state.generation != snapshot.retention().generation() {
         return Ok(None);
-    };
-    let mut walk = baselines.walk();
+    }
+    let mut walk = snapshot.retention().walk_baselines();
     while let Some(kept) = walk.step()? {
         values.add_baseline(&kept, fields);
         if let Some(what) = lacks(snapshot, fields, &mut values, false)? {

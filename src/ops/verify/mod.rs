@@ -73,9 +73,7 @@ pub(super) fn run(
 
 /// Reads all baselines.
 fn read_baselines(snapshot: &Snapshot<'_>) -> Result<(), LogError> {
-    if let Some(baselines) = snapshot.baselines() {
-        let mut walk = baselines.walk();
-        while walk.step()?.is_some() {}
-    }
+    let mut walk = snapshot.retention().walk_baselines();
+    while walk.step()?.is_some() {}
     Ok(())
 }

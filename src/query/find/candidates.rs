@@ -122,10 +122,7 @@ fn in_baselines(
     matcher: &ValueMatcher,
     take: &mut impl FnMut(Vec<ProfileKey>) -> bool,
 ) -> Result<(), QueryError> {
-    let Some(baselines) = snapshot.baselines() else {
-        return Ok(());
-    };
-    let mut walk = baselines.walk();
+    let mut walk = snapshot.retention().walk_baselines();
     while let Some(kept) = walk.step()? {
         let Known::Present(state) = &kept.baseline.known else {
             continue;

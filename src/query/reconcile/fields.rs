@@ -17,21 +17,14 @@ pub(super) fn not_fields(
 ) -> Result<BTreeSet<String>, QueryError> {
     let mut left: BTreeSet<String> = columns.iter().cloned().collect();
     let mut any = false;
-    if let Some(baselines) = snapshot.baselines() {
-        let mut walk = baselines.walk();
-        while !left.is_empty()
-            && let Some(kept) = walk.step()?
-        {
-            for name in kept
-                .baseline
-                .known
-                .state()
-                .iter()
-                .flat_map(|state| state.fields.keys())
-            {
-                any = true;
-                left.remove(name.as_ref());
-            }
+    let mut walk = snapshot.retention().walk_baselines();
+    while !left.is_empty()
+        && let Some(kept) = walk.step()?
+    {
+        let state = kept.baseline.known.state();
+        for name in state.iter().flat_map(|state| state.fields.keys()) {
+            any = true;
+            left.remove(name.as_ref());
         }
     }
     let mut walk = snapshot.walk(i64::MIN, i64::MAX)?;

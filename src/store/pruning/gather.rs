@@ -14,7 +14,7 @@ use crate::event::ProfileKey;
 use crate::history::Baseline;
 use crate::log::LogError;
 use crate::storage::RealDisk;
-use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Walk};
+use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned};
 use crate::store::{Damages, EventReader, Snapshot};
 
 /// The most (sub)profiles in a batch.
@@ -109,18 +109,11 @@ impl BaselineBuilder<'_> {
     /// Fails if the index lacks an event that is removed, or has one more: it would be
     /// removed without a baseline.
     const fn compare_with_log(&self) -> Result<(), PruneError> {
-        let Going {
-            events,
-            fingerprint,
-            ..
-        } = *self.going;
-        if events == self.report.events && fingerprint == self.fingerprint {
+        let (indexed, readable) = (self.report.events, self.going.events);
+        if indexed == readable && self.fingerprint == self.going.fingerprint {
             return Ok(());
         }
-        Err(PruneError::IndexDiffers {
-            indexed: self.report.events,
-            readable: events,
-        })
+        Err(PruneError::IndexDiffers { indexed, readable })
     }
 
     /// Calls `each` with every (sub)profile that has or gets a baseline, in order: a
@@ -130,9 +123,7 @@ impl BaselineBuilder<'_> {
         mut each: impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let snapshot = self.snapshot.clone();
-        let mut old = snapshot
-            .baselines()
-            .map_or_else(Walk::default, Baselines::walk);
+        let mut old = snapshot.retention().walk_baselines();
         snapshot.each_timeline::<PruneError>(|key, times| {
             // (Sub)profiles before `key` have only a baseline.
             while let Some(kept) = old.next_if(|own| own < key)? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::baselines::Baselines;
+use super::baselines::{Baselines, Walk};
 use super::seq_set::SeqSet;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
@@ -40,14 +40,10 @@ impl Pruned {
     }
 
     /// Whether an event is pruned: by its own time and its own moment of receipt,
-    /// wherever it stands in the log. Both are in Unix seconds.
-    pub const fn covers(&self, time: i64, received: i64, seq: u64) -> bool {
-        time < self.before && received < self.before && seq <= self.events
-    }
-
-    /// The same for the head of an event's record.
-    pub const fn covers_head(&self, head: &EventHead<'_>, seq: u64) -> bool {
-        self.covers(head.time, head.received.div_euclid(1_000_000), seq)
+    /// wherever it stands in the log.
+    pub const fn covers(&self, head: &EventHead<'_>, seq: u64) -> bool {
+        let received = head.received.div_euclid(1_000_000);
+        head.time < self.before && received < self.before && seq <= self.events
     }
 
     /// Whether a rejected call is pruned, by its moment of receipt in Unix seconds
@@ -148,7 +144,7 @@ impl Retention {
         is_no_event(record)
             || self.erasing.contains(seq)
             || self.pruned.as_ref().filter(near).is_some_and(|pruned| {
-                EventHead::decode(record).is_ok_and(|head| pruned.covers_head(&head, seq))
+                EventHead::decode(record).is_ok_and(|head| pruned.covers(&head, seq))
             })
     }
 
@@ -182,6 +178,12 @@ impl Retention {
     /// The baselines, if anything is pruned.
     pub const fn baselines(&self) -> Option<&Baselines> {
         self.baselines.as_ref()
+    }
+
+    /// All baselines, in the order of (sub)profiles.
+    pub fn walk_baselines(&self) -> Walk {
+        let baselines = self.baselines.as_ref();
+        baselines.map_or_else(Walk::default, Baselines::walk)
     }
 
     /// The baseline of a (sub)profile, if it has one.
