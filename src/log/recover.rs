@@ -5,8 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::RwLock;
-
 use super::aside::keep_aside;
 use super::error::{Damage, LogError};
 use super::frame::Frame;
@@ -15,8 +13,8 @@ use super::search::end_of;
 use super::segment::{Inner, Log, Segment, parse_segment_name};
 use super::segment_file::SegmentFile;
 use super::tail::{Tail, is_written, read_tail};
-use super::writer::Writer;
-use crate::storage::{Access, Storage, StorageFile};
+use super::writer::{Active, Writer};
+use crate::storage::{Access, Storage};
 
 /// The purpose of opening a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +86,7 @@ impl Log {
             report.damage.clone_from(&tail.damage);
             segments.push(Arc::clone(&tail.segment));
         }
-        let inner = Inner {
+        let mut inner = Inner {
             lost_end: tail.as_ref().and_then(|tail| tail.lost_end.clone()),
             leftover: tail.as_ref().and_then(|tail| tail.leftover(mode)),
             ..Inner::new(&storage, dir, id)
@@ -99,10 +97,7 @@ impl Log {
             (None, None) => 1,
         };
         inner.notifier.notify(next_seq - 1);
-        let inner = Inner {
-            segments: RwLock::new(segments),
-            ..inner
-        };
+        *inner.segments.get_mut() = segments;
         let log = Self {
             inner: Arc::new(inner),
         };
@@ -220,8 +215,6 @@ fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u6
     Ok(next.unwrap_or(0).max(sealed.first_seq))
 }
 
-type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);
-
 /// Prepares the last segment for appending: keeps a copy of its torn tail and cuts
 /// it off, and makes its last frame durable. If that fails, or the end is damaged,
 /// the report gets the reason as poison.
@@ -275,7 +268,12 @@ fn prepare_active(
     })();
     report.torn = tail.torn_report(saved);
     report.poison = ready.err().map(|error: LogError| error.to_string());
-    Some((tail.segment, file, tail.end))
+    Some(Active {
+        segment: tail.segment,
+        file,
+        end: tail.end,
+        len: tail.end,
+    })
 }
 
 /// What an operator can do about damage at the end of the active segment. It is

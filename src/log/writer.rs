@@ -31,13 +31,14 @@ pub struct Writer {
     poison: Option<String>,
 }
 
-struct Active {
-    segment: Arc<Segment>,
-    file: Arc<dyn StorageFile>,
+/// The active segment, its file open for writing.
+pub(super) struct Active {
+    pub segment: Arc<Segment>,
+    pub file: Arc<dyn StorageFile>,
     /// Where the last frame ends.
-    end: u64,
+    pub end: u64,
     /// The length of the file: what follows the end is filler.
-    len: u64,
+    pub len: u64,
 }
 
 impl Active {
@@ -86,24 +87,18 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 impl Writer {
-    /// A writer after a recovery. `active` is the last segment, its file open for
-    /// writing, and its length.
+    /// A writer after a recovery.
     pub(super) fn new(
         log: Log,
         segment_size: u64,
-        active: Option<(Arc<Segment>, Arc<dyn StorageFile>, u64)>,
+        active: Option<Active>,
         next_seq: u64,
         poison: Option<String>,
     ) -> Self {
         Self {
             log,
             segment_size,
-            active: active.map(|(segment, file, end)| Active {
-                segment,
-                file,
-                end,
-                len: end,
-            }),
+            active,
             next_seq,
             buffer: Vec::new(),
             poison,

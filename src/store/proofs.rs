@@ -3,7 +3,6 @@
 use super::error::TrailError;
 use super::open::Trail;
 use crate::auth::signature::{Evidence, Proof};
-use crate::log::Scanned;
 use crate::log::record::EventRecord;
 
 /// The number of events that are read at once, from the newest backwards. Imports put
@@ -25,10 +24,7 @@ impl Trail {
             found = false;
             let first = last.saturating_sub(CHUNK - 1).max(1);
             let mut scan = self.events.scan_range(first, last);
-            while let Some(step) = scan.step()? {
-                let Scanned::Records(records) = step else {
-                    continue;
-                };
+            while let Some(records) = scan.next_records(|_| ())? {
                 for (seq, bytes) in records {
                     let Ok(record) = EventRecord::decode(bytes) else {
                         continue;

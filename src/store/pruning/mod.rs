@@ -177,14 +177,9 @@ impl Trail {
     ) -> Result<(), PruneError> {
         let folder = self.folder();
         let text = self.format_text(next, &erasures);
-        match commit(&RealDisk, folder.path(), &text) {
-            Ok(()) => {}
-            Err(error @ CommitError::NotDone(_)) => return Err(error.into()),
-            Err(error @ CommitError::Unknown(_)) => {
-                pruning.uncertain = true;
-                return Err(error.into());
-            }
-        }
+        commit(&RealDisk, folder.path(), &text).inspect_err(|error| {
+            pruning.uncertain = matches!(error, CommitError::Unknown(_));
+        })?;
         let dir = folder.baselines();
         let storage = Arc::new(RealDisk);
         let state = (next, erasures);
@@ -192,9 +187,7 @@ impl Trail {
         // On failure the disk is right, but the state of this process is not.
         pruning.uncertain = opened.is_err();
         let opened = Arc::new(opened?);
-        let mut place = self.retention.write();
-        *place = opened;
-        drop(place);
+        *self.retention.write() = opened;
         pruning.earlier.push(Arc::downgrade(present));
         self.removal_due.store(true, Ordering::Release);
         Ok(())

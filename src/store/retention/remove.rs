@@ -6,7 +6,7 @@
 //! empty.
 
 use crate::log::record::{is_pruned, tombstone};
-use crate::log::{Log, LogError, NotSealed, Rewriting, Scanned, TILE, stand_in};
+use crate::log::{Log, LogError, NotSealed, Rewriting, TILE, stand_in};
 
 /// What a removal did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,11 +118,8 @@ impl Removal<'_> {
         let mut pruned = vec![0; usize::try_from(end.saturating_sub(first)).unwrap_or(0)];
         let mut scan = log.scan_range(first * TILE + 1, end * TILE);
         while first < end
-            && let Some(found) = scan.step()?
+            && let Some(records) = scan.next_records(|_| ())?
         {
-            let Scanned::Records(records) = found else {
-                continue;
-            };
             for (seq, record) in records {
                 if (is_pruned(record) || (self.covers)(seq, record))
                     && let Ok(place) = usize::try_from((seq - 1) / TILE - first)
