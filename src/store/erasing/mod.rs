@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::MutexGuard;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -168,11 +167,7 @@ impl Trail {
             true => self.baselines_without(&present, &order.profiles, until)?,
             false => present.pruned,
         };
-        let mut in_index = present.in_index().clone();
-        plan.each_seq(|seq| in_index.insert(seq));
-        let mut erasures = present.erasures().to_vec();
-        erasures.extend(plan.into_erasures());
-        self.put_in_place(&mut pruning, &present, (next, erasures), in_index)?;
+        self.commit_erasures(&mut pruning, &present, next, plan.into_erasures())?;
         drop((snapshot, present));
         self.finish_locked(&mut pruning, append, stop, progress)?;
         // With what was appended after the plan.
@@ -211,17 +206,32 @@ impl Trail {
         }
         let profiles = BTreeSet::from([erasure.profile]);
         let next = self.baselines_without(&present, &profiles, erasure.until)?;
-        let mut in_index = present.in_index().clone();
-        erasure.each_seq().for_each(|seq| in_index.insert(seq));
-        let mut erasures = present.erasures().to_vec();
-        erasures.push(Erasure {
+        let own = Erasure {
             receipt: None,
             ..erasure.clone()
-        });
-        self.put_in_place(&mut pruning, &present, (next, erasures), in_index)?;
+        };
+        self.commit_erasures(&mut pruning, &present, next, [own])?;
         drop(present);
         self.finish_locked(&mut pruning, append, stop, &mut |_, _| ())?;
         Ok(true)
+    }
+
+    /// Commits more erasures: from here on every answer hides their events. `next` are the
+    /// bounds of the baselines without theirs.
+    fn commit_erasures(
+        &self,
+        pruning: &mut Pruning,
+        present: &Arc<Retention>,
+        next: Option<Pruned>,
+        added: impl IntoIterator<Item = Erasure>,
+    ) -> Result<(), PruneError> {
+        let mut in_index = present.in_index().clone();
+        let mut erasures = present.erasures().to_vec();
+        for erasure in added {
+            erasure.each_seq().for_each(|seq| in_index.insert(seq));
+            erasures.push(erasure);
+        }
+        self.put_in_place(pruning, present, (next, erasures), in_index)
     }
 
     /// Continues an interrupted erasure or removal, if any.
@@ -245,7 +255,7 @@ impl Trail {
     /// answers that began before are still given.
     fn finish_locked(
         &self,
-        pruning: &mut MutexGuard<'_, Pruning>,
+        pruning: &mut Pruning,
         append: Append<'_>,
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
@@ -259,7 +269,7 @@ impl Trail {
             if pruning.closed_for == generation {
                 break;
             }
-            append_all(append, vec![Arrival::CloseSegments])?;
+            append_one(append, Arrival::CloseSegments)?;
             pruning.closed_for = generation;
             // What it adds may be in segments that were opened since.
             if self.add_late(pruning)? && !pruning.settle(stop) {
@@ -324,7 +334,7 @@ impl Trail {
             }
             let record = Control::Erased(erasure.clone()).encode();
             let record = record.map_err(|error| EraseError::Append(error.to_string()))?;
-            found.insert(id, append_all(append, vec![Arrival::Control(record)])?);
+            found.insert(id, append_one(append, Arrival::Control(record))?);
         }
         Ok(found)
     }
@@ -366,7 +376,7 @@ impl Trail {
 
     /// Adds to the erasures under way what arrived in time, but was appended after they had
     /// been planned, and commits that.
-    fn add_late(&self, pruning: &mut MutexGuard<'_, Pruning>) -> Result<bool, EraseError> {
+    fn add_late(&self, pruning: &mut Pruning) -> Result<bool, EraseError> {
         let present = self.retention();
         let Some(planned) = present.unfinished().map(Erasure::last_seq).min() else {
             return Ok(false);
@@ -482,9 +492,9 @@ impl EraseLine {
     }
 }
 
-/// Appends, and returns the number of the last.
-fn append_all(append: Append<'_>, group: Vec<Arrival>) -> Result<u64, EraseError> {
-    match append(group).pop() {
+/// Appends one arrival and returns its number.
+fn append_one(append: Append<'_>, arrival: Arrival) -> Result<u64, EraseError> {
+    match append(vec![arrival]).pop() {
         Some(Outcome::Kept(seq)) => Ok(seq),
         Some(Outcome::Unavailable(why)) => Err(EraseError::Append(why)),
         Some(Outcome::Rejected(_, error)) => Err(EraseError::Append(error.to_string())),

@@ -239,12 +239,6 @@ impl Plan {
         self.baselines.values().any(|count| *count > 0)
     }
 
-    /// Calls `each` with the `seq` of every event that is erased.
-    pub fn each_seq(&self, each: impl FnMut(u64)) {
-        let erasures = self.erasures.values();
-        erasures.flat_map(Erasure::each_seq).for_each(each);
-    }
-
     /// The erasures, to be committed.
     pub fn into_erasures(self) -> impl Iterator<Item = Erasure> {
         self.erasures.into_values()
