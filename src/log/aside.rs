@@ -40,9 +40,7 @@ pub(super) fn keep_aside(
     let write = || {
         storage.remove_if_there(&new)?;
         let copy = storage.open(&new, Access::CreateNew)?;
-        each_chunk(file, part.clone(), |bytes, at| {
-            copy.write_at(bytes, at).map(|()| true)
-        })?;
+        each_chunk(file, part.clone(), |bytes, at| copy.write_at(bytes, at))?;
         copy.sync()?;
         rename_durably(storage, &new, &path)
     };
@@ -56,17 +54,16 @@ fn is_same(file: &dyn StorageFile, part: Range<u64>, other: &dyn StorageFile) ->
     each_chunk(file, part, |bytes, at| {
         let mut there = vec![0; bytes.len()];
         same = same && other.read_at(&mut there, at)? == bytes.len() && there == bytes;
-        Ok(same)
+        Ok(())
     })?;
     Ok(same)
 }
 
-/// Calls `each` with the bytes of a part of a file and where in the part they are, until
-/// it returns `false`.
+/// Calls `each` with the bytes of a part of a file and where in the part they are.
 fn each_chunk(
     file: &dyn StorageFile,
     part: Range<u64>,
-    mut each: impl FnMut(&[u8], u64) -> io::Result<bool>,
+    mut each: impl FnMut(&[u8], u64) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut at = part.start;
     while at < part.end {
@@ -74,9 +71,7 @@ fn each_chunk(
         if file.read_at(&mut bytes, at)? < bytes.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if !each(&bytes, at - part.start)? {
-            return Ok(());
-        }
+        each(&bytes, at - part.start)?;
         at += bytes.len() as u64;
     }
     Ok(())

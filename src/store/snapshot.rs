@@ -165,7 +165,7 @@ impl<'a> Snapshot<'a> {
 
     /// Whether an event of the index is part of the snapshot.
     pub fn shows(&self, seq: u64) -> bool {
-        seq <= self.last_seq && !self.retention.hides_entry(seq)
+        seq <= self.last_seq && !self.retention.in_index().contains(seq)
     }
 
     /// The profile of a subprofile's last event, or of its last pruned one.
@@ -267,8 +267,7 @@ impl<'a> Snapshot<'a> {
         limit: usize,
     ) -> Result<Option<LookupPage>, TrailError> {
         let generation = self.trail.retention().generation();
-        let look_up = |index: &EventStore| index.look_up(probe, generation, after, limit);
-        self.ask(look_up)
+        self.ask(|index| index.look_up(probe, generation, after, limit))
     }
 
     /// First and last `seq` of events that cannot be read, so that their

@@ -270,8 +270,10 @@ impl<K: SortKey> Sorter<K> {
         if let Some(file) = self.file.map(Arc::new) {
             let len = READ_LENS / self.runs.len().max(1);
             let len = len.clamp(READ_LEN.0, READ_LEN.1);
-            let readers = self.runs.iter().map(|run| Run::reader(&file, *run, len));
-            runs.extend(readers);
+            runs.extend(self.runs.into_iter().map(|(at, end)| {
+                let file = Arc::clone(&file);
+                BufReader::with_capacity(len, Run { file, at, end })
+            }));
         }
         let mut heap = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
@@ -376,13 +378,6 @@ struct Run {
     file: Arc<File>,
     at: u64,
     end: u64,
-}
-
-impl Run {
-    fn reader(file: &Arc<File>, (at, end): (u64, u64), len: usize) -> BufReader<Self> {
-        let file = Arc::clone(file);
-        BufReader::with_capacity(len, Self { file, at, end })
-    }
 }
 
 impl Read for Run {

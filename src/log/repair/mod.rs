@@ -184,14 +184,9 @@ fn segments(
     id: u64,
 ) -> Result<(Inner, Vec<Arc<Segment>>), LogError> {
     let (mut segments, active) = closed_segments(storage.as_ref(), dir, id, OpenMode::Read)?;
-    if let Some(first_seq) = active {
-        let probe = Segment::plain(dir, first_seq, 0, None);
-        let len = probe
-            .open_raw(storage.as_ref())?
-            .len()
-            .map_err(LogError::io("reading", &probe.path))?;
-        segments.push(Arc::new(Segment::plain(dir, first_seq, len, None)));
-    }
+    // All of its file is read, wherever its frames end.
+    let active = active.map(|first_seq| Segment::plain(dir, first_seq, 0, None));
+    segments.extend(active.map(Arc::new));
     Ok((Inner::new(storage, dir, id), segments))
 }
 

@@ -127,11 +127,6 @@ impl Retention {
         self.pruned.map(|pruned| pruned.before)
     }
 
-    /// Whether an event that the index has is pruned or erased.
-    pub fn hides_entry(&self, seq: u64) -> bool {
-        self.in_index.contains(seq)
-    }
-
     /// The pruned and erased events that the index may still have.
     pub const fn in_index(&self) -> &SeqSet {
         &self.in_index
