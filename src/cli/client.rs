@@ -16,10 +16,11 @@ use crossbeam_channel::{Sender, bounded};
 use serde_json::Value;
 
 use super::{Bar, CommandContext};
+use crate::log::OpenMode;
 use crate::query::{Answered, Query, Stage};
 use crate::server::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
 use crate::server::{Commands, reachable};
-use crate::store::{Folder, OpenOptions, Purpose, Trail, TrailError};
+use crate::store::{Folder, OpenOptions, Trail, TrailError};
 
 /// How long a command waits for another one, or for a server that starts.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,8 +32,7 @@ const PIECE: usize = 64 * 1024;
 pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
 
 /// Adding events where no server runs, with segments of the size of `serve`'s own.
-pub const APPEND: Purpose = Purpose::Append {
-    server: false,
+pub const APPEND: OpenMode = OpenMode::Append {
     segment_size: 64 << 20,
 };
 
@@ -44,14 +44,15 @@ pub struct Connection {
 }
 
 /// Reaches the data. A server that is just starting or stopping is waited for.
-pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Connection> {
+pub fn reach(context: &CommandContext, mode: OpenMode) -> anyhow::Result<Connection> {
     let begun = Instant::now();
     loop {
         if let Ok(connection) = connect(&context.data) {
             return Ok(connection);
         }
         let options = OpenOptions {
-            purpose,
+            mode,
+            server: false,
             cache: context.cache,
             patience: Duration::from_millis(200),
         };
@@ -157,7 +158,7 @@ pub struct Task {
     /// What it is.
     pub request: Request,
     /// What the folder is opened for, where no server runs.
-    pub purpose: Purpose,
+    pub mode: OpenMode,
     /// What the bar says that it does.
     pub doing: &'static str,
     /// Lines that the server is to read.
@@ -170,10 +171,10 @@ pub struct Task {
 
 impl Task {
     /// A task without lines.
-    pub const fn new(request: Request, purpose: Purpose, doing: &'static str) -> Self {
+    pub const fn new(request: Request, mode: OpenMode, doing: &'static str) -> Self {
         Self {
             request,
-            purpose,
+            mode,
             doing,
             lines: None,
             broken_off: BROKEN_OFF,
@@ -194,7 +195,7 @@ impl Task {
         out: &mut dyn Write,
     ) -> anyhow::Result<Answered> {
         let mut bar = Bar::new(self.doing, context.progress);
-        let connection = reach(context, self.purpose)?;
+        let connection = reach(context, self.mode)?;
         let (unread, reading) = bounded(1);
         let answer = match self.lines {
             Some(lines) => connection.upload(&self.request, lines, unread),
@@ -296,7 +297,7 @@ pub fn ask(
     let request = Request::Ask(Box::new(query.clone()));
     let task = Task {
         to_terminal: context.terminal,
-        ..Task::new(request, Purpose::Ask, Stage::Index.text())
+        ..Task::new(request, OpenMode::Read, Stage::Index.text())
     };
     task.run(context, out)
 }

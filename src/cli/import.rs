@@ -12,9 +12,10 @@ use bytesize::ByteSize;
 use super::client::Task;
 use super::{Bar, CommandContext, ExitStatus};
 use crate::format::{counted, grouped};
+use crate::log::OpenMode;
 use crate::query::ImportReport;
 use crate::server::control::Request;
-use crate::store::{Folder, Purpose};
+use crate::store::Folder;
 
 /// The message where a server does not answer to the end.
 const BROKEN_OFF: &str = "the running server ended the connection; repeat the import: events that already exist are not added again";
@@ -40,8 +41,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     super::logging::of_command(context);
     let (lines, size) = open(&args.file)?;
     Folder::make(&context.data)?;
-    let purpose = Purpose::Append {
-        server: false,
+    let mode = OpenMode::Append {
         segment_size: super::context::segment_size(args.segment_size)?,
     };
     let read = Arc::new(AtomicU64::new(0));
@@ -76,7 +76,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     let task = Task {
         lines: Some(Box::new(lines)),
         broken_off: BROKEN_OFF,
-        ..Task::new(Request::Import, purpose, "importing")
+        ..Task::new(Request::Import, mode, "importing")
     };
     task.run_with(context, &mut on_report, &mut io::sink())?;
     if refused > MAX_SHOWN {

@@ -157,17 +157,17 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::store::{Folder, OpenOptions, Purpose};
+    use crate::log::OpenMode;
+    use crate::store::{Folder, OpenOptions};
 
     #[test]
     fn a_node_that_the_others_contradict_takes_no_calls() {
         let dir = tempfile::tempdir().unwrap();
-        let purpose = Purpose::Append {
-            server: true,
-            segment_size: 1 << 20,
-        };
         let options = OpenOptions {
-            purpose,
+            mode: OpenMode::Append {
+                segment_size: 1 << 20,
+            },
+            server: true,
             cache: 1 << 20,
             patience: Duration::ZERO,
         };

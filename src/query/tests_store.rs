@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::{Query, answer};
 use crate::event::{BodyKind, decode_envelope, zone_from_name};
-use crate::store::{
-    Appender, Arrival, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
-};
+use crate::log::OpenMode;
+use crate::store::{Appender, Arrival, Folder, OpenOptions, ParsedCall, PruneOrder, Trail};
 
 pub struct Store {
     pub trail: Arc<Trail>,
@@ -20,10 +19,8 @@ pub struct Store {
 
 fn open(data: &Path) -> (Arc<Trail>, Appender) {
     let options = OpenOptions {
-        purpose: Purpose::Append {
-            server: false,
-            segment_size: 1024,
-        },
+        mode: OpenMode::Append { segment_size: 1024 },
+        server: false,
         cache: 1 << 20,
         patience: Duration::from_secs(10),
     };

@@ -33,12 +33,13 @@ use crate::event::Zone;
 use crate::format::shell;
 use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
 use crate::index::Progress;
+use crate::log::OpenMode;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::proofs::{start_countersigning, start_prover};
 use crate::store::{
-    Folder, Membership, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
+    Folder, Membership, OpenOptions, RetentionPeriod, Trail, TrailError, ValidationFiles,
     start_retention, start_sealer,
 };
 
@@ -219,10 +220,10 @@ impl Server {
         let (trail, appender) = Trail::open(
             &config.data,
             OpenOptions {
-                purpose: Purpose::Append {
-                    server: true,
+                mode: OpenMode::Append {
                     segment_size: config.segment_size,
                 },
+                server: true,
                 cache: config.cache,
                 patience: Duration::from_secs(10),
             },

@@ -435,14 +435,15 @@ mod tests {
 
     use super::*;
     use crate::event::{decode_envelope, zone_from_name};
-    use crate::store::{Folder, OpenOptions, Purpose};
+    use crate::log::OpenMode;
+    use crate::store::{Folder, OpenOptions};
 
     fn open(data: &Path) -> (Arc<Trail>, Appender) {
         let options = OpenOptions {
-            purpose: Purpose::Append {
-                server: false,
+            mode: OpenMode::Append {
                 segment_size: 1 << 20,
             },
+            server: false,
             cache: 1 << 20,
             patience: Duration::from_secs(10),
         };

@@ -31,7 +31,7 @@ pub use damages::{Damages, Missing, Unreadable};
 pub use erasing::{Append, EraseError, EraseLine, EraseOrder};
 pub use error::TrailError;
 pub use folder::{DataFile, FILES, FORMAT, Folder, Holder, Membership};
-pub use open::{OpenOptions, Purpose, Trail};
+pub use open::{OpenOptions, Trail};
 pub use order::order_second;
 pub use pruning::{
     PruneError, PruneOrder, PruneReport, Restore, RetentionPeriod, YOUNGEST, start_retention,

@@ -18,25 +18,13 @@ use crate::proofs::Prover;
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{Pruned, Retention, SeqSet};
 
-/// Why a folder is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To answer queries; the logs are not written.
-    Ask,
-    /// To append events, in a server or a command.
-    Append {
-        /// Whether this is a server: other processes do not wait for a server to finish.
-        server: bool,
-        /// The size in bytes at which a segment is closed.
-        segment_size: u64,
-    },
-}
-
 /// Options for opening a folder.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// Why it is opened.
-    pub purpose: Purpose,
+    /// Whether events are appended, or queries answered alone.
+    pub mode: OpenMode,
+    /// Whether this is a server: other processes do not wait for a server to finish.
+    pub server: bool,
     /// The index's cache in bytes.
     pub cache: u64,
     /// How long to wait for a command that has the folder open.
@@ -64,18 +52,12 @@ pub struct Trail {
 
 impl Trail {
     /// Opens a data folder, which must exist. Returns an appender for
-    /// [`Purpose::Append`]; it refuses events if the log can only be read.
+    /// [`OpenMode::Append`]; it refuses events if the log can only be read.
     pub fn open(
         path: &Path,
         options: OpenOptions,
     ) -> Result<(Arc<Self>, Option<Appender>), TrailError> {
-        let (mode, server) = match options.purpose {
-            Purpose::Ask => (OpenMode::Read, false),
-            Purpose::Append {
-                server,
-                segment_size,
-            } => (OpenMode::Append { segment_size }, server),
-        };
+        let OpenOptions { mode, server, .. } = options;
         let folder = Folder::lock(path, server, options.patience)?;
         let events = Log::open(Arc::new(RealDisk), &folder.log(), folder.log_id, mode)?;
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;

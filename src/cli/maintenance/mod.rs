@@ -16,11 +16,10 @@ use serde::de::DeserializeOwned;
 use super::client::Task;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
 use crate::format::{View, counted, size, wrapped};
-use crate::log::SealedSegment;
+use crate::log::{OpenMode, SealedSegment};
 use crate::ops::Maintenance;
 use crate::query::Answered;
 use crate::server::control::Request;
-use crate::store::Purpose;
 
 pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     run(
@@ -69,16 +68,15 @@ pub(super) fn order(
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),
     };
-    let purpose = match appends {
-        true => Purpose::Append {
-            server: false,
+    let mode = match appends {
+        true => OpenMode::Append {
             segment_size: u64::MAX,
         },
-        false => Purpose::Ask,
+        false => OpenMode::Read,
     };
     let mut lines = Vec::new();
     let request = Request::Maintenance(task.clone());
-    let end = Task::new(request, purpose, doing).run(context, &mut lines)?;
+    let end = Task::new(request, mode, doing).run(context, &mut lines)?;
     Ok((lines, end))
 }
 

@@ -27,10 +27,11 @@ use super::{
 };
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
+use crate::log::OpenMode;
 use crate::query::parse_label;
 use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
 use crate::server::control::Request;
-use crate::store::{Folder, Purpose};
+use crate::store::Folder;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its \
@@ -261,8 +262,8 @@ fn compare(
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<(ReconcileReport, Answered)> {
-    let purpose = match order.record {
-        None => Purpose::Ask,
+    let mode = match order.record {
+        None => OpenMode::Read,
         Some(_) => APPEND,
     };
     rows.rewind()?;
@@ -271,7 +272,7 @@ fn compare(
         lines: Some(Box::new(rows.try_clone()?)),
         broken_off: "the running server ended the connection; repeat the command: events that were added are not \
             added again",
-        ..Task::new(request, purpose, "comparing")
+        ..Task::new(request, mode, "comparing")
     };
     let mut all = ReconcileReport::default();
     let mut on_report = |report, _: &mut Bar| {

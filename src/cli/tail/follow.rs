@@ -16,9 +16,10 @@ use crate::cli::client::{BROKEN_OFF, Connection, Part, connect, reach};
 use crate::cli::say;
 use crate::cli::{Bar, CommandContext, ExitStatus};
 use crate::format::shell;
+use crate::log::OpenMode;
 use crate::query::{Stage, TailQuery};
 use crate::server::control::{Control, Request};
-use crate::store::{Folder, Purpose, TrailError};
+use crate::store::{Folder, TrailError};
 
 /// The first pause before a server is looked for again, …
 const PAUSE: Duration = Duration::from_millis(20);
@@ -41,7 +42,7 @@ pub fn run(
         query.after = sink.after();
         let connection = match on {
             true => wait_for_server(context, &mut said)?,
-            false => reach(context, Purpose::Ask)?,
+            false => reach(context, OpenMode::Read)?,
         };
         if read(connection, &query, on, context, sink)? {
             break;

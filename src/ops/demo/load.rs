@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 
 use super::story::Story;
 use crate::event::{BodyKind, decode_envelope};
-use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail};
+use crate::log::OpenMode;
+use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Trail};
 
 /// How many calls are appended together.
 const GROUP: usize = 256;
@@ -19,10 +20,8 @@ const REMOTE: &str = "192.0.2.10";
 pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> anyhow::Result<()> {
     Folder::make(data)?;
     let options = OpenOptions {
-        purpose: Purpose::Append {
-            server: false,
-            segment_size,
-        },
+        mode: OpenMode::Append { segment_size },
+        server: false,
         cache,
         // A process that is being forked at this moment may hold the new folder's lock for
         // an instant.

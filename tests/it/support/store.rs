@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, now_micros, zone_from_name};
+use profiletrail::log::OpenMode;
 use profiletrail::query::{
     ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, Span, StateQuery, answer,
 };
 use profiletrail::store::{
     Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, PruneError, PruneOrder,
-    PruneReport, Purpose, Trail,
+    PruneReport, Trail,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -122,10 +123,8 @@ pub struct Store {
 /// Opens a data folder with segments of about one event.
 pub fn open(data: &Path) -> (Arc<Trail>, Appender) {
     let options = OpenOptions {
-        purpose: Purpose::Append {
-            server: false,
-            segment_size: 700,
-        },
+        mode: OpenMode::Append { segment_size: 700 },
+        server: false,
         cache: 1 << 20,
         patience: Duration::from_secs(10),
     };
