@@ -72,8 +72,8 @@ impl Log {
                 Ok((self.ranges_of(segment, next_first, last)?, last))
             })?;
             let (ranges, last) = found.unwrap_or_else(|| {
-                // The first segment is missing.
-                let last = self.first_seq().saturating_sub(1).min(last_seq);
+                let missing = self.inner.missing_start();
+                let last = missing.map_or(0, |damage| damage.last_seq).min(last_seq);
                 (vec![BlockRange::unknown(next_seq, last)], last)
             });
             let ranges = ranges.into_iter();

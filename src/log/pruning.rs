@@ -6,9 +6,9 @@ use super::error::LogError;
 use super::segment::{Log, Segment};
 
 impl Log {
-    /// First and last `seq` of the closed segments that begin up to a `seq`.
-    pub fn closed(&self, last_seq: u64) -> Vec<(u64, u64)> {
-        let closed = self.closed_segments(last_seq).into_iter();
+    /// First and last `seq` of the closed segments.
+    pub fn closed(&self) -> Vec<(u64, u64)> {
+        let closed = self.closed_segments(u64::MAX).into_iter();
         closed
             .map(|(segment, last)| (segment.first_seq, last))
             .collect()

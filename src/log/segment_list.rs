@@ -15,14 +15,6 @@ impl Log {
     pub fn last_seq(&self) -> u64 {
         self.inner.notifier.last_seq()
     }
-
-    /// The first `seq` of the log; 1 if it is empty.
-    pub fn first_seq(&self) -> u64 {
-        self.inner
-            .segments()
-            .first()
-            .map_or(1, |segment| segment.first_seq)
-    }
 }
 
 impl Inner {

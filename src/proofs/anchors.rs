@@ -97,19 +97,9 @@ pub(super) struct Anchors {
 impl Prover {
     /// The anchors, in the order of time. One that cannot be read is left out.
     pub fn anchors(&self) -> Result<Vec<AnchorSummary>, ProofError> {
-        self.with_anchors(<[_]>::to_vec)
-    }
-
-    /// The last anchor, if there is one.
-    pub fn last_anchor(&self) -> Option<AnchorSummary> {
-        let last = self.with_anchors(|anchors| anchors.last().cloned());
-        last.ok().flatten()
-    }
-
-    fn with_anchors<T>(&self, ask: impl FnOnce(&[AnchorSummary]) -> T) -> Result<T, ProofError> {
         let mut anchors = self.anchors.lock();
         if let Some(kept) = &anchors.kept {
-            return Ok(ask(kept));
+            return Ok(kept.clone());
         }
         let mut kept = Vec::new();
         for time in self.anchor_times()? {
@@ -118,9 +108,13 @@ impl Prover {
                 Err(error) => tracing::warn!("{error}: run `profiletrail verify`"),
             }
         }
-        let answer = ask(&kept);
-        anchors.kept = Some(kept);
-        Ok(answer)
+        anchors.kept = Some(kept.clone());
+        Ok(kept)
+    }
+
+    /// The last anchor, if there is one.
+    pub fn last_anchor(&self) -> Option<AnchorSummary> {
+        self.anchors().ok()?.pop()
     }
 
     /// The moments of the anchors whose files are there.

@@ -89,7 +89,7 @@ fn refusal(prover: &Prover) -> String {
 fn prune(log: &Log, prover: &Prover, last: u64) -> Result<(u64, u64), NotSealed> {
     let salts = std::cell::RefCell::new(Salts::new(SaltTree::new(SALTS)));
     let removal = Removal {
-        segments: log.closed(last),
+        segments: log.closed(),
         covers: &|seq, _| seq <= last,
         time_of: &event_time,
         leaves: Some(Leaves {

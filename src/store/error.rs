@@ -74,17 +74,7 @@ pub enum TrailError {
         /// The holder of its lock.
         holder: Holder,
     },
-    /// The file system failed.
-    #[error("{what} {}: {cause}", path.display())]
-    Io {
-        /// The operation.
-        what: &'static str,
-        /// Its path.
-        path: PathBuf,
-        /// The cause.
-        cause: io::Error,
-    },
-    /// The log failed.
+    /// The log, or another file, cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
     /// The index failed in a way that a rebuild does not fix.
@@ -95,7 +85,7 @@ pub enum TrailError {
 impl TrailError {
     /// For `map_err`: wraps an I/O error with the operation and the path.
     pub fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |cause| Self::Io { what, path, cause }
+        let failed = LogError::io(what, path);
+        move |cause| Self::Log(failed(cause))
     }
 }

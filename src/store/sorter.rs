@@ -432,6 +432,7 @@ impl<K: SortKey> Item<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::LogError;
     use proptest::prelude::*;
 
     #[test]
@@ -442,7 +443,7 @@ mod tests {
         sorter.push(1, &[]).unwrap();
         let error = sorter.push(2, &[0; 100]).unwrap_err();
         assert!(
-            matches!(&error, TrailError::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull)
+            matches!(&error, TrailError::Log(LogError::Io { cause, .. }) if cause.kind() == io::ErrorKind::StorageFull)
         );
         assert!(
             error.to_string().contains("too large to be sorted"),

@@ -213,7 +213,7 @@ impl Trail {
                 Some(pruned) => log.older_than(pruned.before, last)?,
                 None => Vec::new(),
             };
-            let mut others = log.closed(u64::MAX);
+            let mut others = log.closed();
             others.retain(|(first, last)| is_erasing(*first, *last));
             segments.extend(others);
             segments.sort_unstable();
@@ -315,7 +315,7 @@ impl Trail {
 /// records, or for `all`: they may hold the same records. They are named after the segment,
 /// with `.torn-` or `.damaged-` in the name.
 fn remove_set_aside(log: &Log, dir: &Path, all: bool) -> Result<(), PruneError> {
-    let closed = log.closed(u64::MAX);
+    let closed = log.closed();
     let names = RealDisk.list(dir).map_err(TrailError::io("listing", dir))?;
     for name in names {
         let Some(seq) = segment_of_set_aside(&name) else {
