@@ -13,7 +13,7 @@ use super::damages::{Damages, Missing, Unreadable};
 use super::error::TrailError;
 use super::open::Trail;
 use super::reader::EventReader;
-use super::retention::{Baselines, Retention};
+use super::retention::Retention;
 use super::walk::Walk;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
@@ -190,15 +190,10 @@ impl<'a> Snapshot<'a> {
         subprofile: u64,
         found: Option<u64>,
     ) -> Result<Option<u64>, TrailError> {
-        match (found, self.baselines()) {
+        match (found, self.retention.baselines()) {
             (None, Some(baselines)) => Ok(baselines.owner_of(subprofile)?),
             (found, _) => Ok(found),
         }
-    }
-
-    /// The baselines, if anything is pruned.
-    pub fn baselines(&self) -> Option<&Baselines> {
-        self.retention.baselines()
     }
 
     /// The baseline of a (sub)profile, if it has one.
@@ -366,22 +361,15 @@ impl<'a> Snapshot<'a> {
         keys
     }
 
-    /// Some (sub)profiles with events or a baseline, in order, from the one after
+    /// Up to `limit` (sub)profiles with events or a baseline, in order, from the one after
     /// `after`; empty at the end.
-    pub fn some_keys_after(
-        &self,
-        after: Option<ProfileKey>,
-    ) -> Result<Vec<ProfileKey>, TrailError> {
-        self.keys_after(after, KEYS_PER_CALL)
-    }
-
-    fn keys_after(
+    pub fn keys_after(
         &self,
         after: Option<ProfileKey>,
         limit: usize,
     ) -> Result<Vec<ProfileKey>, TrailError> {
         let mut keys = self.ask(|index| index.keys_after(after, limit))?;
-        if let Some(baselines) = self.baselines() {
+        if let Some(baselines) = self.retention.baselines() {
             keys.extend(baselines.keys_after(after, limit)?);
             keys.sort_unstable();
             keys.dedup();

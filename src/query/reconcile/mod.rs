@@ -88,7 +88,7 @@ impl Keys {
     /// Peeks at the next one.
     fn peek(&mut self, snapshot: &Snapshot<'_>) -> Result<Option<ProfileKey>, QueryError> {
         if self.ahead.is_empty() && !self.ended {
-            self.ahead = snapshot.some_keys_after(self.after)?.into();
+            self.ahead = snapshot.keys_after(self.after, GROUP)?.into();
             self.after = self.ahead.back().copied().or(self.after);
             self.ended = self.ahead.is_empty();
         }

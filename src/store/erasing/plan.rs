@@ -98,7 +98,7 @@ impl Plan {
                 }
             }
         }
-        if let Some(baselines) = snapshot.baselines() {
+        if let Some(baselines) = snapshot.retention().baselines() {
             for profile in &order.profiles {
                 let count = plan.baselines.entry(*profile).or_default();
                 for key in snapshot.keys(Some(ProfileKey::profile(*profile))) {
