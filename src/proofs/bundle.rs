@@ -107,7 +107,7 @@ pub struct CheckedWitness {
     pub time: String,
 }
 
-/// Whom the reader of a proof trusts, as it knows them from elsewhere.
+/// The keys and certificates that the reader of a proof trusts, known from elsewhere.
 #[derive(Clone, Debug)]
 pub struct Trusted {
     /// The key of the log.
@@ -119,7 +119,7 @@ pub struct Trusted {
     pub witnesses: Vec<Vkey>,
 }
 
-/// A reader who knows the log alone.
+/// Trusts the log alone.
 impl From<Vkey> for Trusted {
     fn from(key: Vkey) -> Self {
         Self {

@@ -186,7 +186,7 @@ fn cosign(
     Err("it has signed another size each time".to_owned())
 }
 
-/// How a countersigner fares.
+/// The state of a countersigner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CountersignerState {
@@ -198,18 +198,18 @@ pub struct CountersignerState {
     pub failure: Option<String>,
 }
 
-/// How the countersigners of a server fare, in the order in which they were given.
+/// The states of a server's countersigners, in the order of their flags.
 #[derive(Clone, Default)]
 pub struct Countersigning(Arc<Mutex<Vec<CountersignerState>>>);
 
 impl Countersigning {
-    /// How each of them fares.
+    /// The state of each.
     pub fn states(&self) -> Vec<CountersignerState> {
         self.0.lock().clone()
     }
 }
 
-/// When somebody is asked again.
+/// When a countersigner is asked again.
 struct Due {
     countersigner: Countersigner,
     /// The last anchor that it has signed.

@@ -13,10 +13,10 @@ use crate::event::seconds_to_rfc3339;
 use crate::log::TILE;
 use crate::storage::found;
 
-/// What the last checkpoint is called.
+/// The name of the last checkpoint in findings.
 const LAST: &str = "the last checkpoint";
 
-/// What an old checkpoint is called that was asked for.
+/// The name of the old checkpoint that the caller asked for.
 const ASKED: &str = "the checkpoint";
 
 /// The most tiles that differ and are named one by one.
@@ -157,7 +157,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What is kept of the last checkpoint.
+/// The last checkpoint, and what it was made of.
 #[derive(Default)]
 struct Last {
     checkpoint: Option<Checkpoint>,
@@ -166,7 +166,7 @@ struct Last {
 }
 
 impl Last {
-    /// Reads it. A checkpoint that is none of this log is a finding.
+    /// Reads it. A checkpoint of another log is a finding.
     fn read(prover: &Prover, findings: &mut Vec<Examined>) -> Result<Self, ProofError> {
         let kept = prover.kept();
         let Some(kept) = kept.map_err(ProofError::io("reading", "checkpoint"))? else {
@@ -335,7 +335,7 @@ fn compare(
     Ok(differing)
 }
 
-/// Names the tiles that differ, but for those that a finding names already.
+/// Adds a finding for each tile that differs, unless one names it already.
 fn name_tiles(differing: &[u64], is_log: bool, findings: &mut Vec<Examined>) {
     let named = findings
         .iter()

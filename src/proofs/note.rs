@@ -21,7 +21,7 @@ const LOG_KIND: u8 = 1;
 /// The byte before the Ed25519 key of a witness, whose signatures have a time.
 const WITNESS_KIND: u8 = 4;
 
-/// What comes before the 32 bytes of an Ed25519 key as a `SubjectPublicKeyInfo`.
+/// The bytes before those of an Ed25519 key in a `SubjectPublicKeyInfo`.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
@@ -126,7 +126,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-/// Who signs checkpoints.
+/// The signer of checkpoints.
 pub struct Signer {
     /// Its public key.
     pub vkey: Vkey,
@@ -135,7 +135,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// One whose name is made from its public key.
+    /// A signer, whose name is made from its public key.
     pub fn new(seed: [u8; 32], name: impl FnOnce(&[u8; 32]) -> String) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).ok()?;
         let key = pair.public_key().as_ref().try_into().ok()?;

@@ -74,7 +74,7 @@ pub(super) fn log_failure(done: Result<(), ProofError>, what: &str, last: &mut S
     *last = reason;
 }
 
-/// The tree over a log, its files, and who signs it.
+/// The tree over a log, its files and its signer.
 pub struct Prover {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) log: Log,
@@ -170,7 +170,7 @@ impl Prover {
         Salts::new(self.salt_tree())
     }
 
-    /// From what its leaves are read.
+    /// Reads its leaves.
     pub(super) fn leaves(&self) -> Leaves<'_> {
         Leaves {
             log: &self.log,
@@ -293,7 +293,7 @@ impl Prover {
         })
     }
 
-    /// The public key of who signs.
+    /// The public key of the signer.
     pub fn vkey(&self) -> Result<Vkey, ProofError> {
         self.with(&|| false, |state| Ok(state.signer.vkey.clone()))
     }

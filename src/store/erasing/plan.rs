@@ -1,4 +1,4 @@
-//! What there is of the persons who are to be erased.
+//! Finds everything of the persons who are to be erased.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ const WORD_DISTANCE: usize = 16;
 /// The number of records between two progress reports.
 const PROGRESS_INTERVAL: u64 = 1 << 16;
 
-/// What there is of each person.
+/// Everything of each person.
 pub(super) struct Plan {
     erasures: BTreeMap<u64, Erasure>,
     baselines: BTreeMap<u64, u64>,

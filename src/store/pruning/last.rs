@@ -140,7 +140,7 @@ pub(super) fn baseline_of(
     Ok(Some(baseline))
 }
 
-/// What the replayed events determine without those before them.
+/// What the replayed events determine by themselves.
 #[derive(Default)]
 struct Determined {
     /// The whole state.

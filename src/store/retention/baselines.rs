@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::kept::{KeptBaseline, decode_owners, figure};
+use super::kept::{KeptBaseline, decode_owners, footer_time};
 use super::pruned::Pruned;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
@@ -24,36 +24,35 @@ pub struct Baselines {
 /// The blocks of a range of records that are ordered by a number.
 struct Blocks {
     numbers: Range<u64>,
-    stretches: Vec<BlockRange>,
+    blocks: Vec<BlockRange>,
 }
 
 impl Blocks {
     fn new(all: &[BlockRange], numbers: Range<u64>) -> Self {
         let inside = all
             .iter()
-            .filter(|stretch| numbers.contains(&stretch.first_seq));
-        let stretches: Vec<_> = inside.copied().collect();
-        Self { numbers, stretches }
+            .filter(|block| numbers.contains(&block.first_seq));
+        let blocks: Vec<_> = inside.copied().collect();
+        Self { numbers, blocks }
     }
 
     /// The ranges of the log that can hold the records of a number; the whole range
     /// if a footer is damaged.
     fn of(&self, number: u64) -> Range<u64> {
-        let figure = figure(number);
-        let known =
-            |stretch: &BlockRange| stretch.times.filter(|times| *times != (i64::MIN, i64::MAX));
-        if !self
-            .stretches
+        let time = footer_time(number);
+        let is_unknown = |times: (i64, i64)| times == (i64::MIN, i64::MAX);
+        if self
+            .blocks
             .iter()
-            .all(|stretch| known(stretch).is_some())
+            .any(|block| block.times.is_none_or(is_unknown))
         {
             return self.numbers.clone();
         }
-        let times = |stretch: &BlockRange| stretch.times.unwrap_or_default();
-        let from = self.stretches.partition_point(|s| times(s).1 < figure);
-        let to = self.stretches.partition_point(|s| times(s).0 <= figure);
-        let begin = self.stretches.get(from).map(|first| first.first_seq);
-        let last = to.checked_sub(1).and_then(|last| self.stretches.get(last));
+        let times = |block: &BlockRange| block.times.unwrap_or_default();
+        let from = self.blocks.partition_point(|block| times(block).1 < time);
+        let to = self.blocks.partition_point(|block| times(block).0 <= time);
+        let begin = self.blocks.get(from).map(|first| first.first_seq);
+        let last = to.checked_sub(1).and_then(|last| self.blocks.get(last));
         match (begin, last) {
             (Some(begin), Some(last)) => begin..(last.last_seq + 1).min(self.numbers.end),
             _ => 0..0,
@@ -70,10 +69,10 @@ impl Baselines {
         pruned: &Pruned,
     ) -> Result<Self, LogError> {
         let log = Log::open(storage, dir, log_id, OpenMode::Read)?.log;
-        let stretches = log.block_ranges()?;
+        let blocks = log.block_ranges()?;
         Ok(Self {
-            baselines: Blocks::new(&stretches, pruned.baselines..pruned.owners),
-            owners: Blocks::new(&stretches, pruned.owners..pruned.end),
+            baselines: Blocks::new(&blocks, pruned.baselines..pruned.owners),
+            owners: Blocks::new(&blocks, pruned.owners..pruned.end),
             log,
         })
     }

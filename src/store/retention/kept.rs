@@ -86,7 +86,7 @@ pub(super) fn decode_owners(bytes: &[u8]) -> Result<Vec<(u64, u64)>, RecordError
 }
 
 /// Maps a profile or subprofile number to a footer time, preserving the order.
-pub(super) const fn figure(number: u64) -> i64 {
+pub(super) const fn footer_time(number: u64) -> i64 {
     (number ^ (1 << 63)).cast_signed()
 }
 
@@ -147,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_ordered_as_numbers() {
+    fn footer_times_are_ordered_as_numbers() {
         let numbers = [0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX];
-        assert!(numbers.map(figure).is_sorted());
-        assert_eq!(figure(0), i64::MIN);
+        assert!(numbers.map(footer_time).is_sorted());
+        assert_eq!(footer_time(0), i64::MIN);
     }
 }

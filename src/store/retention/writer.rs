@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::kept::{KeptBaseline, encode_owners, figure};
+use super::kept::{KeptBaseline, encode_owners, footer_time};
 use super::pruned::Pruned;
 use crate::log::{BulkSegmentWriter, LogError, NotSealed, remove_segments_outside};
 use crate::storage::Storage;
@@ -17,7 +17,7 @@ const OWNERS: usize = 512;
 /// Writes a generation of baselines. It takes effect once a [`Pruned`] that
 /// refers to it is committed.
 pub struct BaselineWriter {
-    row: BulkSegmentWriter,
+    segments: BulkSegmentWriter,
     begin: u64,
     /// Each subprofile with the `seq` of its last pruned event, and the profile.
     owners: Sorter<(u64, u64, u64)>,
@@ -37,7 +37,7 @@ impl BaselineWriter {
         remove_segments_outside(storage.as_ref(), dir, kept.clone())?;
         let begin = kept.end.max(1);
         Ok(Self {
-            row: BulkSegmentWriter::new(storage, dir, log_id, begin),
+            segments: BulkSegmentWriter::new(storage, dir, log_id, begin),
             begin,
             owners: Sorter::new(dir),
         })
@@ -50,42 +50,45 @@ impl BaselineWriter {
             let owner = (subprofile, baseline.place.seq, key.profile);
             self.owners.push(owner, &[]).map_err(failed)?;
         }
-        let figure = figure(key.profile);
-        self.row
-            .add(&kept.encode().map_err(failed)?, (figure, figure))
+        let time = footer_time(key.profile);
+        self.segments
+            .add(&kept.encode().map_err(failed)?, (time, time))
     }
 
     /// Writes the owners, and ends the generation. When this returns it is on stable
     /// storage; its position is set in `pruned`.
     pub fn finish(mut self, pruned: Pruned) -> Result<Pruned, NotSealed> {
-        self.row.cut()?;
-        let begin = self.row.next_seq();
+        self.segments.cut()?;
+        let begin = self.segments.next_seq();
         let mut sorted = self.owners.sorted().map_err(failed)?;
         let mut held: Vec<(u64, u64)> = Vec::new();
         while let Some(((subprofile, _, profile), _)) = sorted.next().map_err(failed)? {
             // Of several owners the last one counts.
             held.pop_if(|(last, _)| *last == subprofile);
             if held.len() >= OWNERS {
-                write_owners(&mut self.row, &mut held)?;
+                write_owners(&mut self.segments, &mut held)?;
             }
             held.push((subprofile, profile));
         }
-        write_owners(&mut self.row, &mut held)?;
+        write_owners(&mut self.segments, &mut held)?;
         Ok(Pruned {
             baselines: self.begin,
             owners: begin,
-            end: self.row.finish()?,
+            end: self.segments.finish()?,
             ..pruned
         })
     }
 }
 
-fn write_owners(row: &mut BulkSegmentWriter, held: &mut Vec<(u64, u64)>) -> Result<(), NotSealed> {
+fn write_owners(
+    segments: &mut BulkSegmentWriter,
+    held: &mut Vec<(u64, u64)>,
+) -> Result<(), NotSealed> {
     let (Some((first, _)), Some((last, _))) = (held.first(), held.last()) else {
         return Ok(());
     };
-    let figures = (figure(*first), figure(*last));
-    row.add(&encode_owners(held).map_err(failed)?, figures)?;
+    let times = (footer_time(*first), footer_time(*last));
+    segments.add(&encode_owners(held).map_err(failed)?, times)?;
     held.clear();
     Ok(())
 }
