@@ -13,6 +13,7 @@ use super::tree::Database;
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::log::record::is_pruned;
+use crate::storage::found;
 
 /// How often an index is set aside before it is kept in memory: if every new one
 /// breaks, damage is not the cause.
@@ -157,11 +158,8 @@ impl Shared {
         let Some(aside) = paths.find(|path| !path.exists()) else {
             return Err(io::ErrorKind::AlreadyExists.into());
         };
-        match std::fs::rename(&self.path, &aside) {
-            Ok(()) => Ok(Some(aside)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let renamed = found(fs::rename(&self.path, &aside))?;
+        Ok(renamed.map(|()| aside))
     }
 
     /// Removes the index's folder, and after a prune those that were set aside, too:

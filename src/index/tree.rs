@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use sled::IVec;
 
 use super::error::IndexError;
+use crate::storage::found;
 
 /// How often the first block of a walk is read again, and each one after it.
 ///
@@ -40,9 +41,8 @@ pub(super) enum Database {
 /// Waits until sled's own threads have closed a database that was dropped: until then
 /// they may write to its folder.
 pub(super) fn wait_until_closed(path: &Path) -> io::Result<()> {
-    let file = match File::open(path.join("db")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened?,
+    let Some(file) = found(File::open(path.join("db")))? else {
+        return Ok(());
     };
     let begun = Instant::now();
     loop {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::LogError;
-use crate::storage::{Access, Storage, StorageFile, name_of_new, rename_durably};
+use crate::storage::{Access, Storage, StorageFile, found, name_of_new, rename_durably};
 
 /// How many bytes are copied at once.
 const CHUNK: usize = 1 << 20;
@@ -21,16 +21,13 @@ pub(super) fn keep_aside(
 ) -> Result<PathBuf, LogError> {
     let mut path = aside.to_owned();
     for number in 1_u64.. {
-        match storage.open(&path, Access::Read) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-            there => {
-                let there = there.map_err(LogError::io("opening", &path))?;
-                if is_same(file, part.clone(), there.as_ref())
-                    .map_err(LogError::io("reading", &path))?
-                {
-                    return Ok(path);
-                }
-            }
+        let there = found(storage.open(&path, Access::Read));
+        let Some(there) = there.map_err(LogError::io("opening", &path))? else {
+            break;
+        };
+        let same = is_same(file, part.clone(), there.as_ref());
+        if same.map_err(LogError::io("reading", &path))? {
+            return Ok(path);
         }
         let mut name = aside.as_os_str().to_owned();
         name.push(format!("-{number}"));

@@ -1,7 +1,6 @@
 //! The unsynced changes of a simulated disk, and what a power cut leaves of them.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dice::Dice;
@@ -48,19 +47,27 @@ pub(super) enum NameChange {
 const SECTOR: usize = 512;
 
 impl Change {
+    pub fn write(offset: u64, bytes: &[u8]) -> Self {
+        Self::Write {
+            offset: offset as usize,
+            bytes: bytes.to_vec(),
+        }
+    }
+
     pub fn apply(&self, content: &mut Vec<u8>) {
         match self {
-            Self::Write { offset, bytes } => {
-                let end = offset + bytes.len();
-                if content.len() < end {
-                    content.resize(end, 0);
-                }
-                if let Some(place) = content.get_mut(*offset..end) {
-                    place.copy_from_slice(bytes);
-                }
-            }
+            Self::Write { offset, bytes } => put(content, *offset, bytes),
             Self::SetLen(len) => content.resize(*len, 0),
         }
+    }
+}
+
+/// Writes bytes into a content, which grows if necessary.
+fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    content.resize(content.len().max(end), 0);
+    if let Some(place) = content.get_mut(offset..end) {
+        place.copy_from_slice(bytes);
     }
 }
 
@@ -122,11 +129,7 @@ impl FileState {
                         let to = end.min((from / SECTOR + 1) * SECTOR);
                         if dice.below(2) == 0 {
                             let part = bytes.get(from - offset..to - offset);
-                            Change::Write {
-                                offset: from,
-                                bytes: part.unwrap_or_default().to_vec(),
-                            }
-                            .apply(&mut content);
+                            put(&mut content, from, part.unwrap_or_default());
                         }
                         from = to;
                     }
@@ -141,11 +144,7 @@ impl FileState {
                     } else {
                         0
                     });
-                    Change::Write {
-                        offset: *offset,
-                        bytes: torn.to_vec(),
-                    }
-                    .apply(&mut content);
+                    put(&mut content, *offset, torn);
                     content.resize(content.len().max(end), 0);
                 }
                 _ => change.apply(&mut content),
@@ -156,14 +155,5 @@ impl FileState {
             seen: content,
             ..Self::default()
         }
-    }
-}
-
-impl Change {
-    pub fn write(offset: u64, bytes: &[u8]) -> io::Result<Self> {
-        Ok(Self::Write {
-            offset: usize::try_from(offset).map_err(io::Error::other)?,
-            bytes: bytes.to_vec(),
-        })
     }
 }

@@ -112,9 +112,11 @@ impl Removal<'_> {
     /// The tiles, in order, of which all records between two numbers and beyond them
     /// are pruned, and whose roots are kept.
     fn whole_tiles(&self, log: &Log, first_seq: u64, end_seq: u64) -> Result<Vec<u64>, LogError> {
-        let tiles = self.leaves.as_ref().map_or(0, |leaves| leaves.tiles);
+        let Some(leaves) = &self.leaves else {
+            return Ok(Vec::new());
+        };
         let first = (first_seq - 1) / TILE;
-        let end = end_seq.div_ceil(TILE).min(tiles);
+        let end = end_seq.div_ceil(TILE).min(leaves.tiles);
         let mut pruned = vec![0; usize::try_from(end.saturating_sub(first)).unwrap_or(0)];
         let mut scan = log.scan_range(first * TILE + 1, end * TILE);
         while first < end
@@ -129,13 +131,10 @@ impl Removal<'_> {
                 }
             }
         }
-        let is_anchored = |tile| {
-            let leaves = self.leaves.as_ref();
-            leaves.is_some_and(|leaves| leaves.anchored.contains(&tile))
-        };
         let whole = (first..end).zip(pruned).filter(|(_, count)| *count == TILE);
         let whole = whole.map(|(tile, _)| tile);
-        Ok(whole.filter(|tile| !is_anchored(*tile)).collect())
+        let others = whole.filter(|tile| !leaves.anchored.contains(tile));
+        Ok(others.collect())
     }
 }
 
