@@ -160,22 +160,20 @@ impl Check<'_> {
             };
             let (place, next) = (offset + frame.header.frame_len(), frame.header.next_seq());
             let place = file.place(offset, place);
-            let mut wrong = |first, last, reason| {
+            let mut wrong = |first, last, reason: &str| {
                 damage.push(self.damage(place, (first, last), reason));
             };
             let visited = visit(&frame);
             if let Some((_, block)) = footer.and_then(|footer| footer.block_of_offset(offset)) {
                 // By such damage no event is lost.
                 if !block.describes(&frame.header) {
-                    let reason = "the footer has other numbers of the block";
-                    wrong(next, next - 1, reason.to_owned());
+                    wrong(next, next - 1, "the footer has other numbers of the block");
                 } else if !visited.agrees(block.times) {
-                    let reason = "the footer has other times of the block";
-                    wrong(next, next - 1, reason.to_owned());
+                    wrong(next, next - 1, "the footer has other times of the block");
                 }
             }
             for (seq, reason) in visited.wrong {
-                wrong(seq, seq, reason);
+                wrong(seq, seq, &reason);
             }
             expected = next;
         }
@@ -183,16 +181,12 @@ impl Check<'_> {
         if let Some((footer, reason)) = footer.and_then(|it| Some((it, it.recovered_by_scan?))) {
             let last = lost.1.max(expected - 1);
             let place = (footer.blocks_end(), len);
-            damage.push(self.damage(place, (expected, last), reason.to_owned()));
+            damage.push(self.damage(place, (expected, last), reason));
         } else if lost.0 <= lost.1 {
-            let missing = self.segment.with_file_name(segment_name(expected));
+            let reason = "the segment is missing, or the one before it ends too early";
             damage.push(Damage {
-                segment: missing,
-                ..self.damage(
-                    (0, 0),
-                    lost,
-                    "the segment is missing, or the one before it ends too early".to_owned(),
-                )
+                segment: self.segment.with_file_name(segment_name(expected)),
+                ..self.damage((0, 0), lost, reason)
             });
         }
         Ok(CheckedSegment {
@@ -202,14 +196,14 @@ impl Check<'_> {
         })
     }
 
-    fn damage(&self, (offset, end): (u64, u64), lost: (u64, u64), reason: String) -> Damage {
+    fn damage(&self, (offset, end): (u64, u64), lost: (u64, u64), reason: &str) -> Damage {
         Damage {
             segment: self.segment.to_owned(),
             offset,
             end,
             first_seq: lost.0,
             last_seq: lost.1,
-            reason,
+            reason: reason.to_owned(),
         }
     }
 }

@@ -176,10 +176,8 @@ impl<'a> Snapshot<'a> {
 
     /// The same without waiting: `None` if the index cannot answer now.
     pub fn try_profile_of(&self, subprofile: u64) -> Result<Option<Option<u64>>, TrailError> {
-        let found = self
-            .trail
-            .indexer
-            .try_ask(|index| index.profile_of(subprofile));
+        let index = &self.trail.indexer;
+        let found = index.try_ask(|index| index.profile_of(subprofile));
         found
             .map(|found| self.or_pruned_owner(subprofile, found))
             .transpose()

@@ -152,11 +152,11 @@ pub fn survey(
                 ..finding(Remedy::Cut)
             });
         }
-        match next_first {
-            Some(next) if !walked.damaged && walked.next_seq < next => {
-                findings.push(missing(walked.next_seq, next));
-            }
-            _ => {}
+        if let Some(next) = next_first
+            && !walked.damaged
+            && walked.next_seq < next
+        {
+            findings.push(missing(walked.next_seq, next));
         }
     }
     // The headers at an unknown end are of this log.
