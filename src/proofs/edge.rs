@@ -38,9 +38,8 @@ impl Edge {
 
     /// Those before an index.
     pub fn up_to(mut self, index: u64) -> Self {
-        let count = index.saturating_sub(self.first);
         self.leaves
-            .truncate(usize::try_from(count).unwrap_or(usize::MAX));
+            .truncate(index.saturating_sub(self.first) as usize);
         self
     }
 
@@ -52,6 +51,6 @@ impl Edge {
     /// The leaf of an index, if it is one of these.
     pub fn get(&self, index: u64) -> Option<Hash> {
         let place = index.checked_sub(self.first)?;
-        self.leaves.get(usize::try_from(place).ok()?).copied()
+        self.leaves.get(place as usize).copied()
     }
 }

@@ -93,8 +93,7 @@ impl<'a> Target<'a> {
 
     /// Compares its tile with that of the log.
     fn compare_tile(&mut self, tile: u64, of_log: Hash) {
-        let place = usize::try_from(tile).ok();
-        let own = self.tiles.zip(place).and_then(|(tiles, at)| tiles.get(at));
+        let own = self.tiles.and_then(|tiles| tiles.get(tile as usize));
         if self.differs.is_none() && own.is_some_and(|own| *own != of_log) {
             self.differs = Some(tile);
         }
@@ -301,8 +300,7 @@ fn compare(
         if damage.is_some() {
             missing = missing.or(Some(begin + found.len() as u64));
         }
-        let kept = usize::try_from(tile).ok();
-        let kept = kept.and_then(|tile| own.tiles.get(tile)).copied();
+        let kept = own.tiles.get(tile as usize).copied();
         let is_whole = tile_end - begin == TILE;
         let root = Frontier::of(&found).root();
         // Stand-ins are leaves, too, if the tile was made with them.
@@ -317,9 +315,8 @@ fn compare(
                 target.compare_tile(tile, effective);
             }
             if target.ends_in(tile) && size <= end {
-                let count = usize::try_from(size - begin).unwrap_or(usize::MAX);
                 let in_order = missing.is_none_or(|at| at >= size);
-                let rest = match found.get(..count) {
+                let rest = match found.get(..(size - begin) as usize) {
                     Some(_) if size == tile_end && is_whole => Some(Frontier::of(&[effective])),
                     Some(rest) if in_order || has_all => Some(Frontier::of(rest)),
                     _ => None,

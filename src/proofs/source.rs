@@ -24,14 +24,13 @@ pub(super) fn each_tile(
 ) -> io::Result<()> {
     let mut at = begin;
     while at < end {
-        let count = usize::try_from((end - at).min(CHUNK)).map_err(io::Error::other)?;
-        let mut hashes = vec![[0; 32]; count];
+        let mut hashes = vec![[0; 32]; (end - at).min(CHUNK) as usize];
         let bytes = hashes.as_flattened_mut();
         if file.read_at(bytes, at * 32)? < bytes.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        at += hashes.len() as u64;
         hashes.into_iter().for_each(&mut each);
-        at += count as u64;
     }
     Ok(())
 }

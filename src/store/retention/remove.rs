@@ -117,15 +117,14 @@ impl Removal<'_> {
         };
         let first = (first_seq - 1) / TILE;
         let end = end_seq.div_ceil(TILE).min(leaves.tiles);
-        let mut pruned = vec![0; usize::try_from(end.saturating_sub(first)).unwrap_or(0)];
+        let mut pruned = vec![0; end.saturating_sub(first) as usize];
         let mut scan = log.scan_range(first * TILE + 1, end * TILE);
         while first < end
             && let Some(records) = scan.next_records(|_| ())?
         {
             for (seq, record) in records {
                 if (is_pruned(record) || (self.covers)(seq, record))
-                    && let Ok(place) = usize::try_from((seq - 1) / TILE - first)
-                    && let Some(count) = pruned.get_mut(place)
+                    && let Some(count) = pruned.get_mut(((seq - 1) / TILE - first) as usize)
                 {
                     *count += 1;
                 }

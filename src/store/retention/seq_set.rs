@@ -9,9 +9,7 @@ pub struct SeqSet {
 impl SeqSet {
     /// Adds a number.
     pub fn insert(&mut self, seq: u64) {
-        let (Ok(word), bit) = place(seq) else {
-            return;
-        };
+        let (word, bit) = place(seq);
         if self.words.len() <= word {
             self.words.resize(word + 1, 0);
         }
@@ -22,9 +20,7 @@ impl SeqSet {
 
     /// Whether a number is in it.
     pub fn contains(&self, seq: u64) -> bool {
-        let (Ok(word), bit) = place(seq) else {
-            return false;
-        };
+        let (word, bit) = place(seq);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
@@ -34,8 +30,9 @@ impl SeqSet {
     }
 }
 
-fn place(seq: u64) -> (Result<usize, std::num::TryFromIntError>, u64) {
-    (usize::try_from(seq / 64), 1 << (seq % 64))
+/// The word of a number, and its bit in there.
+const fn place(seq: u64) -> (usize, u64) {
+    ((seq / 64) as usize, 1 << (seq % 64))
 }
 
 #[cfg(test)]
