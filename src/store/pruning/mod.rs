@@ -34,8 +34,9 @@ use self::gather::BaselineBuilder;
 use super::damages::Damages;
 use super::error::TrailError;
 use super::open::Trail;
+use crate::event::seconds_to_rfc3339;
 use crate::log::record::{control_json, event_time, is_pruned, rejected_time};
-use crate::log::{Erasure, Log, leaf_of, segment_of_set_aside};
+use crate::log::{Erasure, Log, leaf_of, remove_segments_outside, segment_of_set_aside};
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{
     CommitError, Leaves, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
@@ -115,7 +116,12 @@ impl Trail {
         let snapshot = self.snapshot();
         snapshot.wait_for_index(|_| ())?;
         let present = self.retention();
-        let mut report = PruneReport::new(before, dry_run, present.before());
+        let mut report = PruneReport {
+            before: seconds_to_rfc3339(before),
+            already: present.before().map(seconds_to_rfc3339),
+            dry_run,
+            ..PruneReport::default()
+        };
         if present.before().is_none_or(|already| already <= before) {
             let next = self.next_bounds(before, &snapshot);
             self.check_readable(next.events)?;
@@ -143,11 +149,7 @@ impl Trail {
             if written.is_err() {
                 // A failed write may have filled the disk: remove what it has written.
                 let kept = Pruned::kept(present.pruned.as_ref());
-                let _ = crate::log::remove_segments_outside(
-                    &RealDisk,
-                    &self.folder().baselines(),
-                    kept,
-                );
+                let _ = remove_segments_outside(&RealDisk, &self.folder().baselines(), kept);
             }
             let next = written?;
             if report.events + report.rejected > 0 {
@@ -162,8 +164,13 @@ impl Trail {
             report.waiting = true;
             return Ok(report);
         }
-        report.removed(self.remove_hidden(stop, progress)?);
-        Ok(report)
+        let removed = self.remove_hidden(stop, progress)?;
+        Ok(PruneReport {
+            segments: removed.segments,
+            bytes: removed.bytes,
+            damage: removed.damage,
+            ..report
+        })
     }
 
     /// Commits the new bounds and erasures, and installs them for answers that begin from
@@ -221,7 +228,7 @@ impl Trail {
             Ok::<_, TrailError>(segments)
         };
         let generation = pruned.baselines..pruned.end;
-        crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
+        remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
         // Without a signed tree every leaf is kept.
         let signed = self.prover.signed_tiles(stop);
         let tiles = signed.and_then(|tiles| Ok((tiles, self.prover.anchored_tiles()?)));

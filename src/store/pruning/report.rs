@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::seconds_to_rfc3339;
 use crate::log::{LogError, NotSealed};
 use crate::store::TrailError;
-use crate::store::retention::{CommitError, Removed};
+use crate::store::retention::CommitError;
 
 /// The result of a prune or of a dry run; the line of `prune`. Times are RFC 3339.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,23 +40,6 @@ pub struct PruneReport {
     /// What could not be removed, and why.
     #[serde(skip)]
     pub damage: Vec<String>,
-}
-
-impl PruneReport {
-    pub(super) fn new(before: i64, dry_run: bool, already: Option<i64>) -> Self {
-        Self {
-            before: seconds_to_rfc3339(before),
-            dry_run,
-            already: already.map(seconds_to_rfc3339),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn removed(&mut self, removed: Removed) {
-        self.segments = removed.segments;
-        self.bytes = removed.bytes;
-        self.damage = removed.damage;
-    }
 }
 
 /// Why nothing was pruned, or not all pruned records were removed.
