@@ -40,7 +40,7 @@ pub mod frontend;
 pub mod fuzzing;
 pub mod history;
 mod http_request;
-pub mod index;
+mod index;
 pub mod log;
 mod log_limiter;
 pub mod metrics;

@@ -6,16 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What is wrong with the index. Every error ends in a rebuild.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// sled failed.
     #[error(transparent)]
     Sled(#[from] sled::Error),
-    /// sled panicked.
     #[error("sled panicked: {0}")]
     Panic(String),
     /// A value is malformed or missing.
     #[error("an entry is damaged")]
     Entry,
-    /// The index is of another version or another data folder.
     #[error("it was written by another version, or for another data folder")]
     Foreign,
 }

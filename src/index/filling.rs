@@ -18,9 +18,7 @@ const VALUES_LEN: usize = 4096;
 
 /// Why an index was not filled.
 pub(super) enum Failed {
-    /// The index cannot be written.
     Index(IndexError),
-    /// The log cannot be read.
     Log(LogError),
     /// No other index could be built while one that must be replaced exists.
     Outdated(Reason),

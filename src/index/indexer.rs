@@ -15,7 +15,6 @@ use crate::log::Log;
 /// How often progress is reported to those who wait.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The progress of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The last `seq` that is in the index.
@@ -104,7 +103,6 @@ impl Indexer {
         Ok(())
     }
 
-    /// The progress of the index.
     pub fn progress(&self) -> Progress {
         let applied = self.shared.state().applied;
         Progress {

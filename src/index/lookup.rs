@@ -86,11 +86,6 @@ impl LookupValues {
     pub fn len(&self) -> usize {
         self.0.len()
     }
-
-    /// Whether it is empty.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// Fields as the manifest lists them: in order, each once.
@@ -148,7 +143,6 @@ impl LookupQuery {
 /// A page of (sub)profiles that may have had a value.
 #[derive(Clone, Debug)]
 pub struct LookupPage {
-    /// The (sub)profiles.
     pub keys: Vec<ProfileKey>,
     /// The answer covers events up to this `seq`.
     pub up_to: u64,

@@ -29,7 +29,6 @@ pub(super) struct LookupKey {
     pub owner: ProfileKey,
 }
 
-/// A folded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Folded {
     /// The first bytes; zeros after the value's end.
@@ -41,7 +40,6 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    /// Folds a value.
     pub fn new(value: &str) -> Self {
         let mut head = [0; HEAD];
         let mut len = 0;

@@ -63,4 +63,4 @@ pub use lookup::{LookupPage, LookupQuery, LookupState, LookupValues, MAX_FIELDS}
 pub use lookup_key::folded;
 pub use shared::PresentRetention;
 pub use store::EventStore;
-pub use timelines::{Pairs, TimeRange, TimelineSlice};
+pub use timelines::TimeRange;

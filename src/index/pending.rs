@@ -52,7 +52,6 @@ impl Pending {
         self.position = position;
     }
 
-    /// Adds looked-up values.
     pub fn add_values(&mut self, values: &LookupValues) {
         let items = values.0.iter().map(|key| ((IndexKey::Value(*key), 0), 0));
         self.items.extend(items);

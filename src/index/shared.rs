@@ -42,7 +42,6 @@ pub(super) struct State {
     /// A caller waits for this position.
     pub wanted: u64,
     pub stop: bool,
-    /// The thread has ended.
     pub ended: bool,
     /// Why the present index cannot be used.
     pub replace: Option<Replace>,

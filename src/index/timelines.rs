@@ -28,7 +28,6 @@ pub struct TimeRange<V> {
 /// The pairs of a (sub)profile that a [`TimeRange`] asks for, and maybe earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimelineSlice {
-    /// The pairs.
     pub pairs: Pairs,
     /// Whether there may be earlier pairs that were left out.
     pub cut: bool,
