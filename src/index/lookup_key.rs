@@ -62,7 +62,6 @@ impl Folded {
         }
     }
 
-    /// The bytes of the head.
     pub fn bytes(&self) -> &[u8] {
         self.head.get(..usize::from(self.len)).unwrap_or_default()
     }

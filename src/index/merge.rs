@@ -44,7 +44,6 @@ impl<'a> Merged<'a> {
         })
     }
 
-    /// The next group.
     pub fn next(&mut self) -> Result<Option<KeyGroup>, IndexError> {
         let heads = self.sources.iter().filter_map(|(_, head)| head.as_ref());
         let Some(key) = heads.map(|(key, _)| *key).min() else {

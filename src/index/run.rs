@@ -249,7 +249,6 @@ impl RunReader {
     }
 }
 
-/// A block that was fetched.
 struct Block {
     name: IVec,
     /// The groups that were not passed over yet.

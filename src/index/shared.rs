@@ -152,7 +152,6 @@ impl Shared {
         discard(old);
     }
 
-    /// The manifest of a new index.
     pub fn new_manifest(&self) -> Manifest {
         let fields = self.state().lookup_fields.clone().unwrap_or_default();
         Manifest {

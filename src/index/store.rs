@@ -76,7 +76,6 @@ impl View {
         Merged::new(sources)
     }
 
-    /// A reader of each run.
     pub fn readers(&self) -> Vec<RunReader> {
         self.runs.iter().map(Run::reader).collect()
     }

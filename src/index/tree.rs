@@ -31,7 +31,6 @@ const EXTRA_READS_AFTER: usize = 1;
 /// How long to wait until sled has closed a database.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database of an index.
 #[derive(Clone)]
 pub(super) enum Database {
     Sled(sled::Db),

@@ -49,7 +49,6 @@ impl Node {
     }
 }
 
-/// The secret of a child of a node.
 fn child(secret: [u8; 32], bit: u8) -> [u8; 32] {
     let hash = Sha256::new().chain_update(secret).chain_update([bit]);
     hash.finalize().into()

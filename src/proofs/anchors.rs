@@ -85,7 +85,6 @@ pub fn is_anchor_name(name: &str) -> bool {
     moment_of(name).is_some()
 }
 
-/// The anchors of a log.
 #[derive(Default)]
 pub(super) struct Anchors {
     /// In the order of time; `None` until they are used.

@@ -94,7 +94,6 @@ impl Countersigner {
         }
     }
 
-    /// Whether it has signed an anchor.
     fn has_signed(&self, anchor: &AnchorSummary) -> bool {
         match self {
             Self::Authority(_) => anchor.stamped.is_some(),
@@ -212,7 +211,6 @@ impl Countersigning {
 /// When a countersigner is asked again.
 struct Due {
     countersigner: Countersigner,
-    /// The last anchor that it has signed.
     last: Option<AnchorSummary>,
     wait: Duration,
     not_before: Option<Instant>,

@@ -91,7 +91,6 @@ impl<'a> Target<'a> {
         self.root == Some(self.checkpoint.root)
     }
 
-    /// Compares its tile with that of the log.
     fn compare_tile(&mut self, tile: u64, of_log: Hash) {
         let own = self.tiles.and_then(|tiles| tiles.get(tile as usize));
         if self.differs.is_none() && own.is_some_and(|own| *own != of_log) {

@@ -170,7 +170,6 @@ impl Prover {
         Salts::new(self.salt_tree())
     }
 
-    /// Reads its leaves.
     pub(super) fn leaves(&self) -> Leaves<'_> {
         Leaves {
             log: &self.log,

@@ -96,7 +96,6 @@ impl EventReader {
     }
 }
 
-/// Reads the bytes of a record.
 pub(super) fn read_record<'a, T>(
     seq: u64,
     bytes: &'a [u8],

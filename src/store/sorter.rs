@@ -419,7 +419,6 @@ impl<K: SortKey> Item<K> {
         Ok(Some(item))
     }
 
-    /// Reads the rest of the blob.
     fn read_rest(&mut self, file: &mut impl Read) -> io::Result<()> {
         let rest = usize::try_from(self.rest).map_err(io::Error::other)?;
         let held = self.blob.len();

@@ -29,7 +29,6 @@ pub(super) struct Source<'a> {
 
 /// A part of a segment.
 pub(super) enum Piece<'a> {
-    /// A whole frame.
     Good(Frame<'a>),
     /// First and last `seq` of events that cannot be read.
     Lost(u64, u64),

@@ -14,7 +14,6 @@ pub(super) struct PendingProfile {
     times: Vec<(i64, u64)>,
     /// The index in `times` at which the last second begins.
     last_second: usize,
-    /// Its existing baseline.
     baseline: Option<Baseline>,
 }
 
