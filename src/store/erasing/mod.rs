@@ -276,10 +276,10 @@ impl Trail {
                 return Ok(Removed::default());
             }
         }
-        let mut removed = self.remove_hidden(stop, progress)?;
+        let removed = self.remove_hidden(stop, progress)?;
         if !removed.damage.is_empty() {
             self.removal_due.store(true, Ordering::Release);
-            return Err(EraseError::Damaged(std::mem::take(&mut removed.damage)));
+            return Err(EraseError::Damaged(removed.damage));
         }
         let present = self.retention();
         let receipts = self.receipts(&present, append)?;

@@ -26,12 +26,15 @@ const WORD_DISTANCE: usize = 16;
 /// The number of records between two progress reports.
 const PROGRESS_INTERVAL: u64 = 1 << 16;
 
-/// Everything of each person.
-pub(super) struct Plan {
-    erasures: BTreeMap<u64, Erasure>,
-    baselines: BTreeMap<u64, u64>,
-    /// The numbers and values by which rejected calls are found.
-    traces: BTreeMap<u64, BTreeSet<String>>,
+/// What is erased, by profile.
+pub(super) struct Plan(BTreeMap<u64, Person>);
+
+struct Person {
+    erasure: Erasure,
+    /// The number of baselines that are erased.
+    baselines: u64,
+    /// The looked-up values, by which rejected calls are found, too.
+    values: BTreeSet<String>,
 }
 
 impl Plan {
@@ -43,24 +46,23 @@ impl Plan {
         stop: &dyn Fn() -> bool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, EraseError> {
-        let erasure = |profile: &u64| Erasure {
-            profile: *profile,
-            until,
-            reason: order.reason.clone(),
-            events: 0,
-            subprofiles: Vec::new(),
-            seqs: Vec::new(),
-            rejected: Vec::new(),
-            receipt: None,
+        let person = |profile: u64| Person {
+            erasure: Erasure {
+                profile,
+                until,
+                reason: order.reason.clone(),
+                events: 0,
+                subprofiles: Vec::new(),
+                seqs: Vec::new(),
+                rejected: Vec::new(),
+                receipt: None,
+            },
+            baselines: 0,
+            values: BTreeSet::new(),
         };
         let profiles = order.profiles.iter();
-        let mut plan = Self {
-            erasures: profiles
-                .map(|profile| (*profile, erasure(profile)))
-                .collect(),
-            baselines: BTreeMap::new(),
-            traces: BTreeMap::new(),
-        };
+        let persons = profiles.map(|profile| (*profile, person(*profile)));
+        let mut plan = Self(persons.collect());
         let fields = snapshot.ask(|index| Ok(index.fields()))?;
         let mut subprofiles: BTreeSet<(u64, u64)> = BTreeSet::new();
         // Nobody knows whose such events are.
@@ -74,15 +76,14 @@ impl Plan {
                     Err(RecordError::Lost(_)) => return,
                     Err(error) => return unreadable.push(format!("event {seq}: {error}")),
                 };
-                let found = plan.erasures.get_mut(&head.profile);
-                let Some(erasure) = found.filter(|_| head.received <= until) else {
+                let found = plan.0.get_mut(&head.profile);
+                let Some(person) = found.filter(|_| head.received <= until) else {
                     return;
                 };
-                erasure.push(seq);
+                person.erasure.push(seq);
                 subprofiles.extend(head.subprofile.map(|own| (head.profile, own)));
                 if !fields.is_empty() {
-                    let values = plan.traces.entry(head.profile).or_default();
-                    add_values(record, &fields, values);
+                    add_values(record, &fields, &mut person.values);
                 }
             })?;
             match step {
@@ -99,23 +100,20 @@ impl Plan {
             }
         }
         if let Some(baselines) = snapshot.retention().baselines() {
-            for profile in &order.profiles {
-                let count = plan.baselines.entry(*profile).or_default();
+            for (profile, person) in &mut plan.0 {
                 for key in snapshot.keys(Some(ProfileKey::profile(*profile))) {
                     let key = key?;
-                    if baselines
-                        .find(key)?
-                        .is_some_and(|own| is_before(&own, until))
-                    {
-                        *count += 1;
+                    let baseline = baselines.find(key)?;
+                    if baseline.is_some_and(|own| is_before(&own, until)) {
+                        person.baselines += 1;
                         subprofiles.extend(key.subprofile.map(|own| (*profile, own)));
                     }
                 }
             }
         }
         for (profile, subprofile) in subprofiles {
-            if let Some(erasure) = plan.erasures.get_mut(&profile) {
-                erasure.subprofiles.push(subprofile);
+            if let Some(person) = plan.0.get_mut(&profile) {
+                person.erasure.subprofiles.push(subprofile);
             }
         }
         plan.find_rejected(snapshot, &mut unreadable)?;
@@ -160,15 +158,15 @@ impl Plan {
                     call.head.label.unwrap_or_default().into(),
                 ]
                 .map(|text| text.to_lowercase());
-                for erasure in self.erasures.values_mut() {
-                    let traces = self.traces.get(&erasure.profile);
+                for person in self.0.values_mut() {
+                    let erasure = &mut person.erasure;
                     let own = std::iter::once(&erasure.profile).chain(&erasure.subprofiles);
                     let has_number = own
                         .map(u64::to_string)
                         .any(|digits| texts.iter().any(|text| names(text, &digits)));
-                    let mut traces = traces.into_iter().flatten();
+                    let mut values = person.values.iter();
                     let mut has_value =
-                        || traces.any(|value| texts.iter().any(|text| text.contains(value)));
+                        || values.any(|value| texts.iter().any(|text| text.contains(value)));
                     if received <= erasure.until && (has_number || has_value()) {
                         erasure.rejected.push(number);
                     }
@@ -181,7 +179,7 @@ impl Plan {
     /// The profiles whose last event is not a `delete`.
     pub fn still_present(&self, snapshot: &Snapshot<'_>) -> Result<Vec<u64>, EraseError> {
         let mut present = Vec::new();
-        for erasure in self.erasures.values() {
+        for Person { erasure, .. } in self.0.values() {
             let events = snapshot.events_of(ProfileKey::profile(erasure.profile))?;
             let last = events.times.last().map(|(_, seq)| *seq);
             let ended = match last {
@@ -204,8 +202,8 @@ impl Plan {
 
     /// The line of each profile.
     pub fn lines(&self, trail: &Trail, dry_run: bool) -> Vec<EraseLine> {
-        let line = |erasure: &Erasure| {
-            let baselines = self.baselines.get(&erasure.profile).copied().unwrap_or(0);
+        let line = |person: &Person| {
+            let (erasure, baselines) = (&person.erasure, person.baselines);
             let mut files = files_of(trail.events(), "log", erasure.each_seq());
             let rejected = erasure.rejected.iter().copied();
             files.extend(files_of(trail.rejected(), "rejected", rejected));
@@ -224,24 +222,24 @@ impl Plan {
                 receipt: None,
             }
         };
-        self.erasures.values().map(line).collect()
+        self.0.values().map(line).collect()
     }
 
     /// Drops the profiles of which nothing is there.
     pub fn forget_unknown(&mut self, lines: &[EraseLine]) {
         for line in lines.iter().filter(|line| !line.is_known()) {
-            self.erasures.remove(&line.profile);
+            self.0.remove(&line.profile);
         }
     }
 
     /// Whether anything has a baseline that is erased.
     pub fn has_baselines(&self) -> bool {
-        self.baselines.values().any(|count| *count > 0)
+        self.0.values().any(|person| person.baselines > 0)
     }
 
     /// The erasures, to be committed.
     pub fn into_erasures(self) -> impl Iterator<Item = Erasure> {
-        self.erasures.into_values()
+        self.0.into_values().map(|person| person.erasure)
     }
 }
 
