@@ -5,7 +5,9 @@
 //! | 8 | index of the first leaf |
 //! | 32 each | the leaves |
 
+use super::note::Checkpoint;
 use super::tree::{Frontier, Hash};
+use crate::log::TILE;
 
 /// Leaves of a tree, and the index of the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +26,20 @@ impl Edge {
         .concat()
     }
 
-    /// Reads the file; none of it if it makes no sense.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Reads the file of a checkpoint; none of it unless it makes, with the tiles, the root that
+    /// was signed.
+    pub fn signed(bytes: &[u8], tiles: &Frontier, checkpoint: &Checkpoint) -> Self {
+        let mut edge = Self::decode(bytes).unwrap_or_default();
+        // It is written before the checkpoint, so it may be of a later one.
+        let count = checkpoint.size.saturating_sub(edge.first);
+        edge.leaves.truncate(count as usize);
+        match edge.first == tiles.len() * TILE && edge.root_after(tiles) == checkpoint.root {
+            true => edge,
+            false => Self::default(),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
         let (first, rest) = bytes.split_first_chunk()?;
         let (leaves, []) = rest.as_chunks() else {
             return None;
@@ -34,13 +48,6 @@ impl Edge {
             first: u64::from_le_bytes(*first),
             leaves: leaves.to_vec(),
         })
-    }
-
-    /// Those before an index.
-    pub fn up_to(mut self, index: u64) -> Self {
-        self.leaves
-            .truncate(index.saturating_sub(self.first) as usize);
-        self
     }
 
     /// The root of the tree that tiles and these leaves make.

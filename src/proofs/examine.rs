@@ -184,15 +184,10 @@ impl Last {
             each_tile(file.as_ref(), 0, whole, |hash| tiles.push(hash))
         });
         found(read).map_err(ProofError::io("reading", "tiles"))?;
-        let whole = Frontier::of(&tiles);
-        let edge = Edge::decode(&kept.partial).unwrap_or_default();
-        let edge = Some(edge.up_to(checkpoint.size)).filter(|edge| {
-            edge.first == whole.len() * TILE && edge.root_after(&whole) == checkpoint.root
-        });
         Ok(Self {
+            edge: Edge::signed(&kept.partial, &Frontier::of(&tiles), &checkpoint),
             checkpoint: Some(checkpoint),
             tiles,
-            edge: edge.unwrap_or_default(),
         })
     }
 

@@ -39,7 +39,7 @@ impl Prover {
             None => self.create(&path)?,
         };
         let signed = checkpoint.as_ref().map_or(0, |signed| signed.size);
-        let edge = optional("partial")?.as_deref().and_then(Edge::decode);
+        let partial = optional("partial")?.unwrap_or_default();
         let mut state = State {
             signer,
             edge: Edge::default(),
@@ -52,10 +52,8 @@ impl Prover {
         let kept = (state.tiles.len().map_err(failed)? / 32).min(signed / TILE);
         let whole = &mut state.whole;
         each_tile(state.tiles.as_ref(), 0, kept, |hash| whole.push(hash)).map_err(failed)?;
-        let edge = edge.unwrap_or_default().up_to(signed);
-        let last = state.checkpoint.as_ref().map(|last| last.root);
-        if edge.first == whole.len() * TILE && Some(edge.root_after(whole)) == last {
-            state.edge = edge;
+        if let Some(checkpoint) = &state.checkpoint {
+            state.edge = Edge::signed(&partial, whole, checkpoint);
         }
         self.refuse_shrunk(signed)?;
         if state.checkpoint.is_none() {
