@@ -234,19 +234,16 @@ impl Scan {
             let last_seq = gap.next_seq.map_or(segment_last, |next| next - 1);
             // Nothing is missing at the end of a whole segment.
             let is_damage = gap.offset < gap.end || gap.first_seq <= last_seq;
-            if gap.next_seq.is_some() && gap.first_seq <= last_seq && last_seq < self.next {
+            let continues = gap.next_seq.is_some();
+            if continues && gap.first_seq <= last_seq && last_seq < self.next {
                 // It is before the first requested event.
                 self.open = Some(open);
                 continue;
             }
             self.next = self.next.max(last_seq.saturating_add(1));
-            if gap.next_seq.is_some() {
+            if continues || is_damage {
                 let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
-                self.open = Some(open);
-                return Ok(Some(Advanced::Damage(damage)));
-            }
-            if is_damage {
-                let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
+                self.open = continues.then_some(open);
                 return Ok(Some(Advanced::Damage(damage)));
             }
         }
