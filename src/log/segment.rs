@@ -204,8 +204,7 @@ impl Segment {
         let Content::Plain { blocks, .. } = &self.content else {
             return Ok(ask(&Blocks::default()));
         };
-        let known = || blocks.read();
-        if let Some(known) = &*known() {
+        if let Some(known) = &*blocks.read() {
             return Ok(ask(known));
         }
         let loaded = self.scan_blocks(inner, next_first)?;

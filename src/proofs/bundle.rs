@@ -228,12 +228,9 @@ pub fn check_bundle(
     };
     let leaf = bytes("leaf")?;
     let is_control = control_json(&leaf).is_some();
-    let body = if is_control {
-        Vec::new()
-    } else {
-        bytes("body")?
-    };
+    let mut body = Vec::new();
     if !is_control {
+        body = bytes("body")?;
         let salt = bytes("salt")?.try_into();
         let salt = salt.map_err(|_| "the salt does not have 16 bytes".to_owned())?;
         if !leaf.ends_with(&body_commitment(salt, &body)) {
