@@ -7,13 +7,12 @@
 //! others are *closed*: their records never change. A position is a `seq`: 1, 2,
 //! 3, …
 //!
-//! **Append.** A group is written as one frame and synced with `fdatasync` before
-//! the next is written, so that only the last frame of the active segment can be
-//! torn. The active segment is filled ahead of its end ([`frame::FILLER`]), so that a
-//! sync need not make a new length durable, too. The name of a new segment is synced in its directory before its first
-//! frame. After a failed write or sync the writer is *poisoned* and accepts nothing
-//! more: a failed `fdatasync` may have dropped the pages, and only a recovery knows
-//! what is on the disk.
+//! **Append** ([`Writer`]). A group is written as one frame and synced with `fdatasync`
+//! before the next is written, so that only the last frame of the active segment can be
+//! torn. The name of a new segment is synced in its directory before its first frame.
+//! After a failed write or sync the writer is *poisoned* and accepts nothing more: a
+//! failed `fdatasync` may have dropped the pages, and only a recovery knows what is on
+//! the disk.
 //!
 //! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,
 //! `<first seq>.log.zst`, with the same records under the same numbers.
@@ -25,10 +24,10 @@
 //! have no gaps and proofs stay possible. What is pruned, and what is kept of it, is
 //! decided in [`crate::store::retention`].
 //!
-//! **Recovery** ([`Log::open`] for appending) copies a torn last frame aside, cuts
-//! it and the filler off, and writes the last whole frame again before syncing it: it is the only
-//! one whose sync may have failed, and the kernel may take its pages for clean
-//! without having written them.
+//! **Recovery** ([`Log::open`] for appending) copies a torn last frame aside, cuts it
+//! and the filler ([`frame::FILLER`]) off, and writes the last whole frame again before
+//! syncing it: it is the only one whose sync may have failed, and the kernel may take its
+//! pages for clean without having written them.
 //!
 //! **Damage** is a bad frame that is not a torn tail. It is reported with segment,
 //! offset and the `seq` that it held; all other frames stay readable. Reading never
