@@ -112,11 +112,15 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     if aside.is_some() {
         check_target(&target)?;
     }
-    let mut bar = Bar::new("restoring", context.progress);
+    let doing = match args.verify_only {
+        true => "checking",
+        false => "restoring",
+    };
+    let mut bar = Bar::new(doing, context.progress);
     let restored = restore_folder(
         &args.dir,
         Some(aside.as_deref().unwrap_or(&target)).filter(|_| !args.verify_only),
-        |step, done, all| bar.set_of(step, done, all),
+        |done, all| bar.set(done, all),
     )?;
     drop(bar);
     if let Some(aside) = aside {

@@ -169,11 +169,11 @@ pub fn beside(folder: &Path, ending: &str) -> PathBuf {
 }
 
 /// Checks a backup and restores it to the target, an absolute path, if there is
-/// one. `progress` gets the step, the bytes done and the total.
+/// one. `progress` gets the bytes done and the total.
 pub fn restore_folder(
     backup: &Path,
     target: Option<&Path>,
-    mut progress: impl FnMut(&'static str, u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> anyhow::Result<Manifest> {
     if let Some(target) = target {
         check_target(target)?;
@@ -190,13 +190,7 @@ pub fn restore_folder(
         false => None,
     };
     let _locked = target.map(begin).transpose()?;
-    let step = match target {
-        Some(_) => "restoring",
-        None => "checking",
-    };
-    let read = read_backup(&RealDisk, backup, target, |done, all| {
-        progress(step, done, all);
-    });
+    let read = read_backup(&RealDisk, backup, target, progress);
     if let (Err(_), Some(target)) = (&read, target) {
         // The next one would do so, too; this gives the room back.
         let aside = aside_of(target);
