@@ -22,9 +22,9 @@ mod manifest;
 mod restore;
 mod take;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -38,7 +38,7 @@ pub use take::{Source, back_up};
 use super::Output;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::query::Answered;
-use crate::storage::RealDisk;
+use crate::storage::{RealDisk, make_dirs};
 use crate::store::Trail;
 
 /// The lock file of a backup.
@@ -160,12 +160,7 @@ fn prepare(dir: &Path, data: &Path) -> anyhow::Result<File> {
         bail!("{} {why}", dir.display());
     }
     if !dir.exists() {
-        let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
-        made.map_err(failed("making", dir))?;
-        if let Some(parent) = dir.parent() {
-            let synced = File::open(parent).and_then(|parent| parent.sync_all());
-            synced.map_err(failed("syncing", parent))?;
-        }
+        make_dirs(dir).map_err(failed("making", dir))?;
     }
     let names = fs::read_dir(dir).map_err(listing())?;
     let names: io::Result<Vec<_>> = names

@@ -1,7 +1,7 @@
 //! Restores a data folder from a backup.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -10,7 +10,7 @@ use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS, PROOFS};
 use super::{LOCK, failed, is_within, lock};
 use crate::log::check_copy;
-use crate::storage::{Access, RealDisk, Storage, found, rename_durably};
+use crate::storage::{Access, RealDisk, Storage, found, make_dirs, rename_durably};
 use crate::store::Folder;
 
 /// Reads a whole backup and compares it with its manifest; an error names every file that
@@ -227,8 +227,7 @@ pub fn check_target(target: &Path) -> anyhow::Result<()> {
 fn begin(target: &Path) -> anyhow::Result<File> {
     let aside = aside_of(target);
     if let Some(parent) = target.parent() {
-        let made = DirBuilder::new().mode(0o700).recursive(true).create(parent);
-        made.map_err(failed("making", parent))?;
+        make_dirs(parent).map_err(failed("making", parent))?;
     }
     let known = |name: &str| {
         matches!(name, "lock" | "format" | BASELINES | PROOFS) || PARTS.contains(&name)
