@@ -139,6 +139,7 @@ impl CommandContext {
             styles: Styles { on: self.color },
             width: self.width,
             now: self.now,
+            at: None,
         }
     }
 

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::output::{Cell, CellContext, Column, TablePrinter};
+use super::output::{Cell, Column, TablePrinter};
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
@@ -156,9 +156,8 @@ fn show(
         })
         .hide_empty(),
     ];
-    let context = CellContext { view, at: None };
     let mut shown = Vec::new();
-    let mut table = TablePrinter::new(&columns, context, &mut shown);
+    let mut table = TablePrinter::new(&columns, view, &mut shown);
     for token in tokens {
         table.row(&(token, text))?;
     }

@@ -1,7 +1,7 @@
 //! `incidents` for people: each with its most common changes and suggested commands.
 
-use super::bar::bar;
 use super::cell::Cell;
+use super::chart::bar;
 use super::details::{Field, Section, field, see};
 use crate::format::{
     Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject, width_of,

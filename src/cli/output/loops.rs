@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
-use super::bar::bar;
 use super::cell::Cell;
+use super::chart::bar;
 use super::details::{self, Field, Section, field, see};
-use super::table::{CellContext, Column, TablePrinter, parse};
+use super::table::{Column, TablePrinter, parse};
 use crate::format::{
     Printer, Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
@@ -51,9 +51,9 @@ const GROUPS: &[Column<Group>] = &[
         Cell::plain(bar(group.line.changes, group.most, WIDTH))
     })
     .drop_priority(2),
-    Column::fixed("TIME", |group: &Group, context| {
+    Column::fixed("TIME", |group: &Group, view| {
         let (first, last) = (&group.line.first, &group.line.last);
-        Cell::of(Role::Time, context.view.format_range(first, last))
+        Cell::of(Role::Time, view.format_range(first, last))
     })
     .drop_priority(1),
 ];
@@ -90,11 +90,7 @@ impl<'a> Loops<'a> {
         }
         self.written = true;
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let context = CellContext {
-            view: self.view,
-            at: None,
-        };
-        let mut table = TablePrinter::new(GROUPS, context, self.out);
+        let mut table = TablePrinter::new(GROUPS, self.view, self.out);
         for line in groups {
             table.row(&Group { line, most })?;
         }
