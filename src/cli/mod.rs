@@ -123,9 +123,9 @@ fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
 
 /// Writes a text to standard output.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let mut stdout = Stdout::new();
+    let mut stdout = PagedStdout::unpaged();
     stdout.write_all(text.as_ref())?;
-    Ok(stdout.flush()?)
+    Ok(stdout.finish()?)
 }
 
 /// Prints a line of JSON.
@@ -159,28 +159,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[error("standard output is closed")]
 struct StdoutClosed;
 
-/// Standard output; its closing can be distinguished from that of other pipes.
-struct Stdout(std::io::StdoutLock<'static>);
-
-impl Stdout {
-    fn new() -> Self {
-        Self(std::io::stdout().lock())
-    }
-}
-
+/// An error of standard output; its closing can be distinguished from that of other pipes.
 fn mark_closed(error: std::io::Error) -> std::io::Error {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => std::io::Error::new(error.kind(), StdoutClosed),
         _ => error,
-    }
-}
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).map_err(mark_closed)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush().map_err(mark_closed)
     }
 }

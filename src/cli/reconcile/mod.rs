@@ -228,9 +228,9 @@ fn show(
     let any = lines.stream_position()? > 0;
     lines.rewind()?;
     if context.format(args.output.format) == Format::Jsonl {
-        let mut stdout = super::Stdout::new();
+        let mut stdout = PagedStdout::unpaged();
         io::copy(&mut lines, &mut stdout)?;
-        stdout.flush()?;
+        stdout.finish()?;
         for line in summary {
             super::say(&line);
         }
