@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -192,17 +192,16 @@ fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
 /// of somebody else.
 fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
     let reading = || format!("reading {}", path.display());
-    let mut bytes = Vec::new();
-    let read = lines.take(MAX_LIST + 1).read_to_end(&mut bytes);
+    let mut text = String::new();
+    let read = lines.take(MAX_LIST + 1).read_to_string(&mut text);
     read.with_context(reading)?;
-    if bytes.len() as u64 > MAX_LIST {
+    if text.len() as u64 > MAX_LIST {
         let what = format!(
             "--file: {} is too long for a list of profiles",
             path.display()
         );
         return Err(UsageError::new(what).into());
     }
-    let text = io::read_to_string(bytes.as_slice()).with_context(reading)?;
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();

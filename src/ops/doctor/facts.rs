@@ -241,10 +241,6 @@ pub fn last_received(events: &Log) -> Option<i64> {
         })
 }
 
-fn time_at(log: &Log, seq: u64, time_of: fn(&[u8]) -> Option<i64>) -> Option<i64> {
-    log.cursor().get(seq).ok().and_then(time_of)
-}
-
 /// The first number from which all records arrived since a moment, or the one
 /// after the last. A record that cannot be read counts as older.
 fn first_since(log: &Log, moment: i64, time_of: fn(&[u8]) -> Option<i64>) -> u64 {
@@ -267,7 +263,7 @@ fn first_since(log: &Log, moment: i64, time_of: fn(&[u8]) -> Option<i64>) -> u64
 fn growth(events: &Log, last_received: Option<i64>, folder: &Path) -> Option<u64> {
     let last = last_received?;
     let first = first_since(events, last.saturating_sub(MONTH), received_time);
-    let seconds = last - time_at(events, first, received_time)?;
+    let seconds = last - events.cursor().get(first).ok().and_then(received_time)?;
     let count = events.last_seq().checked_sub(first)? + 1;
     let oldest = events.segments().first().map_or(1, |(first, _)| *first);
     let all = (events.last_seq() + 1).saturating_sub(oldest).max(1);

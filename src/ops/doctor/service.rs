@@ -171,6 +171,12 @@ fn local(listen: SocketAddr) -> SocketAddr {
 }
 
 fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
+    let silent = |reason: &str| {
+        Finding::problem(
+            format!("the server does not answer at {listen}: {reason}"),
+            "systemctl restart profiletrail; if it has too many connections, check the proxy in front of it",
+        )
+    };
     match found {
         Health::Healthy => Finding::ok(format!("the server answers at {listen}")),
         Health::Unhealthy(reason) => Finding::problem(
@@ -184,16 +190,8 @@ fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
                 listen.port()
             ),
         ),
-        Health::NoAddress | Health::Untrusted(_) | Health::Unreachable(_) => {
-            let reason = match found {
-                Health::Untrusted(reason) | Health::Unreachable(reason) => reason,
-                _ => "no address",
-            };
-            Finding::problem(
-                format!("the server does not answer at {listen}: {reason}"),
-                "systemctl restart profiletrail; if it has too many connections, check the proxy in front of it",
-            )
-        }
+        Health::NoAddress => silent("no address"),
+        Health::Untrusted(reason) | Health::Unreachable(reason) => silent(reason),
     }
 }
 
