@@ -154,7 +154,6 @@ impl Connection {
 
 /// What a command asks of the data.
 pub struct Task {
-    /// What it is.
     pub request: Request,
     /// What the folder is opened for, where no server runs.
     pub purpose: Purpose,

@@ -20,7 +20,6 @@ const MIN_COLUMNS: usize = 20;
 pub struct UsageError(String);
 
 impl UsageError {
-    /// An error with this message.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
@@ -77,7 +76,6 @@ fn pager(common: &Common) -> Option<String> {
 /// The surroundings of a command.
 #[derive(Clone)]
 pub struct CommandContext {
-    /// The data folder.
     pub data: PathBuf,
     /// The zone of the sender's timestamps, and of times that name none.
     pub zone: Zone,

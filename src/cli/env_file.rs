@@ -87,7 +87,6 @@ fn command_for(words: &[OsString]) -> Command {
     with_environment(Args::command().mut_subcommands(named))
 }
 
-/// The flags that are settings, too.
 fn known_settings() -> impl Iterator<Item = &'static str> {
     SETTINGS.split(' ').chain(OF_NODES.split_whitespace())
 }

@@ -128,7 +128,6 @@ fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     Ok(stdout.finish()?)
 }
 
-/// Prints a line of JSON.
 fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string(line)? + "\n")
 }

@@ -47,7 +47,6 @@ impl OutFile {
         })
     }
 
-    /// The folder that it is in.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

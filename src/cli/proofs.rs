@@ -144,7 +144,6 @@ fn finish(
     })
 }
 
-/// Lists the anchors.
 fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let (lines, end) = ask(Query::Anchors(AnchorsQuery {}), context)?;
     let mut text = String::new();

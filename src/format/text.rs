@@ -101,7 +101,6 @@ impl Text {
         self
     }
 
-    /// Adds a piece.
     pub fn push(&mut self, role: Role, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() {
@@ -109,12 +108,10 @@ impl Text {
         }
     }
 
-    /// Adds the pieces of another.
     pub fn append(&mut self, other: Self) {
         self.pieces.extend(other.pieces);
     }
 
-    /// Whether it is empty.
     pub const fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
@@ -129,7 +126,6 @@ impl Text {
         self.pieces.iter().map(|(_, text)| text.len()).sum()
     }
 
-    /// How wide it is.
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()
     }

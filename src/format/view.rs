@@ -16,7 +16,6 @@ const NARROW: usize = 100;
 pub struct View {
     /// The zone in which times are shown.
     pub zone: Zone,
-    /// Whether there are colours.
     pub styles: Styles,
     /// The width in columns; `None` means unlimited.
     pub width: Option<usize>,

@@ -86,7 +86,6 @@ impl ProfileLink {
         self.with(subject.kind(), subject.name())
     }
 
-    /// The address.
     pub fn to(&self) -> String {
         with_query(profile(self.key), &self.pairs)
     }

@@ -44,7 +44,6 @@ pub struct Page<'a> {
     pub subprofiles: (Vec<ProfileKey>, bool),
     /// Which part of its time is drawn.
     pub zoom: Zoom,
-    /// The drawing.
     pub timeline: Timeline,
     /// The field or interest to which the page is limited.
     pub only: Option<&'a Subject<'static>>,
@@ -56,11 +55,9 @@ pub struct Page<'a> {
     pub wrong: Option<(&'a str, &'a str)>,
     /// The event that deleted it, and when, if its last state is shown for that.
     pub deleted: Option<(u64, i64)>,
-    /// Its events.
     pub list: List,
     /// Damage that affects the page.
     pub damage: Vec<String>,
-    /// Notes.
     pub notes: Vec<String>,
 }
 
@@ -77,7 +74,6 @@ impl Page<'_> {
         }
     }
 
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let clock = &reader.clock;
         let title = name(self.key);

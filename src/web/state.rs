@@ -74,7 +74,6 @@ impl State {
         self.put(&line.subject, then, Some(now));
     }
 
-    /// The moment.
     pub const fn at(&self) -> i64 {
         self.at
     }

@@ -126,7 +126,6 @@ impl Render for Shown {
 /// The name of a field or of an interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// The name.
     pub text: Text,
     /// Whether it is an interest's.
     interest: bool,

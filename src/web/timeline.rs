@@ -51,7 +51,6 @@ pub struct Mark {
 /// A field or an interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its name.
     pub name: Name,
     /// What it is at the begin.
     pub before: Shown,
@@ -103,7 +102,6 @@ pub fn ends(line: &HistoryLine<'_>) -> bool {
 /// A timeline of the events added so far.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// Its span.
     pub scale: Scale,
     /// In the order of their first change.
     pub rows: IndexMap<Subject<'static>, Row>,

@@ -17,7 +17,6 @@ const NAME: usize = 60;
 /// The most labels in a row.
 const LABELS: usize = 6;
 
-/// An incident.
 pub fn sections(line: &IncidentLine<'_>, view: &View) -> Vec<Section> {
     let mut title = Text::of(Role::Seq, plain(&line.id)).and(Role::Plain, "  ");
     let name = subject(&line.subject);

@@ -58,7 +58,6 @@ const GROUPS: &[Column<Group>] = &[
     .drop_priority(1),
 ];
 
-/// Writes loops.
 pub struct Loops<'a> {
     view: View,
     out: &'a mut dyn Write,
@@ -98,7 +97,6 @@ impl<'a> Loops<'a> {
     }
 }
 
-/// A loop.
 fn section(line: &LoopLine<'_>, view: &View) -> Section {
     let how = match line.kind {
         LoopKind::Turns => "turns",

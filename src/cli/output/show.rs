@@ -10,7 +10,6 @@ use crate::query::lines::ShowLine;
 /// The length of the line below the title.
 const RULE: usize = 40;
 
-/// Writes a state.
 pub fn write(line: &ShowLine<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let state = match line.state.as_str() {
         "present" => Role::New,

@@ -34,7 +34,6 @@ const INDENT: &str = "    ";
 
 /// A column on a terminal.
 pub struct Column<L> {
-    /// The heading.
     head: Cow<'static, str>,
     /// Other columns are dropped before it gets narrower than this; `None` is never
     /// shortened.
@@ -131,7 +130,6 @@ pub struct TablePrinter<'a, L> {
 }
 
 impl<'a, L> TablePrinter<'a, L> {
-    /// A printer of these columns.
     pub fn new(columns: &'a [Column<L>], view: View, out: &'a mut dyn Write) -> Self {
         let heads = columns.iter().map(|column| (column.head.clone(), None));
         Self {
@@ -172,7 +170,6 @@ impl<'a, L> TablePrinter<'a, L> {
         }
     }
 
-    /// Takes the next row.
     pub fn row(&mut self, line: &L) -> io::Result<()> {
         let cells = self.columns.iter();
         let cells = cells.map(|column| (column.cell)(line, &self.view));
@@ -367,7 +364,6 @@ impl<L: DeserializeOwned> Printer for TablePrinter<'_, L> {
     }
 }
 
-/// Reads a line.
 pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
     serde_json::from_slice(line).map_err(io::Error::from)
 }

@@ -241,7 +241,6 @@ fn cause(cause: &str, warn: bool) -> Cell {
     Cell::of(role, plain(cause))
 }
 
-/// A value.
 fn side(side: &Side, view: &View) -> Cell {
     side.text(view.styles).into()
 }
