@@ -143,7 +143,7 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         "{}: everything up to {}, as of {}\n",
         plain(&what),
         up_to(restored.last_event, restored.last_rejected),
-        crate::format::shown(&restored.made, context.reader_zone)
+        crate::format::shown(&restored.made, context.view.zone)
     );
     super::print(text)?;
     if restored.has_proofs() && !args.verify_only {

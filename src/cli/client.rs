@@ -289,7 +289,7 @@ pub fn ask(
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<Answered> {
-    for note in query.time_notes(context.now) {
+    for note in query.time_notes(context.view.now) {
         super::say(&format!("profiletrail: note: {note}"));
     }
     let request = Request::Ask(Box::new(query.clone()));

@@ -136,7 +136,7 @@ fn show(
     let view = View {
         // A token that is cut in two is useless.
         width: None,
-        ..context.view()
+        ..context.view
     };
     type Line<'a> = (&'a Token, Option<&'a str>);
     let columns = [

@@ -109,7 +109,7 @@ impl<'s> Sink<'s> {
             serde_json::from_slice(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            tail_printer(self.context.view(), &mut text).line(line)?;
+            tail_printer(self.context.view, &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;
