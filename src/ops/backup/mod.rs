@@ -36,6 +36,7 @@ pub use restore::{beside, check_target, read_backup, restore_folder};
 pub use take::{Source, back_up};
 
 use super::Output;
+use crate::background::lower_priority;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::query::Answered;
 use crate::storage::{RealDisk, make_dirs};
@@ -115,11 +116,8 @@ pub(super) fn run(
     order: &BackupOrder,
     output: &mut Output<'_>,
 ) -> anyhow::Result<Answered> {
-    // Calls have priority. On Linux this affects the calling thread only, which
-    // ends with this request.
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::debug!("the backup's priority could not be lowered: {error}");
-    }
+    // Calls have priority. This thread ends with the request.
+    lower_priority();
     let dir = &order.dir;
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
