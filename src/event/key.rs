@@ -61,7 +61,7 @@ impl fmt::Display for ProfileKey {
 }
 
 /// A number as the sender writes it: decimal digits alone, within 64 bits.
-pub(super) fn parse_number(text: &str) -> Option<u64> {
+pub fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
 }

@@ -31,7 +31,7 @@ pub use error::DecodeError;
 pub use fields::{Fields, Lookup};
 pub use interests::Interests;
 pub(crate) use interests::is_member;
-pub use key::ProfileKey;
+pub use key::{ProfileKey, parse_number};
 pub use label::is_label;
 pub use seen::Seen;
 pub(crate) use time::rfc3339;
