@@ -106,8 +106,10 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     // The folder is not in its place before everything is erased.
     let aside = (!orders.is_empty()).then(|| beside(&target, ".erasing"));
     if let Some(left) = aside.as_deref().filter(|aside| aside.exists()) {
-        let left = plain(&left.display().to_string());
-        bail!("{left} was left by an interrupted restore: remove it");
+        bail!(
+            "{} was left by an interrupted restore: remove it",
+            left.display()
+        );
     }
     if aside.is_some() {
         check_target(&target)?;
@@ -167,7 +169,7 @@ fn read_erasures(path: &Path) -> anyhow::Result<Vec<EraseOrder>> {
     for (number, line) in (1..).zip(BufReader::new(file).lines()) {
         let line = line.with_context(|| format!("reading {}", path.display()))?;
         let wrong = || {
-            let path = plain(&path.display().to_string());
+            let path = path.display();
             UsageError::new(format!(
                 "--erasures: line {number} of {path} is no line of `erase` or of an export"
             ))

@@ -110,7 +110,7 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
     command.run(context)
 }
 
-/// Prints a line on standard error; if that is closed, the line is dropped.
+/// Prints a line on standard error, safe for a terminal; if that is closed, the line is dropped.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }

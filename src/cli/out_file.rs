@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
 use super::context::UsageError;
-use crate::format::plain;
 
 /// A file under a temporary name in the same folder as its final name.
 pub struct OutFile {
@@ -19,7 +18,7 @@ pub struct OutFile {
 }
 
 fn already(path: &Path, force: Option<bool>) -> UsageError {
-    let path = plain(&path.display().to_string());
+    let path = path.display();
     let way_out = match force {
         Some(_) => "add --force",
         None => "remove it",

@@ -86,7 +86,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             let known = file.read()?.iter().any(|token| token.id == *id);
             let removed = if known { file.remove(id)? } else { None };
             let Some(token) = removed else {
-                let (id, list) = (plain(id), context.command("token list"));
+                let list = context.command("token list");
                 return super::nothing_found(&format!(
                     "no token has the id {id}; {list} lists them"
                 ));

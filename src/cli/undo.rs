@@ -12,7 +12,7 @@ use super::ask;
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
 use super::{CommandContext, ExitStatus, PagedStdout, UsageError};
-use crate::format::{Printer, counted, grouped, plain};
+use crate::format::{Printer, counted, grouped};
 use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -56,7 +56,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
             file.flush()?;
             drop(file);
             out.put()?;
-            let path = plain(&args.out.display().to_string());
+            let path = args.out.display();
             let values = counted(restored, "value");
             format!("wrote {values} to restore to {path}; {left} skipped")
         }
