@@ -29,14 +29,12 @@ pub fn read_backup(
             backup.display()
         )
     })?;
-    let parts = manifest.parts();
     let aside = target.map(aside_of);
+    let mut dirs: Vec<PathBuf> = aside.iter().cloned().collect();
     if let Some(aside) = &aside {
-        for dir in [aside.to_owned()]
-            .into_iter()
-            .chain(parts.iter().map(|part| aside.join(part)))
-        {
-            storage.make_dir(&dir).map_err(failed("making", dir))?;
+        dirs.extend(manifest.parts().iter().map(|part| aside.join(part)));
+        for dir in &dirs {
+            storage.make_dir(dir).map_err(failed("making", dir))?;
         }
         // Removes the rest of an interrupted restore.
         clear(storage, aside)?;
@@ -63,12 +61,8 @@ pub fn read_backup(
         );
     }
     if let (Some(aside), Some(target)) = (&aside, target) {
-        for dir in parts
-            .iter()
-            .map(|part| aside.join(part))
-            .chain([aside.to_owned()])
-        {
-            storage.sync_dir(&dir).map_err(failed("syncing", dir))?;
+        for dir in dirs.iter().rev() {
+            storage.sync_dir(dir).map_err(failed("syncing", dir))?;
         }
         rename_durably(storage, aside, target).map_err(failed("renaming to", target))?;
     }
