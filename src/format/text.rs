@@ -36,7 +36,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     plain.collect()
 }
 
-/// How many bytes the first of some grapheme clusters have that are together at most so
+/// The length in bytes of the longest run of leading grapheme clusters that is at most `width`
 /// wide.
 fn fitting<'t>(graphemes: impl Iterator<Item = &'t str>, width: usize) -> usize {
     let mut used = 0;

@@ -21,7 +21,7 @@ pub struct State {
     cascade: bool,
     last: Option<LastEvent>,
     rows: IndexMap<Subject<'static>, Row>,
-    /// How many of each are not among them.
+    /// How many fields and interests did not fit into `rows`.
     left_out: usize,
     changed: usize,
     /// Whether it is compared with the state now.

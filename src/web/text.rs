@@ -137,7 +137,7 @@ pub struct Name {
 const IN_LINK: usize = 200;
 
 impl Name {
-    /// Of what a line speaks of.
+    /// The name of a subject.
     pub fn of(subject: &Subject<'_>) -> Self {
         Self {
             text: Text::new(subject.name(), NAME),
@@ -156,7 +156,7 @@ impl Render for Name {
     }
 }
 
-/// The values of a state, each of at most `most` characters, with what it is of.
+/// The values of a state, each of at most `most` characters, with their subjects.
 pub fn values<'s>(
     show: &'s ShowLine<'_>,
     most: usize,

@@ -52,9 +52,9 @@ pub struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub name: Name,
-    /// What it is at the begin.
+    /// Its value at the beginning.
     pub before: Shown,
-    /// From where on it is something else, in order.
+    /// Its changes, in order.
     pub marks: Vec<Mark>,
 }
 
@@ -63,7 +63,7 @@ impl Row {
         self.marks.last().map_or(&self.before, |mark| &mark.new)
     }
 
-    /// Adds a mark; returns how many marks there are more.
+    /// Adds a mark; returns by how many the marks grew.
     fn push(&mut self, mark: Mark) -> usize {
         match self.marks.last_mut() {
             Some(last) if last.part == mark.part => {
@@ -109,22 +109,22 @@ pub struct Timeline {
     pub events: u64,
     /// How many changes are in its rows.
     pub changes: u64,
-    /// How many changes are of rows that it has no place for.
+    /// How many changes are of rows for which there was no room.
     pub left_out: u64,
-    /// How many places are put together to one.
+    /// How many places were merged into one.
     pub together: u32,
     /// How many marks there are.
     held: usize,
-    /// What a row is before its first change that does not say so.
+    /// The value of a row before its first change, if the change does not name it.
     before: Shown,
     is_full: bool,
-    /// The row that alone is drawn.
+    /// If set, only this row is drawn.
     only: Option<Subject<'static>>,
 }
 
 impl Timeline {
-    /// Of a span, with the state just before it, where anything was known; of
-    /// one field or interest alone, where that is named.
+    /// The timeline of a span. `before` is the state just before it; `only` limits it to one field
+    /// or interest.
     pub fn new(scale: Scale, before: Option<&ShowLine<'_>>, only: Option<&Subject<'_>>) -> Self {
         let known = before.is_some_and(|show| show.state != "unknown");
         let mut timeline = Self {
@@ -206,7 +206,7 @@ impl Timeline {
         }
     }
 
-    /// Nothing is there any more.
+    /// Ends the values of all rows: the (sub)profile was deleted.
     fn end_all(&mut self, part: u32, seq: u64, time: i64) {
         for (subject, row) in &mut self.rows {
             let old = row.value().clone();
@@ -237,7 +237,7 @@ impl Timeline {
         self.is_full || self.left_out > 0
     }
 
-    /// Puts two places together to one.
+    /// Merges every two places into one.
     fn coarsen(&mut self) {
         self.together *= 2;
         let together = self.together;
@@ -251,7 +251,7 @@ impl Timeline {
         }
     }
 
-    /// Puts places together until there are few enough marks.
+    /// Merges places until there are at most [`MARKS`] marks.
     pub fn finish(mut self) -> Self {
         while self.held > MARKS && self.together < PARTS {
             self.coarsen();

@@ -53,7 +53,7 @@ pub struct Settings {
     pub dns_server: Option<SocketAddr>,
     /// After how many seconds without an event the server raises an alarm.
     pub alert_after: Option<u64>,
-    /// Who signs checkpoints, too.
+    /// The countersigners of checkpoints.
     pub countersigners: Vec<Countersigner>,
     /// The monitoring addresses of the NATS servers.
     pub nats_monitors: Vec<String>,
@@ -103,11 +103,11 @@ pub struct Running {
     /// The look-up fields and the last event in the look-ups; `None` without
     /// look-ups.
     pub lookup: Option<(Vec<String>, u64)>,
-    /// Why it signs no checkpoints any more, if that is so.
+    /// Why it has stopped signing checkpoints, if it has.
     pub unsigned: Option<String>,
     /// How many erasures are not finished.
     pub erasing: u64,
-    /// How those fare who sign checkpoints, too.
+    /// The state of each countersigner of checkpoints.
     pub countersigners: Vec<CountersignerState>,
     /// What its logs show.
     pub log: LogFacts,
