@@ -13,7 +13,7 @@ mod lines;
 mod logs;
 mod lookup;
 
-pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
+pub use lines::{VerifyLine, VerifySummary};
 
 use super::{Output, proofs};
 use crate::log::LogError;
@@ -21,6 +21,7 @@ use crate::proofs::{Comparison, Old};
 use crate::query::Answered;
 use crate::store::{Snapshot, Trail};
 use digest::Digest;
+use lines::{IndexLine, NoteLine};
 use logs::{Part, check_log};
 
 /// The most damages of a log that are listed one by one.
