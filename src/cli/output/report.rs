@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use indexmap::IndexSet;
+
 use super::cell::Cell;
 use super::chart::bar;
 use super::table::{Column, TablePrinter, parse};
@@ -37,21 +39,10 @@ pub fn write(
 
 fn columns(query: &ReportQuery, lines: &[ReportLine<'_>], view: &View) -> Vec<Column<Row>> {
     // The short names of the reader's zone during the report's time.
-    let mut zones: Vec<String> = Vec::new();
-    for time in lines.iter().flat_map(|line| [&line.first, &line.last]) {
-        let (_, zone) = view.split_zone(time);
-        if !zones.contains(&zone) {
-            zones.push(zone);
-        }
-    }
-    let zones = zones.join("/");
-    let mut by: Vec<By> = Vec::new();
-    for one in &query.by {
-        if !by.contains(one) {
-            by.push(*one);
-        }
-    }
-    let by = by.into_iter().map(|by| match by {
+    let times = lines.iter().flat_map(|line| [&line.first, &line.last]);
+    let zones: IndexSet<String> = times.map(|time| view.split_zone(time).1).collect();
+    let zones = Vec::from_iter(zones).join("/");
+    let by = query.distinct_by().into_iter().map(|by| match by {
         By::Day => column(by).headed(format!("DAY ({zones})")),
         By::Month => column(by).headed(format!("MONTH ({zones})")),
         by => column(by),
