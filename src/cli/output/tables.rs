@@ -5,7 +5,8 @@ use super::cell::Cell;
 use super::history::push_signature_mark;
 use super::table::Column;
 use crate::format::{
-    Change, Role, Side, Text, View, format_duration, plain, quoted, seconds_of, subject,
+    Change, Role, Side, Text, View, format_duration, is_at_latest, plain, quoted, seconds_of,
+    subject,
 };
 use crate::history::{Subject, Value};
 use crate::query::lines::{BlameLine, ChangesLine, ExportLine, FindLine, RejectedLine};
@@ -218,14 +219,6 @@ pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
         Change::new(trail.as_ref(), &Value::Text(file)).into()
     }),
 ];
-
-/// Whether a value of this cause may be older than the event that shows it.
-fn is_at_latest(cause: &str) -> bool {
-    matches!(
-        cause,
-        "unexplained" | "first_seen" | "observed" | "baseline"
-    )
-}
 
 /// The time of a change of a cause.
 fn time(time: &str, cause: &str) -> Cell {
