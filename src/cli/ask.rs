@@ -24,8 +24,7 @@ impl<Q: clap::Args> Ask<Q> {
         context: &CommandContext,
         make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
     ) -> anyhow::Result<ExitStatus> {
-        let query = make(self.query).map_err(UsageError::from)?;
-        run(query, self.output, context)
+        run(make(self.query)?, self.output, context)
     }
 }
 
@@ -47,7 +46,7 @@ impl<Q: clap::Args> AskStates<Q> {
             no_cascade,
             output,
         } = self;
-        let mut query = make(query).map_err(UsageError::from)?;
+        let mut query = make(query)?;
         if let Some(cascade) = query.cascade_mut() {
             *cascade |= shows_cascade(no_cascade, output.format, context);
         }
