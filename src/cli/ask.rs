@@ -116,7 +116,7 @@ pub fn to_file(
     let file = OutFile::beside(path, None)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.file());
     let printer = match format {
-        Format::Xlsx => Box::new(Xlsx::new(columns_of(query)?, file.dir(), &mut out)?),
+        Format::Xlsx => Box::new(Xlsx::new(columns_of(query)?, &file.dir, &mut out)?),
         format => printer_of(query, format, context, &mut out)?,
     };
     let end = print(query, printer, context)?;
