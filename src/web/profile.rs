@@ -96,7 +96,7 @@ impl Page<'_> {
                     p.empty { "Nothing is known in this span. Choose a longer one." }
                 } @else {
                     a.skip href="#events" { "Skip the timeline" }
-                    (timeline_svg(&self.timeline, self.state.at(), clock))
+                    (timeline_svg(&self.timeline, self.state.at, clock))
                     (legend(&self.timeline))
                 }
                 (self.timeline)
@@ -191,7 +191,7 @@ impl Page<'_> {
     }
 
     fn slider(&self, clock: &Clock) -> Markup {
-        let at = self.state.at();
+        let at = self.state.at;
         // Over what is drawn, in a thousand steps, so that the knob is below its line.
         let scale = self.timeline.scale;
         let (from, to) = (scale.from, scale.to);
@@ -245,7 +245,7 @@ impl Page<'_> {
             details {
                 summary { "The same on a terminal" }
                 (reader.command(&format!("profiletrail history {} --reverse", self.key)))
-                (reader.command(&format!("profiletrail show {} --at @{}", self.key, self.state.at())))
+                (reader.command(&format!("profiletrail show {} --at @{}", self.key, self.state.at)))
                 (reader.command(&format!("profiletrail blame {}", self.key)))
             }
         }

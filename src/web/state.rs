@@ -15,7 +15,8 @@ const ROWS: usize = 300;
 
 /// The state at a moment, and what differs now.
 pub struct State {
-    at: i64,
+    /// The moment in Unix seconds.
+    pub at: i64,
     word: String,
     /// Whether it ended with its profile.
     cascade: bool,
@@ -72,10 +73,6 @@ impl State {
         self.changed += 1;
         let [then, now] = change(line.old.as_ref(), &line.new, SHORT);
         self.put(&line.subject, then, Some(now));
-    }
-
-    pub const fn at(&self) -> i64 {
-        self.at
     }
 
     /// The table, with a line above it that says what it is.

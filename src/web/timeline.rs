@@ -114,7 +114,7 @@ pub struct Timeline {
     /// How many places were merged into one.
     pub together: u32,
     /// How many marks there are.
-    held: usize,
+    pub marks: usize,
     /// The value of a row before its first change, if the change does not name it.
     before: Shown,
     is_full: bool,
@@ -134,7 +134,7 @@ impl Timeline {
             changes: 0,
             left_out: 0,
             together: 1,
-            held: 0,
+            marks: 0,
             before: if known { Shown::Absent } else { Shown::Unknown },
             is_full: false,
             only: only.map(Subject::to_owned),
@@ -196,7 +196,7 @@ impl Timeline {
             match held {
                 Some(held) => {
                     self.changes += 1;
-                    self.held += held;
+                    self.marks += held;
                 }
                 None => self.left_out += 1,
             }
@@ -211,7 +211,7 @@ impl Timeline {
         for (subject, row) in &mut self.rows {
             let old = row.value().clone();
             if !matches!(old, Shown::Absent | Shown::Member(false)) {
-                self.held += row.push(Mark {
+                self.marks += row.push(Mark {
                     part,
                     count: 1,
                     seq,
@@ -227,11 +227,6 @@ impl Timeline {
         }
     }
 
-    /// How many marks there are.
-    pub const fn marks(&self) -> usize {
-        self.held
-    }
-
     /// Whether rows are left out.
     pub const fn is_cut(&self) -> bool {
         self.is_full || self.left_out > 0
@@ -241,19 +236,19 @@ impl Timeline {
     fn coarsen(&mut self) {
         self.together *= 2;
         let together = self.together;
-        self.held = 0;
+        self.marks = 0;
         for row in self.rows.values_mut() {
             let marks = std::mem::take(&mut row.marks);
             for mut mark in marks {
                 mark.part = mark.part / together * together;
-                self.held += row.push(mark);
+                self.marks += row.push(mark);
             }
         }
     }
 
     /// Merges places until there are at most [`MARKS`] marks.
     pub fn finish(mut self) -> Self {
-        while self.held > MARKS && self.together < PARTS {
+        while self.marks > MARKS && self.together < PARTS {
             self.coarsen();
         }
         self

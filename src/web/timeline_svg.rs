@@ -260,7 +260,7 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks() as u64, "mark")) ": changes too close together share a mark. "
+                    ", drawn as " (counted(self.marks as u64, "mark")) ": changes too close together share a mark. "
                     "Choose a shorter span to see each"
                 }
                 "."
