@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use serde::Deserialize;
-
 use super::cell::Cell;
 use super::chart::bar;
 use super::details::{self, Field, Section, field, see};
@@ -11,7 +9,7 @@ use super::table::{Column, TablePrinter, parse};
 use crate::format::{
     Printer, Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
-use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
+use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 
 /// The longest name of a field, in columns.
 const NAME: usize = 60;
@@ -63,12 +61,6 @@ pub struct Loops<'a> {
     out: &'a mut dyn Write,
     groups: Vec<LoopGroupLine<'static>>,
     written: bool,
-}
-
-/// What every line has.
-#[derive(Deserialize)]
-struct Kind<'a> {
-    kind: &'a str,
 }
 
 impl<'a> Loops<'a> {
@@ -137,16 +129,18 @@ fn wrote(writer: &LoopWriter<'_>) -> Text {
 
 impl Printer for Loops<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let Kind { kind } = parse(line)?;
-        if kind == "group" {
-            self.groups.push(parse(line)?);
-            return Ok(());
-        }
+        let line = match parse(line)? {
+            LoopsLine::Group(group) => {
+                self.groups.push(group);
+                return Ok(());
+            }
+            LoopsLine::Loop(line) => line,
+        };
         self.groups()?;
         if std::mem::replace(&mut self.written, true) {
             writeln!(self.out)?;
         }
-        let section = section(&parse(line)?, &self.view);
+        let section = section(&line, &self.view);
         details::write_sections(&[section], &self.view, self.out)
     }
 
