@@ -24,7 +24,8 @@ impl<Q: clap::Args> Ask<Q> {
         context: &CommandContext,
         make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
     ) -> anyhow::Result<ExitStatus> {
-        run(make(self.query)?, self.output, context)
+        let query = make(self.query).map_err(UsageError::from)?;
+        run(query, self.output, context)
     }
 }
 
@@ -46,7 +47,7 @@ impl<Q: clap::Args> AskStates<Q> {
             no_cascade,
             output,
         } = self;
-        let mut query = make(query)?;
+        let mut query = make(query).map_err(UsageError::from)?;
         if let Some(cascade) = query.cascade_mut() {
             *cascade |= shows_cascade(no_cascade, output.format, context);
         }

@@ -9,6 +9,7 @@ use clap::ColorChoice;
 use super::args::{Common, Format};
 use crate::event::{Zone, now_seconds};
 use crate::format::{Styles, View};
+use crate::query::InvalidParam;
 
 /// A narrower terminal counts as this many columns.
 const MIN_COLUMNS: usize = 20;
@@ -21,6 +22,12 @@ pub struct UsageError(String);
 impl UsageError {
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
+    }
+}
+
+impl From<InvalidParam> for UsageError {
+    fn from(error: InvalidParam) -> Self {
+        Self::new(error.to_string())
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::answer_args::AskStates;
 use super::undo;
-use super::{CommandContext, ExitStatus, Format, TIMES, formats};
+use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
 use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
 
 #[derive(Debug, clap::Args)]
@@ -90,7 +90,7 @@ pub fn run(args: IncidentsArgs, context: &CommandContext) -> anyhow::Result<Exit
         }
         Some(IncidentsCommand::Undo(args)) => {
             let what = Wanted::Undo(args.id.clone());
-            let query = question(args.query.clone(), what)?;
+            let query = question(args.query.clone(), what).map_err(UsageError::from)?;
             undo::run(&query, &args, context)
         }
     }

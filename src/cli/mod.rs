@@ -57,7 +57,7 @@ use anyhow::Context as _;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
-use crate::query::{Answered, InvalidParam};
+use crate::query::Answered;
 use args::{Command, Format, ResultOutput, TIMES, formats};
 use context::{CommandContext, UsageError};
 use pager::PagedStdout;
@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             logging::fail(&format!("profiletrail: {error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<InvalidParam>();
+            let usage = error.downcast_ref::<UsageError>().is_some();
             ExitCode::from(if usage { 2 } else { 3 })
         }
     }
