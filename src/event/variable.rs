@@ -167,8 +167,7 @@ impl NextNumbers {
 
 /// A number as PHP writes the keys of an array.
 pub(super) fn canonical_number(text: &str) -> Option<u64> {
-    let is_plain = text.len() == 1 || !text.starts_with('0');
-    parse_number(text).filter(|_| is_plain)
+    parse_number(text).filter(|_| text.len() == 1 || !text.starts_with('0'))
 }
 
 /// Passes the variables of a call's body on in the order sent; none of a body of

@@ -217,10 +217,8 @@ fn profile(
     let before = before.and_then(|text| {
         let mut parts = text.split('.');
         let place = (parts.next()?.parse().ok()?, parse_number(parts.next()?)?);
-        Some((
-            place,
-            parts.next().and_then(parse_number).unwrap_or_default(),
-        ))
+        let listed = parts.next().and_then(parse_number);
+        Some((place, listed.unwrap_or_default()))
     });
     Ok(ProfileRoute {
         key,
