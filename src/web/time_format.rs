@@ -9,7 +9,9 @@ use crate::format::seconds_of;
 /// The zone of a page, and its present moment in Unix seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    /// In which times are shown.
     pub zone: Zone,
+    /// The present moment.
     pub now: i64,
 }
 
