@@ -34,7 +34,7 @@ pub mod cli;
 pub mod cluster;
 mod dice;
 pub mod event;
-pub mod format;
+mod format;
 pub mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -50,4 +50,4 @@ pub mod query;
 pub mod server;
 pub mod storage;
 pub mod store;
-pub mod web;
+mod web;

@@ -176,7 +176,6 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs the command.
     pub fn run(self, context: &CommandContext) -> anyhow::Result<ExitStatus> {
         match self {
             Self::Serve(args) => super::serve::run(&args, context),

@@ -65,7 +65,7 @@ pub fn run(
     let format = context.format(output.format);
     if format == Format::Table {
         match &mut query {
-            Query::Report(query) => query.zone = context.reader_zone,
+            Query::Report(query) => query.zone = context.view.zone,
             Query::Explain(query) => query.head = true,
             _ => {}
         }
@@ -117,7 +117,7 @@ pub fn to_file(
     let file = OutFile::beside(path, None)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.file());
     let printer = match format {
-        Format::Xlsx => Box::new(Xlsx::new(columns_of(query)?, file.dir(), &mut out)?),
+        Format::Xlsx => Box::new(Xlsx::new(columns_of(query)?, &file.dir, &mut out)?),
         format => printer_of(query, format, context, &mut out)?,
     };
     let end = print(query, printer, context)?;
@@ -163,7 +163,7 @@ pub fn printer_of<'a>(
         Format::Jsonl => Box::new(move |line: &[u8]| out.write_all(line)),
         Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
         Format::Table | Format::Xlsx | Format::Html => {
-            let inner = printer(query, context.view(), out);
+            let inner = printer(query, context.view, out);
             let suggests = matches!(
                 query,
                 Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_)
@@ -201,16 +201,14 @@ impl Printer for ToBePasted<'_> {
 
 impl ToBePasted<'_> {
     fn to_be_pasted(&self, command: &str) -> String {
-        let CommandContext {
-            reader_zone, flags, ..
-        } = self.context;
+        let CommandContext { view, flags, .. } = self.context;
         let mut words = shlex::split(command).unwrap_or_default();
         for place in 1..words.len() {
             if let Some([flag, time]) = words.get_mut(place - 1..=place)
                 && matches!(flag.as_str(), "--since" | "--until")
                 && let Ok(moment) = DateTime::parse_from_rfc3339(time)
             {
-                let moment = moment.with_timezone(reader_zone);
+                let moment = moment.with_timezone(&view.zone);
                 *time = moment.to_rfc3339_opts(SecondsFormat::Secs, true);
             }
         }
@@ -221,7 +219,7 @@ impl ToBePasted<'_> {
 
 /// A hint with its times in the reader's zone.
 fn in_zone(hint: &str, context: &CommandContext) -> String {
-    let view = context.view();
+    let view = context.view;
     let words = hint.split(' ').map(|word| {
         let time = word.trim_end_matches([':', ',']);
         match DateTime::parse_from_rfc3339(time) {

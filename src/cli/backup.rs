@@ -106,17 +106,23 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     // The folder is not in its place before everything is erased.
     let aside = (!orders.is_empty()).then(|| beside(&target, ".erasing"));
     if let Some(left) = aside.as_deref().filter(|aside| aside.exists()) {
-        let left = plain(&left.display().to_string());
-        bail!("{left} was left by an interrupted restore: remove it");
+        bail!(
+            "{} was left by an interrupted restore: remove it",
+            left.display()
+        );
     }
     if aside.is_some() {
         check_target(&target)?;
     }
-    let mut bar = Bar::new("restoring", context.progress);
+    let doing = match args.verify_only {
+        true => "checking",
+        false => "restoring",
+    };
+    let mut bar = Bar::new(doing, context.progress);
     let restored = restore_folder(
         &args.dir,
         Some(aside.as_deref().unwrap_or(&target)).filter(|_| !args.verify_only),
-        |step, done, all| bar.set_of(step, done, all),
+        |done, all| bar.set(done, all),
     )?;
     drop(bar);
     if let Some(aside) = aside {
@@ -139,7 +145,7 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         "{}: everything up to {}, as of {}\n",
         plain(&what),
         up_to(restored.last_event, restored.last_rejected),
-        crate::format::shown(&restored.made, context.reader_zone)
+        crate::format::shown(&restored.made, context.view.zone)
     );
     super::print(text)?;
     if restored.has_proofs() && !args.verify_only {
@@ -163,7 +169,7 @@ fn read_erasures(path: &Path) -> anyhow::Result<Vec<EraseOrder>> {
     for (number, line) in (1..).zip(BufReader::new(file).lines()) {
         let line = line.with_context(|| format!("reading {}", path.display()))?;
         let wrong = || {
-            let path = plain(&path.display().to_string());
+            let path = path.display();
             UsageError::new(format!(
                 "--erasures: line {number} of {path} is no line of `erase` or of an export"
             ))

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many bytes are read and sent at once.
 const PIECE: usize = 64 * 1024;
 
-/// What is said where a server does not answer to the end.
+/// The message if a server's answer is incomplete.
 pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
 
 /// Adding events where no server runs, with segments of the size of `serve`'s own.
@@ -103,7 +103,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Lets reading the answer fail after this time without any.
+    /// Sets the longest wait for the next bytes of the answer.
     pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
         self.stream.set_read_timeout(Some(patience))
     }
@@ -116,8 +116,8 @@ impl Connection {
         Answer::of(self)
     }
 
-    /// Sends a request with lines that the server is to read. `unread` gets the error
-    /// where they cannot be read.
+    /// Sends a request and the lines that follow it. If the lines cannot be read, `unread` gets
+    /// the error.
     fn upload(
         self,
         request: &Request,
@@ -155,7 +155,6 @@ impl Connection {
 
 /// What a command asks of the data.
 pub struct Task {
-    /// What it is.
     pub request: Request,
     /// What the folder is opened for, where no server runs.
     pub mode: OpenMode,
@@ -163,7 +162,7 @@ pub struct Task {
     pub doing: &'static str,
     /// Lines that the server is to read.
     pub lines: Option<Box<dyn Read + Send>>,
-    /// What to say where the server does not answer to the end.
+    /// The message if the server's answer is incomplete.
     pub broken_off: &'static str,
     /// Whether the lines of the answer go to a terminal, from which they take the bar.
     pub to_terminal: bool,
@@ -182,12 +181,12 @@ impl Task {
         }
     }
 
-    /// Has it done, and writes the lines of the answer to `out`.
+    /// Runs the task, and writes the lines of the answer to `out`.
     pub fn run(self, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<Answered> {
         self.run_with(context, &mut |_, _| Ok(()), out)
     }
 
-    /// The same, with what is done with the reports on the lines.
+    /// The same; `on_report` gets the server's reports on the lines that were sent.
     pub fn run_with(
         self,
         context: &CommandContext,
@@ -291,7 +290,7 @@ pub fn ask(
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<Answered> {
-    for note in query.time_notes(context.now) {
+    for note in query.time_notes(context.view.now) {
         super::say(&format!("profiletrail: note: {note}"));
     }
     let request = Request::Ask(Box::new(query.clone()));

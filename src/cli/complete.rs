@@ -13,7 +13,6 @@ use super::args::Common;
 use super::context::CommandContext;
 use super::{client, env_file};
 use crate::format::{LineSplitter, is_unsafe};
-use crate::history::Subject;
 use crate::query::lines::HistoryLine;
 use crate::query::{Query, TailQuery};
 
@@ -21,7 +20,7 @@ use crate::query::{Query, TailQuery};
 const NEWEST: u64 = 500;
 
 /// What can be completed from the events.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Field,
     Interest,
@@ -77,11 +76,8 @@ fn candidates(kind: Kind, typed: &OsStr) -> Option<Vec<CompletionCandidate>> {
         let line: HistoryLine<'_> = serde_json::from_slice(line)?;
         let subjects = line.changes.iter().map(|change| &change.subject);
         match kind {
-            Kind::Field => subjects
-                .filter(|subject| matches!(subject, Subject::Field(_)))
-                .for_each(|subject| take(subject.name())),
-            Kind::Interest => subjects
-                .filter(|subject| matches!(subject, Subject::Interest(_)))
+            Kind::Field | Kind::Interest => subjects
+                .filter(|subject| subject.is_interest() == (kind == Kind::Interest))
                 .for_each(|subject| take(subject.name())),
             Kind::Label => take(line.label.as_deref().unwrap_or_default()),
             Kind::Type => take(&line.event_type),

@@ -20,7 +20,6 @@ const MIN_COLUMNS: usize = 20;
 pub struct UsageError(String);
 
 impl UsageError {
-    /// An error with this message.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
@@ -77,30 +76,23 @@ fn pager(common: &Common) -> Option<String> {
 /// The surroundings of a command.
 #[derive(Clone)]
 pub struct CommandContext {
-    /// The data folder.
     pub data: PathBuf,
     /// The zone of the sender's timestamps, and of times that name none.
     pub zone: Zone,
-    /// The zone in which times are shown.
-    pub reader_zone: Zone,
+    /// The reader of answers for people.
+    pub view: View,
     /// The index's cache in bytes.
     pub cache: u64,
-    /// Whether standard output takes colours.
-    pub color: bool,
     /// Whether colours are wanted on standard error, where it is a terminal.
     pub error_color: bool,
     /// Whether standard output is a terminal.
     pub terminal: bool,
-    /// The maximum width of output for people in columns; `None` means unlimited.
-    pub width: Option<usize>,
     /// The pager for answers on a terminal.
     pub pager: Option<String>,
     /// Whether standard error is a terminal.
     pub progress: bool,
     /// The flags that a suggested command must repeat: which data, and in which zones.
     pub flags: String,
-    /// The present in Unix seconds.
-    pub now: i64,
 }
 
 impl CommandContext {
@@ -111,35 +103,30 @@ impl CommandContext {
         Ok(Self {
             data: common.data.clone(),
             zone: common.timezone,
-            // Shown as they can be typed, and as Copernica shows them.
-            reader_zone: match common.utc {
-                true => Zone::UTC,
-                false => common.tz.unwrap_or(common.timezone),
+            view: View {
+                // Times are shown as they can be typed, and as Copernica shows them.
+                zone: match common.utc {
+                    true => Zone::UTC,
+                    false => common.tz.unwrap_or(common.timezone),
+                },
+                styles: Styles {
+                    on: match common.color {
+                        ColorChoice::Always => true,
+                        ColorChoice::Never => false,
+                        ColorChoice::Auto => terminal && !no_color,
+                    },
+                },
+                width: width(terminal),
+                now: now_seconds(),
+                at: None,
             },
             cache: bytes("--cache-size", common.cache_size, 1 << 20, 1 << 40)?,
-            color: match common.color {
-                ColorChoice::Always => true,
-                ColorChoice::Never => false,
-                ColorChoice::Auto => terminal && !no_color,
-            },
             error_color: common.color != ColorChoice::Never && !no_color,
             terminal,
-            width: width(terminal),
             pager: pager(common).filter(|_| terminal),
             progress: std::io::stderr().is_terminal(),
             flags: common.typed.clone(),
-            now: now_seconds(),
         })
-    }
-
-    /// What a printer must know about this reader.
-    pub fn view(&self) -> View {
-        View {
-            zone: self.reader_zone,
-            styles: Styles { on: self.color },
-            width: self.width,
-            now: self.now,
-        }
     }
 
     /// A command to be typed, with the flags in force, in backquotes.

@@ -87,7 +87,6 @@ fn command_for(words: &[OsString]) -> Command {
     with_environment(Args::command().mut_subcommands(named))
 }
 
-/// The flags that are settings, too.
 fn known_settings() -> impl Iterator<Item = &'static str> {
     SETTINGS.split(' ').chain(OF_NODES.split_whitespace())
 }
@@ -165,28 +164,27 @@ fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Vec<
         return Vec::new();
     }
     let name = file.display();
-    match read(file).and_then(|text| pairs(&text)) {
-        Ok(pairs) => match pairs
-            .iter()
-            .rev()
-            .find(|(name, _)| *name == setting("data"))
-        {
-            Some((_, data)) => {
-                say(&format!(
-                    "profiletrail: note: using the data folder {data} of the installed service ({name}); \
-                     --data names another"
-                ));
-                pairs
-            }
-            None => Vec::new(),
-        },
+    let pairs = match read(file).and_then(|text| pairs(&text)) {
+        Ok(pairs) => pairs,
         Err(error) => {
             say(&format!(
                 "profiletrail: note: the settings of the installed service, {name}, cannot be read: {error}"
             ));
-            Vec::new()
+            return Vec::new();
         }
-    }
+    };
+    let Some((_, data)) = pair_of(&pairs, &setting("data")) else {
+        return Vec::new();
+    };
+    say(&format!(
+        "profiletrail: note: using the data folder {data} of the installed service ({name}); --data names another"
+    ));
+    pairs
+}
+
+/// The pair of a name; the last of several counts.
+fn pair_of<'p>(pairs: &'p [Pair], name: &str) -> Option<&'p Pair> {
+    pairs.iter().rev().find(|(known, _)| known == name)
 }
 
 fn read_args(command: Command) -> Args {
@@ -294,8 +292,7 @@ fn merge(
             Some(value) if name == FORMAT && !supports(&arg, &value) => arg.env(Resettable::Reset),
             _ => arg,
         };
-        let given = pairs.iter().rev().find(|(known, _)| *known == name);
-        match (given, arg.get_value_delimiter()) {
+        match (pair_of(pairs, &name), arg.get_value_delimiter()) {
             (None, _) => arg,
             (Some((_, value)), _) if value.is_empty() => arg,
             (Some((_, value)), _) if name == FORMAT && !supports(&arg, value) => arg,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use super::maintenance::{exit_status, order, paragraphs, parse_lines, write};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, UsageError};
-use crate::format::{counted, plain, shell};
+use crate::format::{counted, shell};
 use crate::ops::Maintenance;
 use crate::ops::backup::BackupOrder;
 use crate::store::{EraseLine, EraseOrder};
@@ -138,9 +138,9 @@ fn say_not_yet_removed(backups: &[PathBuf]) {
          server removes it within a minute after their end",
     );
     for dir in backups {
-        let dir = plain(&dir.display().to_string());
         super::say(&format!(
-            "profiletrail: the backup {dir} still has it: back up again after that"
+            "profiletrail: the backup {} still has it: back up again after that",
+            dir.display()
         ));
     }
 }
@@ -157,10 +157,7 @@ fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
         );
         match updated {
             Ok((_, end)) if end.damage.is_empty() => {
-                super::say(&format!(
-                    "profiletrail: the backup {} is up to date",
-                    plain(&what)
-                ));
+                super::say(&format!("profiletrail: the backup {what} is up to date"));
             }
             Ok((_, end)) => {
                 super::say_lacking(&end);
@@ -169,8 +166,7 @@ fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
             Err(error) => {
                 let next = context.command(&format!("backup {}", shell(&what)));
                 super::say(&format!(
-                    "profiletrail: the backup {} still has what was erased: {error:#}. Then run {next}",
-                    plain(&what)
+                    "profiletrail: the backup {what} still has what was erased: {error:#}. Then run {next}"
                 ));
                 all_updated = false;
             }
@@ -192,17 +188,16 @@ fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
 /// of somebody else.
 fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
     let reading = || format!("reading {}", path.display());
-    let mut bytes = Vec::new();
-    let read = lines.take(MAX_LIST + 1).read_to_end(&mut bytes);
+    let mut text = String::new();
+    let read = lines.take(MAX_LIST + 1).read_to_string(&mut text);
     read.with_context(reading)?;
-    if bytes.len() as u64 > MAX_LIST {
+    if text.len() as u64 > MAX_LIST {
         let what = format!(
             "--file: {} is too long for a list of profiles",
             path.display()
         );
         return Err(UsageError::new(what).into());
     }
-    let text = io::read_to_string(bytes.as_slice()).with_context(reading)?;
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -210,10 +205,10 @@ fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
             continue;
         }
         let profile = line.parse().map_err(|_| {
-            UsageError::new(plain(&format!(
+            UsageError::new(format!(
                 "--file: line {number} of {}: {line:?} is not the number of a profile",
                 path.display()
-            )))
+            ))
         })?;
         profiles.insert(profile);
     }
@@ -227,10 +222,7 @@ fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
 /// The absolute path of a backup, which must be there.
 fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
     if fs::symlink_metadata(dir.join("manifest.json")).is_err() {
-        let what = format!(
-            "--backup: {} is no backup",
-            plain(&dir.display().to_string())
-        );
+        let what = format!("--backup: {} is no backup", dir.display());
         return Err(UsageError::new(what).into());
     }
     // The server has another working directory.

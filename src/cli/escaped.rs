@@ -15,7 +15,6 @@ pub struct Escaped<W> {
 }
 
 impl<W: Write> Escaped<W> {
-    /// Escapes what is written to `out`.
     pub const fn new(out: W) -> Self {
         Self {
             out,

@@ -17,7 +17,7 @@ use crate::query::ImportReport;
 use crate::server::control::Request;
 use crate::store::Folder;
 
-/// The message where a server does not answer to the end.
+/// The message if the server's answer is incomplete.
 const BROKEN_OFF: &str = "the running server ended the connection; repeat the import: events that already exist are not added again";
 
 /// The most refused lines that are shown one by one.

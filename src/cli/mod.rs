@@ -110,7 +110,7 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
     command.run(context)
 }
 
-/// Prints a line on standard error; if that is closed, the line is dropped.
+/// Prints a line on standard error, safe for a terminal; if that is closed, the line is dropped.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }
@@ -123,12 +123,11 @@ fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
 
 /// Writes a text to standard output.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let mut stdout = Stdout::new();
+    let mut stdout = PagedStdout::unpaged();
     stdout.write_all(text.as_ref())?;
-    Ok(stdout.flush()?)
+    Ok(stdout.finish()?)
 }
 
-/// Prints a line of JSON.
 fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string(line)? + "\n")
 }
@@ -159,28 +158,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[error("standard output is closed")]
 struct StdoutClosed;
 
-/// Standard output; its closing can be distinguished from that of other pipes.
-struct Stdout(std::io::StdoutLock<'static>);
-
-impl Stdout {
-    fn new() -> Self {
-        Self(std::io::stdout().lock())
-    }
-}
-
+/// An error of standard output; its closing can be distinguished from that of other pipes.
 fn mark_closed(error: std::io::Error) -> std::io::Error {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => std::io::Error::new(error.kind(), StdoutClosed),
         _ => error,
-    }
-}
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).map_err(mark_closed)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush().map_err(mark_closed)
     }
 }

@@ -8,18 +8,19 @@ use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
 use super::context::UsageError;
-use crate::format::plain;
+use crate::storage::{RealDisk, Storage as _};
 
 /// A file under a temporary name in the same folder as its final name.
 pub struct OutFile {
     path: PathBuf,
-    dir: PathBuf,
+    /// The folder that it is in.
+    pub dir: PathBuf,
     file: NamedTempFile,
     force: Option<bool>,
 }
 
 fn already(path: &Path, force: Option<bool>) -> UsageError {
-    let path = plain(&path.display().to_string());
+    let path = path.display();
     let way_out = match force {
         Some(_) => "add --force",
         None => "remove it",
@@ -47,11 +48,6 @@ impl OutFile {
         })
     }
 
-    /// The folder that it is in.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// What is to be written to.
     pub fn file(&self) -> &File {
         self.file.as_file()
@@ -74,8 +70,7 @@ impl OutFile {
             }
             Err(error) => return Err(error.error).with_context(writing),
         }
-        let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        if let Err(error) = dir {
+        if let Err(error) = RealDisk.sync_dir(&self.dir) {
             bail!(
                 "{}: it was written, but could not be synced to the disk: {error}",
                 path.display()

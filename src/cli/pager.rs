@@ -16,8 +16,7 @@ use std::thread::JoinHandle;
 use signal_hook::consts::SIGINT;
 
 use super::escaped::Escaped;
-use super::{CommandContext, Format};
-use super::{Stdout, mark_closed};
+use super::{CommandContext, Format, mark_closed};
 
 /// A shell's exit status for a program that does not exist.
 const NOT_FOUND: i32 = 127;
@@ -50,7 +49,7 @@ impl PagedStdout {
         }
     }
 
-    /// Standard output before a prompt: a pager would end the command when it is
+    /// Standard output as it is, as before a prompt: a pager would end the command when it is
     /// left.
     pub const fn unpaged() -> Self {
         Self {
@@ -71,7 +70,7 @@ impl PagedStdout {
                     *running = Some(pager);
                     Box::new(stdin)
                 }
-                None => Box::new(Stdout::new()),
+                None => Box::new(io::stdout().lock()),
             };
             let out = if escapes {
                 Box::new(Escaped::new(out))

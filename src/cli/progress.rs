@@ -31,7 +31,6 @@ impl Bar {
         }
     }
 
-    /// Moves it.
     pub fn set(&mut self, done: u64, all: u64) {
         if !self.shown || self.begun.elapsed() < PATIENCE {
             return;

@@ -122,7 +122,7 @@ fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answe
 /// Prints why something was not found.
 fn say_why(end: &Answered) {
     for why in &end.hints {
-        super::say(&format!("profiletrail: {}", plain(why)));
+        super::say(&format!("profiletrail: {why}"));
     }
 }
 
@@ -144,7 +144,6 @@ fn finish(
     })
 }
 
-/// Lists the anchors.
 fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let (lines, end) = ask(Query::Anchors(AnchorsQuery {}), context)?;
     let mut text = String::new();
@@ -204,7 +203,7 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
     };
     if dir.symlink_metadata().is_ok() {
         let what = format!("--out: {} already exists; name a new folder", dir.display());
-        return Err(UsageError::new(plain(&what)).into());
+        return Err(UsageError::new(what).into());
     }
     let (lines, end) = ask(Query::Proof(EventQuery { seq }), context)?;
     if !end.found {
@@ -265,7 +264,7 @@ fn check(
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
     let checked = check_bundle(&|name| fs::read(dir.join(name)), trusted);
-    let checked = checked.map_err(|why| anyhow::anyhow!("not proved: {}", plain(&why)))?;
+    let checked = checked.map_err(|why| anyhow::anyhow!("not proved: {why}"))?;
     super::print(match context.format(format) {
         Format::Jsonl => serde_json::to_string(&checked)? + "\n",
         _ => text_of(&checked),

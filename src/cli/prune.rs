@@ -29,10 +29,10 @@ pub struct PruneArgs {
 
 pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let before = args.before;
-    if before > context.now.saturating_sub(YOUNGEST) {
+    if before > context.view.now.saturating_sub(YOUNGEST) {
         let what = format!(
             "--before: {} is less than a day ago: newer events are never pruned",
-            context.view().moment(before)
+            context.view.moment(before)
         );
         return Err(UsageError::new(what).into());
     }
@@ -45,7 +45,7 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         let would: Vec<PruneReport> = parse_lines(&lines)?;
         if would.iter().any(|line| line.events + line.rejected > 0) {
             for line in &would {
-                super::say(&text_of(line, &context.view()));
+                super::say(&text_of(line, &context.view));
             }
             if !confirm("Remove them permanently?")? {
                 return Ok(declined());

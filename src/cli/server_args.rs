@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::time::parse_duration;
 use crate::auth::keys::KeyDomain;
 use crate::auth::signature::PublicHost;
 use crate::ops::doctor::Settings;
 use crate::proofs::Countersigner;
+use crate::query::parse_duration;
 
 /// What a server is, and how the sender reaches it.
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 
 use super::context::UsageError;
 use super::server_args::ServerArgs;
-use super::time::parse_duration;
 use crate::auth::signature::{Account, Policy};
+use crate::query::parse_duration;
 use crate::server::SignatureConfig;
 
 /// Whether calls must be signed.

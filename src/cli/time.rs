@@ -1,6 +1,5 @@
 //! Spans of time as people type them.
 
-pub use crate::query::parse_duration;
 use crate::store::{RetentionPeriod, YOUNGEST};
 
 /// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.

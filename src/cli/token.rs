@@ -4,7 +4,7 @@ use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::output::{Cell, CellContext, Column, TablePrinter};
+use super::output::{Cell, Column, TablePrinter};
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
@@ -86,7 +86,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             let known = file.read()?.iter().any(|token| token.id == *id);
             let removed = if known { file.remove(id)? } else { None };
             let Some(token) = removed else {
-                let (id, list) = (plain(id), context.command("token list"));
+                let list = context.command("token list");
                 return super::nothing_found(&format!(
                     "no token has the id {id}; {list} lists them"
                 ));
@@ -136,7 +136,7 @@ fn show(
     let view = View {
         // A token that is cut in two is useless.
         width: None,
-        ..context.view()
+        ..context.view
     };
     type Line<'a> = (&'a Token, Option<&'a str>);
     let columns = [
@@ -156,9 +156,8 @@ fn show(
         })
         .hide_empty(),
     ];
-    let context = CellContext { view, at: None };
     let mut shown = Vec::new();
-    let mut table = TablePrinter::new(&columns, context, &mut shown);
+    let mut table = TablePrinter::new(&columns, view, &mut shown);
     for token in tokens {
         table.row(&(token, text))?;
     }

@@ -6,20 +6,20 @@
 //! have changed a value later. Values are written byte for byte, for the import.
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use super::ask;
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
-use super::{CommandContext, ExitStatus, UsageError};
-use crate::format::{Printer, counted, grouped, plain};
+use super::{CommandContext, ExitStatus, PagedStdout, UsageError};
+use crate::format::{Printer, counted, grouped};
 use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let out = OutFile::beside(&args.out, Some(args.force))?;
     let mut file = UndoFile::new(out.file().try_clone()?, args.collection_name.clone());
-    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
+    let mut stdout = PagedStdout::unpaged();
     let format = context.format(args.format);
     let printer = UndoPrinter {
         file: &mut file,
@@ -56,7 +56,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
             file.flush()?;
             drop(file);
             out.put()?;
-            let path = plain(&args.out.display().to_string());
+            let path = args.out.display();
             let values = counted(restored, "value");
             format!("wrote {values} to restore to {path}; {left} skipped")
         }

@@ -16,7 +16,7 @@ mod value;
 mod view;
 
 pub use difference::{Cut, differing};
-pub use names::{events, first_of, label, listed, of_many, shell, who};
+pub use names::{events, first_of, is_at_latest, label, listed, of_many, shell, who};
 pub use number::{counted, grouped, size};
 pub use printer::{LineSplitter, Printer};
 pub use sanitize::{is_unsafe, plain};

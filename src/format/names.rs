@@ -53,6 +53,14 @@ pub fn first_of<N: ToString>(names: impl ExactSizeIterator<Item = N>, most: usiz
     named.join(", ") + &more
 }
 
+/// Whether a value of this cause may be older than the event that shows it.
+pub fn is_at_latest(cause: &str) -> bool {
+    matches!(
+        cause,
+        "unexplained" | "first_seen" | "observed" | "baseline"
+    )
+}
+
 /// The profile or subprofile of an event, in a sentence.
 pub fn who(key: ProfileKey) -> String {
     let what = match key.subprofile {

@@ -37,7 +37,6 @@ pub struct LineSplitter<'a> {
 }
 
 impl<'a> LineSplitter<'a> {
-    /// Passes lines to this printer.
     pub const fn new(printer: Box<dyn Printer + 'a>) -> Self {
         Self {
             printer,

@@ -6,19 +6,15 @@ pub enum Role {
     /// Nothing special.
     #[default]
     Plain,
-    /// A heading.
     Head,
     /// Less important.
     Dim,
-    /// A time.
     Time,
     /// An event's number.
     Seq,
-    /// An old value.
     Old,
     /// The part of it that differs.
     OldPart,
-    /// A new value.
     New,
     /// The part of it that differs.
     NewPart,
@@ -46,7 +42,6 @@ impl Role {
 /// Whether a stream takes colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Styles {
-    /// Whether it does.
     pub on: bool,
 }
 

@@ -36,7 +36,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     plain.collect()
 }
 
-/// How many bytes the first of some grapheme clusters have that are together at most so
+/// The length in bytes of the longest run of leading grapheme clusters that is at most `width`
 /// wide.
 fn fitting<'t>(graphemes: impl Iterator<Item = &'t str>, width: usize) -> usize {
     let mut used = 0;
@@ -101,7 +101,6 @@ impl Text {
         self
     }
 
-    /// Adds a piece.
     pub fn push(&mut self, role: Role, text: impl Into<String>) {
         let text = text.into();
         if !text.is_empty() {
@@ -109,12 +108,10 @@ impl Text {
         }
     }
 
-    /// Adds the pieces of another.
     pub fn append(&mut self, other: Self) {
         self.pieces.extend(other.pieces);
     }
 
-    /// Whether it is empty.
     pub const fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
@@ -129,7 +126,6 @@ impl Text {
         self.pieces.iter().map(|(_, text)| text.len()).sum()
     }
 
-    /// How wide it is.
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()
     }

@@ -35,7 +35,6 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// A value's text.
 pub fn value_text(value: &Value<'_>) -> String {
     match value {
         Value::Absent => ABSENT.to_owned(),
@@ -70,9 +69,7 @@ pub struct Side {
 /// A change from a value to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What was.
     pub old: Side,
-    /// What is.
     pub new: Side,
     /// Shown after both if there is room for all.
     pub suffix: Text,
@@ -113,7 +110,6 @@ impl Side {
         self.marked && !styles.on && !self.part.is_empty()
     }
 
-    /// How wide it is.
     pub fn width(&self, styles: Styles) -> usize {
         let brackets = if self.bracketed(styles) { 2 } else { 0 };
         width_of(&self.before) + width_of(&self.part) + width_of(&self.after) + brackets

@@ -16,12 +16,13 @@ const NARROW: usize = 100;
 pub struct View {
     /// The zone in which times are shown.
     pub zone: Zone,
-    /// Whether there are colours.
     pub styles: Styles,
     /// The width in columns; `None` means unlimited.
     pub width: Option<usize>,
     /// The present in Unix seconds.
     pub now: i64,
+    /// The moment that the question names.
+    pub at: Option<i64>,
 }
 
 impl View {
@@ -33,6 +34,7 @@ impl View {
             styles: Styles { on: false },
             width,
             now: 0,
+            at: None,
         }
     }
 
@@ -72,13 +74,13 @@ impl View {
     }
 
     /// How long before the moment of a question a time was: `3 days ago`.
-    pub fn age(&self, time: &str, at: Option<i64>) -> String {
+    pub fn age(&self, time: &str) -> String {
         let Ok(time) = DateTime::parse_from_rfc3339(time) else {
             return String::new();
         };
-        let seconds = at.unwrap_or(self.now).saturating_sub(time.timestamp());
+        let seconds = self.at.unwrap_or(self.now).saturating_sub(time.timestamp());
         let mut words = timeago::Formatter::new();
-        if at.is_some() {
+        if self.at.is_some() {
             words.ago("before").too_low("just then");
         } else {
             words.too_low("just now");
@@ -121,6 +123,7 @@ mod tests {
             styles: Styles { on: false },
             width: None,
             now: 1_760_000_000,
+            at: None,
         };
         for (time, at, age) in [
             ("2025-10-09T08:53:20Z", None, "just now"),
@@ -130,7 +133,7 @@ mod tests {
             ("2020-10-07T08:53:20Z", None, "5 years ago"),
             ("no time", None, ""),
         ] {
-            assert_eq!(view.age(time, at), age, "{time}");
+            assert_eq!(View { at, ..view }.age(time), age, "{time}");
         }
         for (first, last, shown) in [
             (

@@ -8,6 +8,7 @@
 use super::FrontendConfig;
 use super::client::ResponseOptions;
 use super::origin::Peer;
+use crate::event::parse_number;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 use std::borrow::Cow;
 
@@ -356,11 +357,8 @@ fn path_of(target: &str) -> Option<&str> {
 
 /// A number of digits only, without overflow.
 fn number(text: &[u8]) -> Result<u64, Refusal> {
-    let digits = text.iter().all(u8::is_ascii_digit).then_some(text);
-    let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .ok_or(BAD_LENGTH)
+    let text = std::str::from_utf8(text).ok();
+    text.and_then(parse_number).ok_or(BAD_LENGTH)
 }
 
 /// Appends a header. A byte of its value that is not printable ASCII is sent as `?`, because the server

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use backup::BackupOrder;
 pub use repair::{Repair, RepairLine};
-pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
+pub use verify::{VerifyLine, VerifySummary};
 
 use crate::event::now_seconds;
 use crate::proofs::Old;

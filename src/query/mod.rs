@@ -65,7 +65,7 @@ pub use incidents::{
     IncidentId, IncidentLine, IncidentsQuery, SkipReason, UndoFile, UndoLine, Wanted,
     WrongCollection,
 };
-pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
+pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};

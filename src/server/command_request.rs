@@ -17,9 +17,7 @@ const BATCH_LEN: usize = 4 << 20;
 const MAX_LINE: usize = 128 << 20;
 
 /// Reads a request, and returns it with the rest of its body.
-pub(super) fn read_request<'i, R: BufRead + 'i>(
-    mut input: R,
-) -> io::Result<(Request, Box<dyn BufRead + 'i>)> {
+pub(super) fn read_request<R: BufRead>(mut input: R) -> io::Result<(Request, ChunkedReader<R>)> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let head = read_head(&mut input)?;
     let mut headers = [httparse::EMPTY_HEADER; 32];
@@ -29,23 +27,14 @@ pub(super) fn read_request<'i, R: BufRead + 'i>(
     if (parsed.method, parsed.path) != (Some("POST"), Some(TARGET)) {
         return Err(invalid(format!("only POST {TARGET} is allowed here")));
     }
-    let header = |name: &str| {
-        let mut headers = parsed.headers.iter();
-        let header = headers.find(|header| header.name.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(header.value).ok()
-    };
-    let length = header("Content-Length").and_then(|length| length.parse().ok());
-    let mut body: Box<dyn BufRead + 'i> = match (header("Transfer-Encoding"), length) {
-        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => {
-            Box::new(ChunkedReader::new(input))
-        }
-        (None, Some(length)) => Box::new(input.take(length)),
-        _ => {
-            return Err(invalid(
-                "the body must be chunked or have a length".to_owned(),
-            ));
-        }
-    };
+    let is_chunked = parsed.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("Transfer-Encoding")
+            && header.value.eq_ignore_ascii_case(b"chunked")
+    });
+    if !is_chunked {
+        return Err(invalid("the body must be chunked".to_owned()));
+    }
+    let mut body = ChunkedReader::new(input);
     let mut line = Vec::new();
     (&mut body).take(MAX_REQUEST).read_until(b'\n', &mut line)?;
     let request = serde_json::from_slice(&line)?;

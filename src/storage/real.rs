@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, linkat};
@@ -115,6 +115,24 @@ impl StorageFile for RealFile {
     }
 }
 
+/// Creates a directory (mode 0700) and its parents unless they exist, and makes the new names
+/// durable. Returns the directories that got one.
+pub fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let missing = path.ancestors().take_while(|dir| !dir.exists());
+    let parents: Vec<PathBuf> = missing
+        .filter_map(Path::parent)
+        .map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        })
+        .collect();
+    DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+    for parent in &parents {
+        RealDisk.sync_dir(parent)?;
+    }
+    Ok(parents)
+}
+
 /// Gives a file to the owner of its data folder, if root makes it for a server that
 /// runs as somebody else and could not read it.
 pub fn give_to_owner(path: &Path, folder: &Path) -> io::Result<()> {
@@ -132,4 +150,19 @@ pub fn replace_for_owner(path: &Path, folder: &Path, content: &[u8]) -> io::Resu
     write_new(&RealDisk, &new, content)?;
     give_to_owner(&new, folder)?;
     rename_durably(&RealDisk, &new, path)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directory_with_a_new_name_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path();
+        let synced = make_dirs(&top.join("a/b/c")).unwrap();
+        assert_eq!(synced, [top.join("a/b"), top.join("a"), top.to_owned()]);
+        assert!(make_dirs(&top.join("a/b/c")).unwrap().is_empty());
+    }
 }

@@ -29,9 +29,9 @@ pub(super) use format::Format;
 pub use membership::Membership;
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrailError;
-use crate::storage::{Links, found, open_regular};
+use crate::storage::{Links, RealDisk, Storage, found, make_dirs, open_regular};
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
 /// server wrote it, and the new lock holder has not yet written its own entry.
@@ -116,7 +116,7 @@ impl Folder {
     /// Creates the folder of the baselines' log if it is missing.
     pub fn make_baselines(&self) -> Result<(), TrailError> {
         let path = self.baselines();
-        make_folders(&path)
+        make_dirs(&path)
             .map(drop)
             .map_err(TrailError::io("making", path))
     }
@@ -136,7 +136,7 @@ impl Folder {
     /// refused: with another log id its log would be unreadable.
     pub fn make(path: &Path) -> Result<(), TrailError> {
         refuse_backup(path)?;
-        make_folders(path).map_err(TrailError::io("making the data folder", path))?;
+        make_dirs(path).map_err(TrailError::io("making the data folder", path))?;
         refuse_foreign_owner(path)?;
         refuse_links(path)?;
         let format = path.join("format");
@@ -165,7 +165,8 @@ impl Folder {
         // The folder's own name must be durable, too, even if it was created by a
         // process that did not finish.
         if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
-            sync_folder(parent).map_err(TrailError::io("syncing", parent))?;
+            let synced = RealDisk.sync_dir(parent);
+            synced.map_err(TrailError::io("syncing", parent))?;
         }
         Ok(())
     }
@@ -173,10 +174,7 @@ impl Folder {
     /// The format file is written last, by a rename: it marks the folder as complete.
     fn write_format(path: &Path) -> io::Result<()> {
         for part in ["log", "rejected"] {
-            DirBuilder::new()
-                .mode(0o700)
-                .recursive(true)
-                .create(path.join(part))?;
+            RealDisk.make_dir(&path.join(part))?;
         }
         Format::new()?.write(path)
     }
@@ -297,28 +295,6 @@ fn refuse_links(path: &Path) -> Result<(), TrailError> {
         ))),
         None => Ok(()),
     }
-}
-
-/// Creates a folder and its parents, and syncs each folder that got a new entry.
-/// Returns these folders.
-fn make_folders(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let missing = path.ancestors().take_while(|folder| !folder.exists());
-    let parents: Vec<PathBuf> = missing
-        .filter_map(Path::parent)
-        .map(|parent| match parent.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => parent.to_owned(),
-        })
-        .collect();
-    DirBuilder::new().mode(0o700).recursive(true).create(path)?;
-    for parent in &parents {
-        sync_folder(parent)?;
-    }
-    Ok(parents)
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 /// Whether one of the logs of a folder has files.

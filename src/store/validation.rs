@@ -4,13 +4,14 @@
 //! user, from the host's root or from the webhook's folder. These files are in `validation/` of the
 //! data folder. The server reads them at each request, so a change needs no restart.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::event::is_label;
-use crate::storage::{Links, found, give_to_owner, read_small, replace_for_owner};
+use crate::storage::{
+    Links, RealDisk, Storage, found, give_to_owner, read_small, replace_for_owner,
+};
 
 /// The most files.
 const MAX_FILES: usize = 16;
@@ -96,7 +97,7 @@ impl ValidationFiles {
             return Err(ValidationError::TooMany);
         }
         let dir = self.dir();
-        DirBuilder::new().mode(0o700).recursive(true).create(&dir)?;
+        RealDisk.make_dir(&dir)?;
         give_to_owner(&dir, &self.folder)?;
         replace_for_owner(&dir.join(&*name), &self.folder, &content)?;
         Ok(name.into_owned())

@@ -10,11 +10,9 @@ use sha2::{Digest, Sha256};
 /// A file of the page.
 #[derive(Debug)]
 pub struct Asset {
-    /// Where it is.
     pub path: String,
     /// What it is.
     pub content_type: &'static str,
-    /// Its bytes.
     pub content: &'static str,
 }
 
@@ -30,19 +28,16 @@ fn asset(name: &str, extension: &str, content_type: &'static str, content: &'sta
     }
 }
 
-/// The style.
 pub static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     let content = include_str!("assets/page.css");
     asset("page", "css", "text/css; charset=utf-8", content)
 });
 
-/// The script.
 pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let content = include_str!("assets/page.js");
     asset("page", "js", "text/javascript; charset=utf-8", content)
 });
 
-/// The icon.
 pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
     let content = include_str!("assets/icon.svg");
     asset("icon", "svg", "image/svg+xml", content)

@@ -19,7 +19,7 @@ pub struct Hours {
 /// The height of the tallest bar.
 const HEIGHT: u64 = 90;
 
-/// The drawing; each bar has its number as a title, for those who do not see it.
+/// The drawing; each bar has its number as a title, for screen readers.
 pub fn bars(hours: &Hours, clock: &Clock) -> Markup {
     let most = hours.counts.iter().copied().max().unwrap_or(0);
     let all: u64 = hours.counts.iter().sum();

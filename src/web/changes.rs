@@ -27,14 +27,12 @@ pub const EMPTY: [(&str, &str); 4] = [
 /// The names and values of a filter, as they are in the address.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
-    /// The names and values.
     pub pairs: Vec<(String, String)>,
     /// Whether links can repeat it.
     fits: bool,
 }
 
 impl Filters {
-    /// A filter.
     pub fn new(pairs: Vec<(String, String)>) -> Self {
         let fits = changes(&pairs).len() <= REPEATED;
         Self { pairs, fits }
@@ -118,15 +116,12 @@ pub fn row(line: &ChangesLine<'_>, filters: &Filters, reader: &Reader<'_>) -> Ma
     }
 }
 
-/// The page.
 pub struct Page<'a> {
-    /// The filter.
     pub filters: &'a Filters,
     /// Whether the oldest come first.
     pub oldest_first: bool,
     /// What is wrong with the filter, if anything.
     pub wrong: Option<String>,
-    /// The changes.
     pub rows: Vec<Markup>,
     /// The address of the next page.
     pub next: Option<String>,
@@ -136,12 +131,10 @@ pub struct Page<'a> {
     pub command: Option<String>,
     /// Damage that affects the answer.
     pub damage: Vec<String>,
-    /// Notes.
     pub notes: Vec<String>,
 }
 
 impl Page<'_> {
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let body = html! {
             h1 { "Changes of all profiles" }

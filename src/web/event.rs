@@ -89,7 +89,6 @@ impl Page {
         }
     }
 
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let line = &self.line;
         let title = format!("Event {}", line.seq);

@@ -29,7 +29,6 @@ pub struct Page {
     span: Option<(i64, i64)>,
     /// Damage that affects the answer.
     pub damage: Vec<String>,
-    /// Notes.
     pub notes: Vec<String>,
 }
 
@@ -68,7 +67,6 @@ impl Page {
         }
     }
 
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let title = format!("Incident {}", self.id);
         let profiles = self.restored.1 + self.left.1 - self.subprofiles;

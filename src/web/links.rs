@@ -11,13 +11,13 @@ pub enum Zoom {
     /// From its first event on.
     #[default]
     All,
-    /// The last of this name's length.
+    /// The last day, week, month or year, by its name in [`LENGTHS`].
     Last(&'static str),
-    /// From a second up to another.
+    /// From one Unix second up to another.
     Between(i64, i64),
 }
 
-/// The names of lengths that can be drawn up to now, and their seconds.
+/// The spans up to now that can be drawn: name and length in seconds.
 pub const LENGTHS: [(&str, i64); 4] = [
     ("day", 86_400),
     ("week", 7 * 86_400),
@@ -26,7 +26,7 @@ pub const LENGTHS: [(&str, i64); 4] = [
 ];
 
 impl Zoom {
-    /// The one of that name.
+    /// The zoom of that name.
     pub fn of(name: &str) -> Option<Self> {
         if name == "all" {
             return Some(Self::All);
@@ -36,28 +36,28 @@ impl Zoom {
     }
 }
 
-/// The seconds of a length's name.
+/// The length in seconds of a span of [`LENGTHS`].
 pub fn seconds(name: &str) -> i64 {
     let found = LENGTHS.iter().find(|(known, _)| *known == name);
     found.map_or(86_400, |(_, seconds)| *seconds)
 }
 
-/// Of a (sub)profile's page.
+/// The address of a (sub)profile's page.
 pub fn profile(key: ProfileKey) -> String {
     format!("/profile/{key}")
 }
 
-/// Of an event's page.
+/// The address of an event's page.
 pub fn event(seq: u64) -> String {
     format!("/event/{seq}")
 }
 
-/// The proof of an event, as a file.
+/// The address of the proof of an event, a file.
 pub fn proof(seq: u64) -> String {
     format!("/event/{seq}/proof.zip")
 }
 
-/// Of a (sub)profile's page with what else is asked of it.
+/// The address of a (sub)profile's page with parameters.
 #[derive(Clone, Debug)]
 pub struct ProfileLink {
     key: ProfileKey,
@@ -65,7 +65,7 @@ pub struct ProfileLink {
 }
 
 impl ProfileLink {
-    /// Of a part of its time.
+    /// A link to a part of its time.
     pub fn new(key: ProfileKey, zoom: Zoom) -> Self {
         let pairs = match zoom {
             Zoom::All => Vec::new(),
@@ -75,23 +75,22 @@ impl ProfileLink {
         Self { key, pairs }
     }
 
-    /// With a parameter more.
+    /// Adds a parameter.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.pairs.push((name, value.into()));
         self
     }
 
-    /// Of one field or interest alone.
+    /// Limits the page to one field or interest.
     pub fn only(self, subject: &Subject<'_>) -> Self {
         self.with(subject.kind(), subject.name())
     }
 
-    /// The address.
     pub fn to(&self) -> String {
         with_query(profile(self.key), &self.pairs)
     }
 
-    /// Of the (sub)profile's dossier, with the same parameters.
+    /// The address of the (sub)profile's dossier, with the same parameters.
     pub fn to_dossier(&self) -> String {
         with_query(format!("{}/dossier", profile(self.key)), &self.pairs)
     }
@@ -111,17 +110,17 @@ pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: String, pairs: &[(N, V)]) 
     format!("{path}?{}", query.finish())
 }
 
-/// Of what is found by a search.
+/// The address of the results of a search.
 pub fn search(text: &str) -> String {
     with_query("/search".to_owned(), &[("q", text.to_owned())])
 }
 
-/// Of the changes that a filter accepts.
+/// The address of the changes that a filter accepts.
 pub fn changes<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> String {
     with_query("/changes".to_owned(), pairs)
 }
 
-/// Of the changes that a command shows: `changes` with flags, or `history` of a
+/// The address of the changes that a command shows: `changes` with flags, or `history` of a
 /// (sub)profile.
 pub fn changes_of(command: &str) -> Option<String> {
     let mut words = shlex::split(command)?.into_iter().skip(1).peekable();
@@ -145,7 +144,7 @@ pub fn changes_of(command: &str) -> Option<String> {
     Some(changes(&pairs))
 }
 
-/// Of an incident.
+/// The address of an incident.
 pub fn incident(id: &str) -> String {
     with_query("/incident".to_owned(), &[("id", id)])
 }

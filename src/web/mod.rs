@@ -34,7 +34,6 @@ mod time_format;
 pub mod timeline;
 mod timeline_svg;
 
-pub use crate::format::seconds_of;
 pub use links::{Zoom, seconds, with_query};
 pub use reader::{Reader, Titles};
 pub use scale::Scale;

@@ -44,7 +44,6 @@ pub struct Page<'a> {
     pub subprofiles: (Vec<ProfileKey>, bool),
     /// Which part of its time is drawn.
     pub zoom: Zoom,
-    /// The drawing.
     pub timeline: Timeline,
     /// The field or interest to which the page is limited.
     pub only: Option<&'a Subject<'static>>,
@@ -56,11 +55,9 @@ pub struct Page<'a> {
     pub wrong: Option<(&'a str, &'a str)>,
     /// The event that deleted it, and when, if its last state is shown for that.
     pub deleted: Option<(u64, i64)>,
-    /// Its events.
     pub list: List,
     /// Damage that affects the page.
     pub damage: Vec<String>,
-    /// Notes.
     pub notes: Vec<String>,
 }
 
@@ -77,7 +74,6 @@ impl Page<'_> {
         }
     }
 
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let clock = &reader.clock;
         let title = name(self.key);
@@ -100,7 +96,7 @@ impl Page<'_> {
                     p.empty { "Nothing is known in this span. Choose a longer one." }
                 } @else {
                     a.skip href="#events" { "Skip the timeline" }
-                    (timeline_svg(&self.timeline, self.state.at(), clock))
+                    (timeline_svg(&self.timeline, self.state.at, clock))
                     (legend(&self.timeline))
                 }
                 (self.timeline)
@@ -195,7 +191,7 @@ impl Page<'_> {
     }
 
     fn slider(&self, clock: &Clock) -> Markup {
-        let at = self.state.at();
+        let at = self.state.at;
         // Over what is drawn, in a thousand steps, so that the knob is below its line.
         let scale = self.timeline.scale;
         let (from, to) = (scale.from, scale.to);
@@ -249,7 +245,7 @@ impl Page<'_> {
             details {
                 summary { "The same on a terminal" }
                 (reader.command(&format!("profiletrail history {} --reverse", self.key)))
-                (reader.command(&format!("profiletrail show {} --at @{}", self.key, self.state.at())))
+                (reader.command(&format!("profiletrail show {} --at @{}", self.key, self.state.at)))
                 (reader.command(&format!("profiletrail blame {}", self.key)))
             }
         }

@@ -68,7 +68,6 @@ impl Health {
 
 /// The page's first content; slower panels are fetched after it.
 pub struct Page {
-    /// The server's health.
     pub health: Health,
     /// Events of the last hours.
     pub hours: Hours,
@@ -81,7 +80,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// The whole page.
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let body = html! {
             h1.quiet { "What changed when" }

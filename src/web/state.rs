@@ -15,13 +15,14 @@ const ROWS: usize = 300;
 
 /// The state at a moment, and what differs now.
 pub struct State {
-    at: i64,
+    /// The moment in Unix seconds.
+    pub at: i64,
     word: String,
     /// Whether it ended with its profile.
     cascade: bool,
     last: Option<LastEvent>,
     rows: IndexMap<Subject<'static>, Row>,
-    /// How many of each are not among them.
+    /// How many fields and interests did not fit into `rows`.
     left_out: usize,
     changed: usize,
     /// Whether it is compared with the state now.
@@ -72,11 +73,6 @@ impl State {
         self.changed += 1;
         let [then, now] = change(line.old.as_ref(), &line.new, SHORT);
         self.put(&line.subject, then, Some(now));
-    }
-
-    /// The moment.
-    pub const fn at(&self) -> i64 {
-        self.at
     }
 
     /// The table, with a line above it that says what it is.

@@ -126,7 +126,6 @@ impl Render for Shown {
 /// The name of a field or of an interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// The name.
     pub text: Text,
     /// Whether it is an interest's.
     interest: bool,
@@ -138,7 +137,7 @@ pub struct Name {
 const IN_LINK: usize = 200;
 
 impl Name {
-    /// Of what a line speaks of.
+    /// The name of a subject.
     pub fn of(subject: &Subject<'_>) -> Self {
         Self {
             text: Text::new(subject.name(), NAME),
@@ -157,7 +156,7 @@ impl Render for Name {
     }
 }
 
-/// The values of a state, each of at most `most` characters, with what it is of.
+/// The values of a state, each of at most `most` characters, with their subjects.
 pub fn values<'s>(
     show: &'s ShowLine<'_>,
     most: usize,

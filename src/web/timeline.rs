@@ -51,11 +51,10 @@ pub struct Mark {
 /// A field or an interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its name.
     pub name: Name,
-    /// What it is at the begin.
+    /// Its value at the beginning.
     pub before: Shown,
-    /// From where on it is something else, in order.
+    /// Its changes, in order.
     pub marks: Vec<Mark>,
 }
 
@@ -64,7 +63,7 @@ impl Row {
         self.marks.last().map_or(&self.before, |mark| &mark.new)
     }
 
-    /// Adds a mark; returns how many marks there are more.
+    /// Adds a mark; returns by how many the marks grew.
     fn push(&mut self, mark: Mark) -> usize {
         match self.marks.last_mut() {
             Some(last) if last.part == mark.part => {
@@ -103,7 +102,6 @@ pub fn ends(line: &HistoryLine<'_>) -> bool {
 /// A timeline of the events added so far.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// Its span.
     pub scale: Scale,
     /// In the order of their first change.
     pub rows: IndexMap<Subject<'static>, Row>,
@@ -111,22 +109,22 @@ pub struct Timeline {
     pub events: u64,
     /// How many changes are in its rows.
     pub changes: u64,
-    /// How many changes are of rows that it has no place for.
+    /// How many changes are of rows for which there was no room.
     pub left_out: u64,
-    /// How many places are put together to one.
+    /// How many places were merged into one.
     pub together: u32,
     /// How many marks there are.
-    held: usize,
-    /// What a row is before its first change that does not say so.
+    pub marks: usize,
+    /// The value of a row before its first change, if the change does not name it.
     before: Shown,
     is_full: bool,
-    /// The row that alone is drawn.
+    /// If set, only this row is drawn.
     only: Option<Subject<'static>>,
 }
 
 impl Timeline {
-    /// Of a span, with the state just before it, where anything was known; of
-    /// one field or interest alone, where that is named.
+    /// The timeline of a span. `before` is the state just before it; `only` limits it to one field
+    /// or interest.
     pub fn new(scale: Scale, before: Option<&ShowLine<'_>>, only: Option<&Subject<'_>>) -> Self {
         let known = before.is_some_and(|show| show.state != "unknown");
         let mut timeline = Self {
@@ -136,7 +134,7 @@ impl Timeline {
             changes: 0,
             left_out: 0,
             together: 1,
-            held: 0,
+            marks: 0,
             before: if known { Shown::Absent } else { Shown::Unknown },
             is_full: false,
             only: only.map(Subject::to_owned),
@@ -198,7 +196,7 @@ impl Timeline {
             match held {
                 Some(held) => {
                     self.changes += 1;
-                    self.held += held;
+                    self.marks += held;
                 }
                 None => self.left_out += 1,
             }
@@ -208,12 +206,12 @@ impl Timeline {
         }
     }
 
-    /// Nothing is there any more.
+    /// Ends the values of all rows: the (sub)profile was deleted.
     fn end_all(&mut self, part: u32, seq: u64, time: i64) {
         for (subject, row) in &mut self.rows {
             let old = row.value().clone();
             if !matches!(old, Shown::Absent | Shown::Member(false)) {
-                self.held += row.push(Mark {
+                self.marks += row.push(Mark {
                     part,
                     count: 1,
                     seq,
@@ -229,33 +227,28 @@ impl Timeline {
         }
     }
 
-    /// How many marks there are.
-    pub const fn marks(&self) -> usize {
-        self.held
-    }
-
     /// Whether rows are left out.
     pub const fn is_cut(&self) -> bool {
         self.is_full || self.left_out > 0
     }
 
-    /// Puts two places together to one.
+    /// Merges every two places into one.
     fn coarsen(&mut self) {
         self.together *= 2;
         let together = self.together;
-        self.held = 0;
+        self.marks = 0;
         for row in self.rows.values_mut() {
             let marks = std::mem::take(&mut row.marks);
             for mut mark in marks {
                 mark.part = mark.part / together * together;
-                self.held += row.push(mark);
+                self.marks += row.push(mark);
             }
         }
     }
 
-    /// Puts places together until there are few enough marks.
+    /// Merges places until there are at most [`MARKS`] marks.
     pub fn finish(mut self) -> Self {
-        while self.held > MARKS && self.together < PARTS {
+        while self.marks > MARKS && self.together < PARTS {
             self.coarsen();
         }
         self

@@ -76,8 +76,8 @@ pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
     }
 }
 
-/// The tints of a row's values, given in the order in which they come, so that
-/// neighbours differ and a value that comes back is known again.
+/// The tints of a row's values, assigned in order of appearance, so that neighbours differ and a
+/// value that returns has its tint again.
 #[derive(Default)]
 struct Tints(Vec<u32>);
 
@@ -260,7 +260,7 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks() as u64, "mark")) ": changes too close together share a mark. "
+                    ", drawn as " (counted(self.marks as u64, "mark")) ": changes too close together share a mark. "
                     "Choose a shorter span to see each"
                 }
                 "."

@@ -82,7 +82,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     super::logging::from(LevelFilter::WARN, super::logging::LogFormat::Text, context);
     // From here on a signal ends the command in order, so that the folder is removed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
-    let story = Story::generate(SEED, args.now.unwrap_or(context.now));
+    let story = Story::generate(SEED, args.now.unwrap_or(context.view.now));
     let (data, temporary) = folder(args.keep.as_deref())?;
     load(&story, &data, context.cache, SEGMENT_SIZE)?;
     let (token, text) = Token::new("demo", Scope::Read)?;
@@ -101,7 +101,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         calls: server.address(),
         page,
         token: &text,
-        width: context.width,
+        width: context.view.width,
     };
     let written = super::print(guide.text());
     // A closed output is not a failure: the server runs regardless.

@@ -37,7 +37,7 @@ pub struct DoctorArgs {
 
 pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
-    let mut facts = Facts::new(context.data.clone(), context.now);
+    let mut facts = Facts::new(context.data.clone(), context.view.now);
     facts.settings = args.server.settings();
     facts.backup.clone_from(&args.backup);
     facts.outside = !args.offline;
@@ -45,7 +45,7 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     let json = context.format(args.output.format) == Format::Jsonl;
     let mut findings = Vec::new();
     let mut written = Ok(());
-    let found = examine(facts, &mut |finding: Finding| {
+    let addresses = examine(facts, &mut |finding: Finding| {
         if json && written.is_ok() {
             written = super::print_json(&finding);
         }
@@ -53,17 +53,18 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     });
     written?;
     if json {
-        for address in &found.addresses {
+        for address in &addresses {
             super::print_json(address)?;
         }
     } else {
         let mut screen = PagedStdout::new(context, Format::Table);
-        table::write(&findings, &found.addresses, context, &mut screen)?;
+        table::write(&findings, &addresses, context, &mut screen)?;
         screen.finish()?;
     }
-    Ok(match found.worst {
-        Some(Verdict::Problem) => ExitStatus::Failed,
-        _ => ExitStatus::Success,
+    let is_problem = |finding: &Finding| finding.result == Verdict::Problem;
+    Ok(match findings.iter().any(is_problem) {
+        true => ExitStatus::Failed,
+        false => ExitStatus::Success,
     })
 }
 

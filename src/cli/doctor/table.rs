@@ -17,7 +17,7 @@ pub(super) fn write(
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let view = context.view();
+    let view = context.view;
     let names = findings.iter().map(|finding| finding.check.len());
     let widest = names.max().unwrap_or(0).max("CHECK".len());
     let head = |text: &str| Text::of(Role::Head, text);

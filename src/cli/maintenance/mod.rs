@@ -91,7 +91,7 @@ pub(super) fn write<T: DeserializeOwned>(
     let mut out = PagedStdout::new(context, format);
     match format {
         Format::Jsonl => out.write_all(lines)?,
-        _ => out.write_all(text(&parse_lines(lines)?, &context.view()).as_bytes())?,
+        _ => out.write_all(text(&parse_lines(lines)?, &context.view).as_bytes())?,
     }
     Ok(out.finish()?)
 }

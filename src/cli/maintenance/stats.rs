@@ -20,7 +20,7 @@ pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitS
     let query = Query::Stats(StatsQuery {
         span: args.span,
         zone: match format {
-            Format::Table => context.reader_zone,
+            Format::Table => context.view.zone,
             _ => Zone::UTC,
         },
     });

@@ -10,13 +10,11 @@ const CASCADE: &str = "--cascade";
 /// The content of a cell of a table, or the value of a detail.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// A text.
     Text(Text),
     /// From what to what.
     Change(Box<Change>),
     /// An RFC 3339 time, shown in the reader's zone.
     Time {
-        /// The time.
         time: String,
         /// Whether what happened may have happened earlier.
         at_latest: bool,
@@ -53,7 +51,6 @@ impl Cell {
         Self::Text(Text::outside(Role::Plain, text.into().unwrap_or_default()))
     }
 
-    /// A number.
     pub fn number(number: u64) -> Self {
         Self::plain(grouped(number))
     }
@@ -68,7 +65,6 @@ impl Cell {
         Self::plain(key.to_string())
     }
 
-    /// An RFC 3339 time.
     pub fn time(time: &str) -> Self {
         let time = time.to_owned();
         Self::Time {

@@ -1,8 +1,7 @@
-//! Charts of text.
+//! Bars and charts of text.
 
 use std::io::{self, Write};
 
-use crate::cli::output::bar;
 use crate::format::{Role, Text, View, grouped};
 
 /// The longest bar, in columns, …
@@ -10,6 +9,20 @@ const WIDTH: usize = 40;
 
 /// … and what is kept for it where a name is long.
 const LEAST: usize = 10;
+
+/// Eighths of a character, from none to seven.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// A bar for a count; that of the most is `width` characters long.
+pub(super) fn bar(count: u64, most: u64, width: u64) -> String {
+    let eighths = u128::from(count) * u128::from(width * 8) / u128::from(most.max(1));
+    // Whatever is there is seen.
+    let eighths = usize::try_from(eighths)
+        .unwrap_or(0)
+        .max(usize::from(count > 0));
+    let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
+    format!("{}{part}", "█".repeat(eighths / 8))
+}
 
 /// Writes rows of a name, a number and a bar; the most takes the whole width.
 pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> io::Result<()> {

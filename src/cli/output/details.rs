@@ -95,48 +95,31 @@ pub fn write_at(
     Ok(())
 }
 
-/// How a line is written.
-type WriteLine<'a, L> = Box<dyn Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a>;
-
-/// Writes answers of which each line is a paragraph of its own.
-pub struct Paragraphs<'a, L> {
+/// Writes answers of which each line is a paragraph of its own, with an empty line between two.
+pub fn paragraphs<'a, L: DeserializeOwned + 'a>(
     view: View,
     out: &'a mut dyn Write,
-    write: WriteLine<'a, L>,
-    begun: bool,
+    write: impl Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a,
+) -> Box<dyn Printer + 'a> {
+    let mut begun = false;
+    Box::new(move |line: &[u8]| {
+        let line: L = parse(line)?;
+        if std::mem::replace(&mut begun, true) {
+            writeln!(out)?;
+        }
+        write(&line, &view, out)
+    })
 }
 
-impl<'a, L: 'a> Paragraphs<'a, L> {
-    /// Writes each line, with an empty line between two.
-    pub fn new(
-        view: View,
-        out: &'a mut dyn Write,
-        write: impl Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a,
-    ) -> Self {
-        Self {
-            view,
-            out,
-            write: Box::new(write),
-            begun: false,
-        }
-    }
-
-    /// Writes the sections of each line.
-    pub fn of(view: View, out: &'a mut dyn Write, sections: fn(&L, &View) -> Vec<Section>) -> Self {
-        Self::new(view, out, move |line, view, out| {
-            write_sections(&sections(line, view), view, out)
-        })
-    }
-}
-
-impl<L: DeserializeOwned> Printer for Paragraphs<'_, L> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = parse(line)?;
-        if std::mem::replace(&mut self.begun, true) {
-            writeln!(self.out)?;
-        }
-        (self.write)(&line, &self.view, self.out)
-    }
+/// The same of the sections of each line.
+pub fn sections<'a, L: DeserializeOwned + 'a>(
+    view: View,
+    out: &'a mut dyn Write,
+    sections: fn(&L, &View) -> Vec<Section>,
+) -> Box<dyn Printer + 'a> {
+    paragraphs(view, out, move |line, view, out| {
+        write_sections(&sections(line, view), view, out)
+    })
 }
 
 /// Writes answers of which all lines are needed before the first can be written.

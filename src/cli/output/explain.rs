@@ -51,7 +51,6 @@ pub fn write(lines: &[Vec<u8>], view: &View, out: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
-/// The event.
 fn section(head: &HistoryLine<'_>) -> Section {
     let mut title = Text::of(Role::Seq, format!("event {}", head.seq))
         .and(Role::Plain, "  ")

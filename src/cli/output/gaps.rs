@@ -11,7 +11,6 @@ const NAMES: usize = 6;
 /// The longest name of a field, in columns.
 const NAME: usize = 60;
 
-/// A finding.
 pub fn sections(line: &GapLine<'_>, view: &View) -> Vec<Section> {
     vec![(title(line, view), fields(line, view))]
 }

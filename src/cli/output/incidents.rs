@@ -1,7 +1,7 @@
 //! `incidents` for people: each with its most common changes and suggested commands.
 
-use super::bar::bar;
 use super::cell::Cell;
+use super::chart::bar;
 use super::details::{Field, Section, field, see};
 use crate::format::{
     Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject, width_of,
@@ -17,7 +17,6 @@ const NAME: usize = 60;
 /// The most labels in a row.
 const LABELS: usize = 6;
 
-/// An incident.
 pub fn sections(line: &IncidentLine<'_>, view: &View) -> Vec<Section> {
     let mut title = Text::of(Role::Seq, plain(&line.id)).and(Role::Plain, "  ");
     let name = subject(&line.subject);

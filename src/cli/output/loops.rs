@@ -2,16 +2,14 @@
 
 use std::io::{self, Write};
 
-use serde::Deserialize;
-
-use super::bar::bar;
 use super::cell::Cell;
+use super::chart::bar;
 use super::details::{self, Field, Section, field, see};
-use super::table::{CellContext, Column, TablePrinter, parse};
+use super::table::{Column, TablePrinter, parse};
 use crate::format::{
     Printer, Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
-use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
+use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 
 /// The longest name of a field, in columns.
 const NAME: usize = 60;
@@ -51,25 +49,18 @@ const GROUPS: &[Column<Group>] = &[
         Cell::plain(bar(group.line.changes, group.most, WIDTH))
     })
     .drop_priority(2),
-    Column::fixed("TIME", |group: &Group, context| {
+    Column::fixed("TIME", |group: &Group, view| {
         let (first, last) = (&group.line.first, &group.line.last);
-        Cell::of(Role::Time, context.view.format_range(first, last))
+        Cell::of(Role::Time, view.format_range(first, last))
     })
     .drop_priority(1),
 ];
 
-/// Writes loops.
 pub struct Loops<'a> {
     view: View,
     out: &'a mut dyn Write,
     groups: Vec<LoopGroupLine<'static>>,
     written: bool,
-}
-
-/// What every line has.
-#[derive(Deserialize)]
-struct Kind<'a> {
-    kind: &'a str,
 }
 
 impl<'a> Loops<'a> {
@@ -90,11 +81,7 @@ impl<'a> Loops<'a> {
         }
         self.written = true;
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let context = CellContext {
-            view: self.view,
-            at: None,
-        };
-        let mut table = TablePrinter::new(GROUPS, context, self.out);
+        let mut table = TablePrinter::new(GROUPS, self.view, self.out);
         for line in groups {
             table.row(&Group { line, most })?;
         }
@@ -102,7 +89,6 @@ impl<'a> Loops<'a> {
     }
 }
 
-/// A loop.
 fn section(line: &LoopLine<'_>, view: &View) -> Section {
     let how = match line.kind {
         LoopKind::Turns => "turns",
@@ -143,16 +129,18 @@ fn wrote(writer: &LoopWriter<'_>) -> Text {
 
 impl Printer for Loops<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let Kind { kind } = parse(line)?;
-        if kind == "group" {
-            self.groups.push(parse(line)?);
-            return Ok(());
-        }
+        let line = match parse(line)? {
+            LoopsLine::Group(group) => {
+                self.groups.push(group);
+                return Ok(());
+            }
+            LoopsLine::Loop(line) => line,
+        };
         self.groups()?;
         if std::mem::replace(&mut self.written, true) {
             writeln!(self.out)?;
         }
-        let section = section(&parse(line)?, &self.view);
+        let section = section(&line, &self.view);
         details::write_sections(&[section], &self.view, self.out)
     }
 

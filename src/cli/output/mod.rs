@@ -5,7 +5,6 @@
 //! [`plain`](crate::format::plain) keeps a terminal safe from it. Rows for spreadsheets
 //! are made by [`crate::query::rows`].
 
-mod bar;
 mod cell;
 mod chart;
 mod command;
@@ -25,9 +24,8 @@ mod stats;
 mod table;
 mod tables;
 
-pub use bar::bar;
 pub use cell::Cell;
 pub use command::broken;
 pub use printer::{printer, tail_printer};
 pub use reconcile::{reconcile_summary, reconcile_table};
-pub use table::{CellContext, Column, TablePrinter};
+pub use table::{Column, TablePrinter};

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::details::{Gathered, Paragraphs};
+use super::details::{Gathered, paragraphs, sections};
 use super::history::History;
 use super::loops::Loops;
-use super::table::{CellContext, TablePrinter};
+use super::table::TablePrinter;
 use super::{diff, evidence, explain, gaps, incidents, report, show, stats, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
@@ -18,17 +18,11 @@ pub fn tail_printer<'a>(view: View, out: &'a mut dyn Write) -> impl Printer + 'a
 
 /// The printer of the answer to a question.
 pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
-    let at = |at| CellContext { view, at };
-    let now = at(None);
+    let at = |at| View { at, ..view };
     match query {
         Query::History(query) => Box::new(History::new(query.all, view, out)),
         Query::Tail(_) => Box::new(tail_printer(view, out)),
-        Query::Show(query) => {
-            let at = query.at;
-            Box::new(Paragraphs::new(view, out, move |line, view, out| {
-                show::write(line, at, view, out)
-            }))
-        }
+        Query::Show(query) => paragraphs(at(query.at), out, show::write),
         Query::Diff(query) => {
             let query = query.clone();
             Box::new(Gathered::new(move |lines| {
@@ -36,11 +30,11 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
             }))
         }
         Query::Blame(query) => Box::new(TablePrinter::new(tables::BLAME, at(query.at), out)),
-        Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES, now, out)),
-        Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT, now, out)),
-        Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED, now, out)),
+        Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES, view, out)),
+        Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT, view, out)),
+        Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED, view, out)),
         Query::Find(query) => Box::new(TablePrinter::new(tables::FIND, at(query.at), out)),
-        Query::Evidence(_) => Box::new(Paragraphs::of(view, out, evidence::sections)),
+        Query::Evidence(_) => sections(view, out, evidence::sections),
         Query::Explain(_) => Box::new(Gathered::new(move |lines| {
             explain::write(lines, &view, out)
         })),
@@ -51,19 +45,17 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
                 report::write(lines, &query, view, out)
             }))
         }
-        Query::Gaps(_) => Box::new(Paragraphs::of(view, out, gaps::sections)),
+        Query::Gaps(_) => sections(view, out, gaps::sections),
         Query::Loops(_) => Box::new(Loops::new(view, out)),
-        Query::Stats(_) => Box::new(Paragraphs::new(view, out, stats::write)),
+        Query::Stats(_) => paragraphs(view, out, stats::write),
         // Their commands write no table.
         Query::Checkpoint(_) | Query::Anchors(_) | Query::Proof(_) => {
-            Box::new(Gathered::new(|lines| {
-                lines.iter().try_for_each(|line| out.write_all(line))
-            }))
+            Box::new(move |line: &[u8]| out.write_all(line))
         }
         Query::Incidents(query) => match query.what {
-            Wanted::List => Box::new(Paragraphs::of(view, out, incidents::sections)),
-            Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO, now, out)),
-            Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES, now, out)),
+            Wanted::List => sections(view, out, incidents::sections),
+            Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO, view, out)),
+            Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES, view, out)),
         },
     }
 }

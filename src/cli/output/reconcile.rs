@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::table::{CellContext, TablePrinter};
+use super::table::TablePrinter;
 use super::tables;
 use crate::format::{Printer, View, counted, grouped};
 use crate::query::{ReconcileOrder, ReconcileReport};
@@ -56,6 +56,5 @@ pub fn reconcile_summary(
 
 /// Writes what differs.
 pub fn reconcile_table<'a>(view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
-    let context = CellContext { view, at: None };
-    Box::new(TablePrinter::new(tables::RECONCILE, context, out))
+    Box::new(TablePrinter::new(tables::RECONCILE, view, out))
 }

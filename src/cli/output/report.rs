@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::bar::bar;
+use indexmap::IndexSet;
+
 use super::cell::Cell;
-use super::table::{CellContext, Column, TablePrinter, parse};
+use super::chart::bar;
+use super::table::{Column, TablePrinter, parse};
 use crate::format::{Role, View, label, plain, subject};
 use crate::query::{By, ReportLine, ReportQuery};
 
@@ -28,7 +30,7 @@ pub fn write(
     let lines: Vec<ReportLine<'static>> = lines.collect::<Result<_, _>>()?;
     let most = lines.iter().map(|line| line.changes).max().unwrap_or(0);
     let columns = columns(query, &lines, &view);
-    let mut table = TablePrinter::new(&columns, CellContext { view, at: None }, out);
+    let mut table = TablePrinter::new(&columns, view, out);
     for line in lines {
         table.row(&Row { line, most })?;
     }
@@ -37,21 +39,10 @@ pub fn write(
 
 fn columns(query: &ReportQuery, lines: &[ReportLine<'_>], view: &View) -> Vec<Column<Row>> {
     // The short names of the reader's zone during the report's time.
-    let mut zones: Vec<String> = Vec::new();
-    for time in lines.iter().flat_map(|line| [&line.first, &line.last]) {
-        let (_, zone) = view.split_zone(time);
-        if !zones.contains(&zone) {
-            zones.push(zone);
-        }
-    }
-    let zones = zones.join("/");
-    let mut by: Vec<By> = Vec::new();
-    for one in &query.by {
-        if !by.contains(one) {
-            by.push(*one);
-        }
-    }
-    let by = by.into_iter().map(|by| match by {
+    let times = lines.iter().flat_map(|line| [&line.first, &line.last]);
+    let zones: IndexSet<String> = times.map(|time| view.split_zone(time).1).collect();
+    let zones = Vec::from_iter(zones).join("/");
+    let by = query.distinct_by().into_iter().map(|by| match by {
         By::Day => column(by).headed(format!("DAY ({zones})")),
         By::Month => column(by).headed(format!("MONTH ({zones})")),
         by => column(by),
@@ -78,9 +69,9 @@ const fn column(by: By) -> Column<Row> {
     match by {
         By::Month => Column::fixed("MONTH", |row, _| time(row.line.group.month.as_deref())),
         By::Day => Column::fixed("DAY", |row, _| time(row.line.group.day.as_deref())),
-        By::Hour => Column::fixed("HOUR", |row, context| {
+        By::Hour => Column::fixed("HOUR", |row, view| {
             let hour = row.line.group.hour.as_deref().unwrap_or_default();
-            let (hour, zone) = context.view.split_zone(hour);
+            let (hour, zone) = view.split_zone(hour);
             // An hour has no seconds to show.
             let hour = hour.strip_suffix(":00").unwrap_or(&hour);
             Cell::of(Role::Time, format!("{hour} {zone}"))

@@ -10,13 +10,7 @@ use crate::query::lines::ShowLine;
 /// The length of the line below the title.
 const RULE: usize = 40;
 
-/// Writes a state; `at` is the moment that the question names.
-pub fn write(
-    line: &ShowLine<'_>,
-    at: Option<i64>,
-    view: &View,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn write(line: &ShowLine<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let state = match line.state.as_str() {
         "present" => Role::New,
         _ => Role::Warning,
@@ -27,7 +21,7 @@ pub fn write(
     details::title(&title, view, out)?;
     let wide = view.width.map_or(RULE, |width| width.min(RULE));
     details::title(&Text::of(Role::Dim, "─".repeat(wide)), view, out)?;
-    details::write(&fields(line, at, view), view, out)?;
+    details::write(&fields(line, view), view, out)?;
     let values = line.fields.iter().map(|(name, value)| {
         let name = Text::of(Role::Plain, quoted(name));
         (name, Cell::of(Role::New, quoted(value)))
@@ -49,13 +43,13 @@ pub fn write(
     Ok(())
 }
 
-fn fields(line: &ShowLine<'_>, at: Option<i64>, view: &View) -> Vec<Field> {
+fn fields(line: &ShowLine<'_>, view: &View) -> Vec<Field> {
     let mut rows = vec![field("as of", Cell::time(&line.at))];
     if let Some(last) = &line.last_event {
         let text = Text::of(Role::Seq, last.seq.to_string())
             .and(Role::Plain, " at ")
             .and(Role::Time, view.time(&last.time))
-            .and(Role::Dim, format!(" ({})", view.age(&last.time, at)));
+            .and(Role::Dim, format!(" ({})", view.age(&last.time)));
         rows.push(field("last event", text));
     }
     if let Some(end) = &line.cascade {

@@ -17,7 +17,6 @@ const FACT_NAME: usize = 14;
 /// How many rows the chart by time has.
 const TIMES: usize = 31;
 
-/// Writes the counts.
 pub fn write(line: &StatsLine, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let span = |first: &Option<String>, last: &Option<String>| match (first, last) {
         (Some(first), Some(last)) => format!("{} to {}", view.time(first), view.time(last)),

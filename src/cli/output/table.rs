@@ -34,7 +34,6 @@ const INDENT: &str = "    ";
 
 /// A column on a terminal.
 pub struct Column<L> {
-    /// The heading.
     head: Cow<'static, str>,
     /// Other columns are dropped before it gets narrower than this; `None` is never
     /// shortened.
@@ -49,28 +48,12 @@ pub struct Column<L> {
     hide_empty: bool,
     /// Its cells are commands: if a row has no room for them, they go below the rows.
     commands: bool,
-    cell: fn(&L, &CellContext) -> Cell,
-}
-
-/// What a cell may depend on apart from its line.
-#[derive(Clone, Copy)]
-pub struct CellContext {
-    /// The reader.
-    pub view: View,
-    /// The moment that the question names.
-    pub at: Option<i64>,
-}
-
-impl CellContext {
-    /// That moment, or the present.
-    pub fn moment(&self) -> i64 {
-        self.at.unwrap_or(self.view.now)
-    }
+    cell: fn(&L, &View) -> Cell,
 }
 
 impl<L> Column<L> {
     /// One that is never shortened.
-    pub const fn fixed(head: &'static str, cell: fn(&L, &CellContext) -> Cell) -> Self {
+    pub const fn fixed(head: &'static str, cell: fn(&L, &View) -> Cell) -> Self {
         Self {
             head: Cow::Borrowed(head),
             min_width: None,
@@ -89,7 +72,7 @@ impl<L> Column<L> {
         head: &'static str,
         min: usize,
         max: usize,
-        cell: fn(&L, &CellContext) -> Cell,
+        cell: fn(&L, &View) -> Cell,
     ) -> Self {
         let mut column = Self::fixed(head, cell);
         column.min_width = Some(min);
@@ -98,14 +81,14 @@ impl<L> Column<L> {
     }
 
     /// One of numbers, aligned at the right.
-    pub const fn number(head: &'static str, cell: fn(&L, &CellContext) -> Cell) -> Self {
+    pub const fn number(head: &'static str, cell: fn(&L, &View) -> Cell) -> Self {
         let mut column = Self::fixed(head, cell);
         column.right = true;
         column
     }
 
     /// One of commands, which are shown whole: below the rows if need be.
-    pub const fn commands(head: &'static str, cell: fn(&L, &CellContext) -> Cell) -> Self {
+    pub const fn commands(head: &'static str, cell: fn(&L, &View) -> Cell) -> Self {
         let mut column = Self::fixed(head, cell);
         column.hide_empty = true;
         column.commands = true;
@@ -136,7 +119,7 @@ pub struct TablePrinter<'a, L> {
     columns: &'a [Column<L>],
     /// The headings, each with the zone that it names.
     heads: Vec<(Cow<'static, str>, Option<String>)>,
-    context: CellContext,
+    view: View,
     held: Vec<Vec<Cell>>,
     held_len: usize,
     /// How wide each column is, once that is decided; `None` is left out.
@@ -147,13 +130,12 @@ pub struct TablePrinter<'a, L> {
 }
 
 impl<'a, L> TablePrinter<'a, L> {
-    /// A printer of these columns.
-    pub fn new(columns: &'a [Column<L>], context: CellContext, out: &'a mut dyn Write) -> Self {
+    pub fn new(columns: &'a [Column<L>], view: View, out: &'a mut dyn Write) -> Self {
         let heads = columns.iter().map(|column| (column.head.clone(), None));
         Self {
             columns,
             heads: heads.collect(),
-            context,
+            view,
             held: Vec::new(),
             held_len: 0,
             widths: None,
@@ -164,17 +146,17 @@ impl<'a, L> TablePrinter<'a, L> {
 
     /// The number of spaces between two cells.
     fn gap(&self) -> usize {
-        if self.context.view.is_narrow() { 1 } else { 2 }
+        if self.view.is_narrow() { 1 } else { 2 }
     }
 
     /// A time as its column shows it. Where there is little room the heading names
     /// the zone, and a row only if its own is another.
     fn time(&mut self, place: usize, time: &str) -> String {
-        let (text, zone) = self.context.view.split_zone(time);
+        let (text, zone) = self.view.split_zone(time);
         let Some((head, named)) = self.heads.get_mut(place) else {
             return text;
         };
-        if !self.context.view.is_narrow() {
+        if !self.view.is_narrow() {
             return format!("{text} {zone}").trim_end().to_owned();
         }
         if named.is_none() && self.widths.is_none() {
@@ -188,10 +170,9 @@ impl<'a, L> TablePrinter<'a, L> {
         }
     }
 
-    /// Takes the next row.
     pub fn row(&mut self, line: &L) -> io::Result<()> {
         let cells = self.columns.iter();
-        let cells = cells.map(|column| (column.cell)(line, &self.context));
+        let cells = cells.map(|column| (column.cell)(line, &self.view));
         let mut row: Vec<Cell> = cells.collect();
         for (place, cell) in row.iter_mut().enumerate() {
             if let Cell::Time { time, at_latest } = cell {
@@ -234,7 +215,7 @@ impl<'a, L> TablePrinter<'a, L> {
 
     /// Decides how wide columns are for these rows, which may be all.
     fn decide(&mut self, held: &[Vec<Cell>], all: bool) {
-        let view = self.context.view;
+        let view = self.view;
         let mut widths = Vec::new();
         for (place, (column, (head, _))) in self.columns.iter().zip(&self.heads).enumerate() {
             let cells = held.iter().filter_map(|row| row.get(place));
@@ -299,7 +280,7 @@ impl<'a, L> TablePrinter<'a, L> {
 
     /// Makes room for a row whose fixed cells are wider than those before.
     fn widen(&mut self, row: &[Cell]) {
-        let View { styles, width, .. } = self.context.view;
+        let View { styles, width, .. } = self.view;
         let Some(widths) = &mut self.widths else {
             return;
         };
@@ -333,7 +314,7 @@ impl<'a, L> TablePrinter<'a, L> {
             styles,
             width: limit,
             ..
-        } = self.context.view;
+        } = self.view;
         let cells = self.columns.iter().zip(widths).zip(row);
         let shown = cells.filter_map(|((column, width), cell)| Some((column, (*width)?, cell)));
         let mut line = String::new();
@@ -383,7 +364,6 @@ impl<L: DeserializeOwned> Printer for TablePrinter<'_, L> {
     }
 }
 
-/// Reads a line.
 pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
     serde_json::from_slice(line).map_err(io::Error::from)
 }
@@ -409,9 +389,8 @@ mod tests {
     fn written(rows: &[Row], width: Option<usize>) -> String {
         let view = View::plain(width);
         let mut out = Vec::new();
-        let context = CellContext { view, at: None };
         let columns = columns();
-        let mut table = TablePrinter::new(&columns, context, &mut out);
+        let mut table = TablePrinter::new(&columns, view, &mut out);
         for row in rows {
             table.row(row).unwrap();
         }
@@ -445,12 +424,11 @@ mod tests {
     fn a_heading_is_as_wide_as_it_shows() {
         let view = View::plain(None);
         let mut out = Vec::new();
-        let context = CellContext { view, at: None };
         let columns = [
             Column::fixed("A → B", |row: &Row, _| Cell::plain(row[0])),
             Column::fixed("C", |row: &Row, _| Cell::plain(row[1])),
         ];
-        let mut table = TablePrinter::new(&columns, context, &mut out);
+        let mut table = TablePrinter::new(&columns, view, &mut out);
         table.row(&["a", "c", "", ""]).unwrap();
         table.end().unwrap();
         drop(table);

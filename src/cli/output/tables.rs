@@ -3,9 +3,10 @@
 
 use super::cell::Cell;
 use super::history::push_signature_mark;
-use super::table::{CellContext, Column};
+use super::table::Column;
 use crate::format::{
-    Change, Role, Side, Text, format_duration, plain, quoted, seconds_of, subject,
+    Change, Role, Side, Text, View, format_duration, is_at_latest, plain, quoted, seconds_of,
+    subject,
 };
 use crate::history::{Subject, Value};
 use crate::query::lines::{BlameLine, ChangesLine, ExportLine, FindLine, RejectedLine};
@@ -30,10 +31,10 @@ pub const CHANGES: &[Column<ChangesLine<'static>>] = &[
     Column::elastic("FIELD", 8, 24, |line, _| {
         subject(&line.change.subject).into()
     }),
-    Column::elastic("CHANGE", 24, usize::MAX, |line, context| {
+    Column::elastic("CHANGE", 24, usize::MAX, |line, view| {
         let mut change = Change::new(line.change.old.as_ref(), &line.change.new);
         if let Some(since) = line.change.cause.since() {
-            let since = format!("since {}", context.view.moment(since));
+            let since = format!("since {}", view.moment(since));
             change.suffix = Text::of(Role::Warning, since);
         }
         change.into()
@@ -43,11 +44,11 @@ pub const CHANGES: &[Column<ChangesLine<'static>>] = &[
 /// `blame`.
 pub const BLAME: &[Column<BlameLine<'static>>] = &[
     Column::elastic("FIELD", 12, 32, |line, _| subject(&line.subject).into()),
-    Column::elastic("VALUE", 18, usize::MAX, |line, context| {
-        side(&Side::new_value(&line.value), context)
+    Column::elastic("VALUE", 18, usize::MAX, |line, view| {
+        side(&Side::new_value(&line.value), view)
     }),
-    Column::fixed("AGE", |line, context| {
-        let age = context.view.age(&line.time, context.at);
+    Column::fixed("AGE", |line, view| {
+        let age = view.age(&line.time);
         match is_at_latest(&line.cause) {
             true => Cell::of(Role::Warning, format!("≥ {age}")),
             false => Cell::plain(age),
@@ -65,14 +66,14 @@ pub const BLAME: &[Column<BlameLine<'static>>] = &[
     Column::fixed("CAUSE", |line, _| {
         cause(&line.cause, is_at_latest(&line.cause))
     }),
-    Column::fixed("SINCE", |line: &BlameLine<'_>, context| {
-        let since = line.since.as_ref().map(|since| context.view.time(since));
+    Column::fixed("SINCE", |line: &BlameLine<'_>, view| {
+        let since = line.since.as_ref().map(|since| view.time(since));
         Cell::of(Role::Warning, since.unwrap_or_default())
     })
     .drop_priority(2)
     .hide_empty(),
-    Column::elastic("WAS", 8, usize::MAX, |line: &BlameLine<'_>, context| {
-        side(&Side::old_value(line.old.as_ref()), context)
+    Column::elastic("WAS", 8, usize::MAX, |line: &BlameLine<'_>, view| {
+        side(&Side::old_value(line.old.as_ref()), view)
     })
     .drop_priority(1),
 ];
@@ -90,18 +91,18 @@ pub const FIND: &[Column<FindLine<'static>>] = &[
         subject(&line.subject).into()
     })
     .drop_priority(2),
-    Column::elastic("VALUE", 20, usize::MAX, |line, context| {
-        side(&Side::new_value(&line.value), context)
+    Column::elastic("VALUE", 20, usize::MAX, |line, view| {
+        side(&Side::new_value(&line.value), view)
     }),
     Column::fixed("SINCE", |line, _| time(&line.since, &line.cause)),
     Column::fixed("UNTIL", |line, _| match &line.until {
         Some(until) => Cell::time(until),
         None => Cell::of(Role::Time, "(still)"),
     }),
-    Column::fixed("FOR", |line, context| {
+    Column::fixed("FOR", |line, view| {
         let until = match &line.until {
             Some(until) => seconds_of(until),
-            None => Some(context.moment()),
+            None => Some(view.at.unwrap_or(view.now)),
         };
         let lasted = seconds_of(&line.since).zip(until);
         let lasted = lasted.map(|(since, until)| format_duration(until.saturating_sub(since)));
@@ -173,18 +174,18 @@ pub const REJECTED: &[Column<RejectedLine<'static>>] = &[
 pub const UNDO: &[Column<UndoLine<'static>>] = &[
     Column::fixed("WHO", |line, _| Cell::who(line.who)),
     Column::elastic("FIELD", 6, 24, |line, _| subject(&line.subject).into()),
-    Column::elastic("OLD", 8, usize::MAX, |line, context| {
-        side(&Side::old_value(line.old.as_ref()), context)
+    Column::elastic("OLD", 8, usize::MAX, |line, view| {
+        side(&Side::old_value(line.old.as_ref()), view)
     }),
-    Column::elastic("BAD", 8, usize::MAX, |line, context| {
-        side(&Side::old_value(Some(&line.bad)), context)
+    Column::elastic("BAD", 8, usize::MAX, |line, view| {
+        side(&Side::old_value(Some(&line.bad)), view)
     }),
     Column::elastic(
         "NOW",
         8,
         usize::MAX,
-        |line: &UndoLine<'_>, context| match &line.now {
-            Some(now) => side(&Side::new_value(now), context),
+        |line: &UndoLine<'_>, view| match &line.now {
+            Some(now) => side(&Side::new_value(now), view),
             None => Cell::plain(""),
         },
     )
@@ -219,14 +220,6 @@ pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
     }),
 ];
 
-/// Whether a value of this cause may be older than the event that shows it.
-fn is_at_latest(cause: &str) -> bool {
-    matches!(
-        cause,
-        "unexplained" | "first_seen" | "observed" | "baseline"
-    )
-}
-
 /// The time of a change of a cause.
 fn time(time: &str, cause: &str) -> Cell {
     match is_at_latest(cause) {
@@ -241,7 +234,6 @@ fn cause(cause: &str, warn: bool) -> Cell {
     Cell::of(role, plain(cause))
 }
 
-/// A value.
-fn side(side: &Side, context: &CellContext) -> Cell {
-    side.text(context.view.styles).into()
+fn side(side: &Side, view: &View) -> Cell {
+    side.text(view.styles).into()
 }

@@ -108,7 +108,7 @@ fn quotes(text: &str) -> Result<bool, String> {
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let at = args.at;
-    if at.is_some_and(|at| at > context.now) {
+    if at.is_some_and(|at| at > context.view.now) {
         return Err(UsageError::new("--at is in the future").into());
     }
     if args.record && !args.yes {
@@ -135,7 +135,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let skipped = sorted.refusals.print();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
-        at: at.unwrap_or(context.now),
+        at: at.unwrap_or(context.view.now),
         time_source: match at {
             Some(_) => TimeSource::Time,
             None => TimeSource::Received,
@@ -224,14 +224,14 @@ fn show(
     waiting: BufWriter<File>,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
-    let summary = reconcile_summary(order, report, &context.view());
+    let summary = reconcile_summary(order, report, &context.view);
     let mut lines = waiting.into_inner().map_err(|error| error.into_error())?;
     let any = lines.stream_position()? > 0;
     lines.rewind()?;
     if context.format(args.output.format) == Format::Jsonl {
-        let mut stdout = super::Stdout::new();
+        let mut stdout = PagedStdout::unpaged();
         io::copy(&mut lines, &mut stdout)?;
-        stdout.flush()?;
+        stdout.finish()?;
         for line in summary {
             super::say(&line);
         }
@@ -243,12 +243,12 @@ fn show(
     };
     for line in summary {
         let line = Text::outside(Role::Plain, &line);
-        details::title(&line, &context.view(), &mut screen)?;
+        details::title(&line, &context.view, &mut screen)?;
     }
     if any {
         writeln!(screen)?;
     }
-    let mut printed = LineSplitter::new(reconcile_table(context.view(), &mut screen));
+    let mut printed = LineSplitter::new(reconcile_table(context.view, &mut screen));
     io::copy(&mut lines, &mut printed)?;
     printed.finish()?;
     screen.finish()?;

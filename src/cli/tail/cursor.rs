@@ -69,7 +69,7 @@ struct Slot {
 /// A cursor file that is open and locked.
 #[derive(Debug)]
 pub struct CursorFile {
-    path: PathBuf,
+    pub path: PathBuf,
     file: File,
     /// The number of the newest slot; 0 at first.
     turn: u64,
@@ -117,11 +117,6 @@ impl CursorFile {
         };
         let path = path.to_owned();
         Ok((Self { path, file, turn }, mark))
-    }
-
-    /// The file's path.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Writes how far the tail is; a kill afterwards does not undo it.

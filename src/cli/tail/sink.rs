@@ -87,7 +87,7 @@ impl<'s> Sink<'s> {
         {
             match &self.cursor {
                 Some(cursor) => {
-                    let file = cursor.path().display();
+                    let file = cursor.path.display();
                     bail!(
                         "cannot continue from {file}: {wrong}. Name the folder that it belongs to with --data; or, \
                          to start over with this folder, name another file, or remove this one (with `-n all` every \
@@ -109,7 +109,7 @@ impl<'s> Sink<'s> {
             serde_json::from_slice(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            tail_printer(self.context.view(), &mut text).line(line)?;
+            tail_printer(self.context.view, &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;

@@ -22,9 +22,9 @@ mod manifest;
 mod restore;
 mod take;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -36,9 +36,10 @@ pub use restore::{beside, check_target, read_backup, restore_folder};
 pub use take::{Source, back_up};
 
 use super::Output;
+use crate::background::lower_priority;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::query::Answered;
-use crate::storage::RealDisk;
+use crate::storage::{RealDisk, make_dirs};
 use crate::store::Trail;
 
 /// The lock file of a backup.
@@ -115,11 +116,8 @@ pub(super) fn run(
     order: &BackupOrder,
     output: &mut Output<'_>,
 ) -> anyhow::Result<Answered> {
-    // Calls have priority. On Linux this affects the calling thread only, which
-    // ends with this request.
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::debug!("the backup's priority could not be lowered: {error}");
-    }
+    // Calls have priority. This thread ends with the request.
+    lower_priority();
     let dir = &order.dir;
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
@@ -160,12 +158,7 @@ fn prepare(dir: &Path, data: &Path) -> anyhow::Result<File> {
         bail!("{} {why}", dir.display());
     }
     if !dir.exists() {
-        let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
-        made.map_err(failed("making", dir))?;
-        if let Some(parent) = dir.parent() {
-            let synced = File::open(parent).and_then(|parent| parent.sync_all());
-            synced.map_err(failed("syncing", parent))?;
-        }
+        make_dirs(dir).map_err(failed("making", dir))?;
     }
     let names = fs::read_dir(dir).map_err(listing())?;
     let names: io::Result<Vec<_>> = names

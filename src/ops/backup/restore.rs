@@ -1,7 +1,7 @@
 //! Restores a data folder from a backup.
 
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -10,7 +10,7 @@ use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS, PROOFS};
 use super::{LOCK, failed, is_within, lock};
 use crate::log::check_copy;
-use crate::storage::{Access, RealDisk, Storage, found, rename_durably};
+use crate::storage::{Access, RealDisk, Storage, found, make_dirs, rename_durably};
 use crate::store::Folder;
 
 /// Reads a whole backup and compares it with its manifest; an error names every file that
@@ -29,14 +29,12 @@ pub fn read_backup(
             backup.display()
         )
     })?;
-    let parts = manifest.parts();
     let aside = target.map(aside_of);
+    let mut dirs: Vec<PathBuf> = aside.iter().cloned().collect();
     if let Some(aside) = &aside {
-        for dir in [aside.to_owned()]
-            .into_iter()
-            .chain(parts.iter().map(|part| aside.join(part)))
-        {
-            storage.make_dir(&dir).map_err(failed("making", dir))?;
+        dirs.extend(manifest.parts().iter().map(|part| aside.join(part)));
+        for dir in &dirs {
+            storage.make_dir(dir).map_err(failed("making", dir))?;
         }
         // Removes the rest of an interrupted restore.
         clear(storage, aside)?;
@@ -63,12 +61,8 @@ pub fn read_backup(
         );
     }
     if let (Some(aside), Some(target)) = (&aside, target) {
-        for dir in parts
-            .iter()
-            .map(|part| aside.join(part))
-            .chain([aside.to_owned()])
-        {
-            storage.sync_dir(&dir).map_err(failed("syncing", dir))?;
+        for dir in dirs.iter().rev() {
+            storage.sync_dir(dir).map_err(failed("syncing", dir))?;
         }
         rename_durably(storage, aside, target).map_err(failed("renaming to", target))?;
     }
@@ -169,11 +163,11 @@ pub fn beside(folder: &Path, ending: &str) -> PathBuf {
 }
 
 /// Checks a backup and restores it to the target, an absolute path, if there is
-/// one. `progress` gets the step, the bytes done and the total.
+/// one. `progress` gets the bytes done and the total.
 pub fn restore_folder(
     backup: &Path,
     target: Option<&Path>,
-    mut progress: impl FnMut(&'static str, u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> anyhow::Result<Manifest> {
     if let Some(target) = target {
         check_target(target)?;
@@ -190,13 +184,7 @@ pub fn restore_folder(
         false => None,
     };
     let _locked = target.map(begin).transpose()?;
-    let step = match target {
-        Some(_) => "restoring",
-        None => "checking",
-    };
-    let read = read_backup(&RealDisk, backup, target, |done, all| {
-        progress(step, done, all);
-    });
+    let read = read_backup(&RealDisk, backup, target, progress);
     if let (Err(_), Some(target)) = (&read, target) {
         // The next one would do so, too; this gives the room back.
         let aside = aside_of(target);
@@ -233,8 +221,7 @@ pub fn check_target(target: &Path) -> anyhow::Result<()> {
 fn begin(target: &Path) -> anyhow::Result<File> {
     let aside = aside_of(target);
     if let Some(parent) = target.parent() {
-        let made = DirBuilder::new().mode(0o700).recursive(true).create(parent);
-        made.map_err(failed("making", parent))?;
+        make_dirs(parent).map_err(failed("making", parent))?;
     }
     let known = |name: &str| {
         matches!(name, "lock" | "format" | BASELINES | PROOFS) || PARTS.contains(&name)

@@ -230,11 +230,10 @@ impl Taker<'_, '_> {
         let stamp = original.stamp().map_err(reading())?;
         let had = self.have.get(&path).filter(|had| had.bytes == file.len);
         let had = had.cloned();
-        if let Some(had) = had.clone().filter(|had| had.stamp == stamp) {
-            let stored = had.stored.clone();
+        if let Some(had) = had.as_ref().filter(|had| had.stamp == stamp) {
             self.progress.0 += had.bytes;
-            self.manifest.files.push(had);
-            return Ok((stored, None));
+            self.manifest.files.push(had.clone());
+            return Ok((had.stored.clone(), None));
         }
         let stored = self.free_name(&path);
         let to = self.dir.join(&stored);

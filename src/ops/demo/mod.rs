@@ -16,9 +16,8 @@ mod shop;
 mod story;
 
 pub use load::load;
-pub use questions::{Asked, questions};
-pub use shop::Call;
-pub use story::{BadImport, Fight, Harmed, LostHour, Mind, Story, Unexplained, Vanished};
+pub use questions::questions;
+pub use story::Story;
 
 /// The seed of `demo`.
 pub const SEED: u64 = 20;

@@ -53,7 +53,7 @@ pub struct Settings {
     pub dns_server: Option<SocketAddr>,
     /// After how many seconds without an event the server raises an alarm.
     pub alert_after: Option<u64>,
-    /// Who signs checkpoints, too.
+    /// The countersigners of checkpoints.
     pub countersigners: Vec<Countersigner>,
     /// The monitoring addresses of the NATS servers.
     pub nats_monitors: Vec<String>,
@@ -103,11 +103,11 @@ pub struct Running {
     /// The look-up fields and the last event in the look-ups; `None` without
     /// look-ups.
     pub lookup: Option<(Vec<String>, u64)>,
-    /// Why it signs no checkpoints any more, if that is so.
+    /// Why it has stopped signing checkpoints, if it has.
     pub unsigned: Option<String>,
     /// How many erasures are not finished.
     pub erasing: u64,
-    /// How those fare who sign checkpoints, too.
+    /// The state of each countersigner of checkpoints.
     pub countersigners: Vec<CountersignerState>,
     /// What its logs show.
     pub log: LogFacts,
@@ -241,10 +241,6 @@ pub fn last_received(events: &Log) -> Option<i64> {
         })
 }
 
-fn time_at(log: &Log, seq: u64, time_of: fn(&[u8]) -> Option<i64>) -> Option<i64> {
-    log.cursor().get(seq).ok().and_then(time_of)
-}
-
 /// The first number from which all records arrived since a moment, or the one
 /// after the last. A record that cannot be read counts as older.
 fn first_since(log: &Log, moment: i64, time_of: fn(&[u8]) -> Option<i64>) -> u64 {
@@ -267,7 +263,7 @@ fn first_since(log: &Log, moment: i64, time_of: fn(&[u8]) -> Option<i64>) -> u64
 fn growth(events: &Log, last_received: Option<i64>, folder: &Path) -> Option<u64> {
     let last = last_received?;
     let first = first_since(events, last.saturating_sub(MONTH), received_time);
-    let seconds = last - time_at(events, first, received_time)?;
+    let seconds = last - events.cursor().get(first).ok().and_then(received_time)?;
     let count = events.last_seq().checked_sub(first)? + 1;
     let oldest = events.segments().first().map_or(1, |(first, _)| *first);
     let all = (events.last_seq() + 1).saturating_sub(oldest).max(1);

@@ -1,6 +1,6 @@
 //! Asks a server for its health, as a load balancer would.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
 
 use crate::http_request::{HttpAnswer, get};
@@ -56,25 +56,16 @@ fn failed(error: &ureq::Error) -> Health {
 }
 
 /// The error of TLS, if that is the cause.
-fn tls_error(error: &io::Error) -> Option<String> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = match error.get_ref() {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    };
-    while let Some(error) = cause {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls.to_string());
-        }
-        if let Some(inner) = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            cause = Some(inner);
-            continue;
-        }
-        cause = error.source();
+fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls.to_string());
     }
-    None
+    // The source of an I/O error is that of the error in it.
+    let io_error = error.downcast_ref::<io::Error>();
+    match io_error.and_then(io::Error::get_ref) {
+        Some(inner) => tls_error(inner),
+        None => tls_error(error.source()?),
+    }
 }
 
 #[cfg(test)]

@@ -30,15 +30,6 @@ pub use finding::{Finding, Verdict};
 
 use crate::format::shell;
 
-/// The outcome of all checks.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The worst result.
-    pub worst: Option<Verdict>,
-    /// The addresses to enter in Copernica.
-    pub addresses: Vec<Address>,
-}
-
 /// An address to enter in Copernica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Address {
@@ -121,8 +112,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("backup", machine::backup),
 ];
 
-/// Runs all checks, and hands over each finding at once.
-pub fn examine(mut facts: Facts, each: &mut dyn FnMut(Finding)) -> Found {
+/// Runs all checks, and hands over each finding at once. Returns the addresses to enter in
+/// Copernica.
+pub fn examine(mut facts: Facts, each: &mut dyn FnMut(Finding)) -> Vec<Address> {
     match facts.contact.as_ref().ok().cloned() {
         Some(running) => {
             facts.settings = running.settings.or(facts.settings);
@@ -130,17 +122,12 @@ pub fn examine(mut facts: Facts, each: &mut dyn FnMut(Finding)) -> Found {
         }
         None => facts.log = read_folder(&facts.data),
     }
-    let mut worst = None;
     for (check, run) in CHECKS {
         for finding in run(&facts) {
-            worst = worst.max(Some(finding.result));
             each(Finding { check, ..finding });
         }
     }
-    Found {
-        worst,
-        addresses: addresses(&facts),
-    }
+    addresses(&facts)
 }
 
 /// The addresses of each host: without a label, and with each label seen.
@@ -186,13 +173,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut checks = Vec::new();
         let data = dir.path().join("none");
-        let found = examine(facts(&data), &mut |finding| checks.push(finding.check));
+        let addresses = examine(facts(&data), &mut |finding| {
+            checks.push((finding.check, finding.result));
+        });
+        assert_eq!(checks[0], ("folder", Verdict::Problem));
+        let names: Vec<_> = checks.iter().map(|(check, _)| *check).collect();
         assert_eq!(
-            checks,
+            names,
             ["folder", "server", "clock", "dns", "public", "backup"]
         );
-        assert_eq!(found.worst, Some(Verdict::Problem));
-        assert_eq!(found.addresses[0].address, "https://YOUR-HOST/webhook");
+        assert_eq!(addresses[0].address, "https://YOUR-HOST/webhook");
         assert!(!dir.path().join("none").exists());
     }
 }

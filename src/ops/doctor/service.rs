@@ -87,7 +87,7 @@ pub(super) fn erasure(facts: &Facts) -> Vec<Finding> {
     }
 }
 
-/// Whether others sign checkpoints, too, as they should.
+/// Whether the countersigners sign checkpoints.
 pub(super) fn countersigners(facts: &Facts) -> Vec<Finding> {
     match facts.running() {
         Some(running) => {
@@ -124,7 +124,7 @@ fn has_signed(state: &CountersignerState, facts: &Facts) -> Vec<Finding> {
     }
 }
 
-/// Whether one answers that no server has asked.
+/// Whether a countersigner answers, if no server runs that asks it.
 fn is_reachable(countersigner: &Countersigner, facts: &Facts) -> Vec<Finding> {
     let name = countersigner.name();
     match countersigner.try_out() {
@@ -171,6 +171,12 @@ fn local(listen: SocketAddr) -> SocketAddr {
 }
 
 fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
+    let silent = |reason: &str| {
+        Finding::problem(
+            format!("the server does not answer at {listen}: {reason}"),
+            "systemctl restart profiletrail; if it has too many connections, check the proxy in front of it",
+        )
+    };
     match found {
         Health::Healthy => Finding::ok(format!("the server answers at {listen}")),
         Health::Unhealthy(reason) => Finding::problem(
@@ -184,16 +190,8 @@ fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
                 listen.port()
             ),
         ),
-        Health::NoAddress | Health::Untrusted(_) | Health::Unreachable(_) => {
-            let reason = match found {
-                Health::Untrusted(reason) | Health::Unreachable(reason) => reason,
-                _ => "no address",
-            };
-            Finding::problem(
-                format!("the server does not answer at {listen}: {reason}"),
-                "systemctl restart profiletrail; if it has too many connections, check the proxy in front of it",
-            )
-        }
+        Health::NoAddress => silent("no address"),
+        Health::Untrusted(reason) | Health::Unreachable(reason) => silent(reason),
     }
 }
 
@@ -216,7 +214,7 @@ pub(super) fn lookup(facts: &Facts) -> Vec<Finding> {
     facts.running().and_then(lookup).unwrap_or_default()
 }
 
-/// How far something is that is made from the events.
+/// How far the index or the look-ups are.
 fn progress(of: &str, (done, last): (u64, u64), meanwhile: &str) -> Vec<Finding> {
     if last.saturating_sub(done) < MAX_BEHIND {
         return Finding::ok(format!(

@@ -12,9 +12,8 @@ mod index;
 mod lines;
 mod logs;
 mod lookup;
-mod ranges;
 
-pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
+pub use lines::{VerifyLine, VerifySummary};
 
 use super::{Output, proofs};
 use crate::log::LogError;
@@ -22,6 +21,7 @@ use crate::proofs::{Comparison, Old};
 use crate::query::Answered;
 use crate::store::{Snapshot, Trail};
 use digest::Digest;
+use lines::{IndexLine, NoteLine};
 use logs::{Part, check_log};
 
 /// The most damages of a log that are listed one by one.
@@ -37,10 +37,9 @@ pub(super) fn run(
     let all = snapshot.last_seq() + trail.rejected().last_seq();
     let mut summary = VerifySummary::default();
     let events = Part::events(&snapshot, &digest)?;
-    let mut absent = check_log(&events, output, (0, all), &mut summary)?;
+    let absent = check_log(&events, output, (0, all), &mut summary)?;
     let rejected = Part::rejected(&snapshot);
     check_log(&rejected, output, (events.last, all), &mut summary)?;
-    absent.merge();
     let differences = index::compare(&snapshot, &digest, &absent, events.last, output)?;
     let lacking = lookup::check(&snapshot, output)?;
     for what in differences.into_iter().chain(lacking) {

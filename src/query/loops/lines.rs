@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::event::ProfileKey;
 use crate::history::{Subject, Value};
 
+/// A line of `loops`: the groups come first.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum LoopsLine {
+    /// Loops of one field by the same labels.
+    Group(LoopGroupLine<'static>),
+    /// A loop.
+    Loop(Box<LoopLine<'static>>),
+}
+
 /// The kind of loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

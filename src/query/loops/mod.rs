@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter};
+pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 
 use super::answer::{Lines, QueryError, now};
 use super::changes::{ChangeVisitor, Collector, collect_changes};

@@ -10,7 +10,9 @@ use crate::history::{Change, Subject};
 use crate::query::filter::{CauseKind, Filter};
 
 /// What changes can be grouped by.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// The month of the event's time.

@@ -13,6 +13,7 @@ mod lines;
 
 use std::cmp::Reverse;
 
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 
 pub use group::By;
@@ -54,6 +55,14 @@ pub struct ReportQuery {
     #[arg(skip = Zone::UTC)]
     #[serde(with = "zone_name")]
     pub zone: Zone,
+}
+
+impl ReportQuery {
+    /// What to count by, each once.
+    pub fn distinct_by(&self) -> Vec<By> {
+        let by: IndexSet<By> = self.by.iter().copied().collect();
+        by.into_iter().collect()
+    }
 }
 
 /// The counts of a group.
@@ -108,12 +117,7 @@ pub(super) fn answer(
     query: &ReportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut by = Vec::new();
-    for wanted in &query.by {
-        if !by.contains(wanted) {
-            by.push(*wanted);
-        }
-    }
+    let by = query.distinct_by();
     let tally = collect_changes(snapshot, &query.filter, lines, &|| Tally {
         by: &by,
         zone: query.zone,

@@ -124,15 +124,6 @@ fn making_waits_for_the_one_who_makes() {
     assert!(path.join("format").exists());
 }
 
-#[test]
-fn every_folder_with_a_new_name_is_synced() {
-    let dir = tempfile::tempdir().unwrap();
-    let top = dir.path();
-    let synced = make_folders(&top.join("a/b/c")).unwrap();
-    assert_eq!(synced, [top.join("a/b"), top.join("a"), top.to_owned()]);
-    assert!(make_folders(&top.join("a/b/c")).unwrap().is_empty());
-}
-
 /// Root may write it all the same, and then this shows less.
 #[test]
 fn questions_lock_a_read_only_folder() {

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 use super::head::head;
 use super::words::{Words, how_to_check, legend, observed, sender, subject, text, value};
 use crate::event::{ProfileKey, Zone};
-use crate::format::{Printer, counted, size, who};
+use crate::format::{Printer, counted, is_at_latest, size, who};
 use crate::history::Origin;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, GapPart, KeyPart, NowPart, StatePart, ValuePart,
@@ -265,10 +265,7 @@ impl<'a> Page<'a> {
 
     /// A beginning; of some it is known only that it was no later.
     fn begun(&self, origin: &Origin) -> Markup {
-        let unsure = matches!(
-            &*origin.cause,
-            "unexplained" | "observed" | "first_seen" | "baseline"
-        );
+        let unsure = is_at_latest(&origin.cause);
         html! { (self.words.moment(origin.time)) @if unsure { " " span.warn { "or earlier" } } }
     }
 

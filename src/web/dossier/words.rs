@@ -56,7 +56,7 @@ pub fn sender(
     }
 }
 
-/// What an event is that nobody sent.
+/// The source of an observed event, which is no call.
 pub fn observed(label: Option<&str>, seen: &str) -> Markup {
     html! {
         @if let Some(label) = label { "label " b { (text(label)) } ", " }
@@ -103,7 +103,7 @@ impl Words {
         }
     }
 
-    /// By what a value came.
+    /// The event that began a value.
     pub fn origin(self, origin: &Origin) -> Markup {
         html! {
             "event " (origin.seq) " (" (text(&origin.event_type)) "): " (self.cause(&origin.cause, origin.not_before))
@@ -113,7 +113,7 @@ impl Words {
         }
     }
 
-    /// By what a value went.
+    /// The event that ended a value.
     pub fn ending(self, ending: &Ending) -> Markup {
         let what = match (&*ending.cause, ending.not_before) {
             ("set", _) => html! { "another value was set" },

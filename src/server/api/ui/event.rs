@@ -11,6 +11,7 @@ use super::latest::history;
 use super::pages::{Asker, Failure};
 use super::reply::{attachment, html as reply};
 use crate::event::ProfileKey;
+use crate::format::seconds_of;
 use crate::proofs::BundleFile;
 use crate::query::lines::{ExportLine, HistoryLine};
 use crate::query::{
@@ -19,7 +20,6 @@ use crate::query::{
 use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
-use crate::web::seconds_of;
 
 pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     let (trail, reader) = (&asker.parts.trail, &asker.reader());

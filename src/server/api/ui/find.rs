@@ -4,14 +4,11 @@
 
 use std::ops::ControlFlow;
 
-use maud::Markup;
-
 use super::ask::each;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
 use super::reply::{elsewhere, html as reply};
-use super::route::number;
-use crate::event::ProfileKey;
+use crate::event::{ProfileKey, parse_number};
 use crate::query::lines::FindLine;
 use crate::query::{FindQuery, Query, known_fields, nearest};
 use crate::server::reply::Reply;
@@ -30,7 +27,7 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     let reader = asker.reader();
     let asked = text.trim();
     let event = asked.strip_prefix("event ").or(asked.strip_prefix('#'));
-    if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
+    if let Some(seq) = event.and_then(|seq| parse_number(seq.trim())) {
         return Ok(elsewhere(&format!("/event/{seq}"), ""));
     }
     let key = asked.parse::<ProfileKey>().ok();
@@ -148,66 +145,42 @@ fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindQuery>> {
 
 /// The profiles that have or had the value; current holders first.
 fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
+    let (reader, several) = (asker.reader(), can_differ(sought));
     let mut all = Hits::default();
     let (mut now, mut before) = (Vec::new(), Vec::new());
     for one in sought {
-        let is_full = find_one(
-            asker,
-            one,
-            can_differ(sought),
-            &mut now,
-            &mut before,
-            &mut all,
-        )?;
-        all.more |= is_full;
+        let query = Query::Find(FindQuery {
+            ever: true,
+            cascade: true,
+            ..one.clone()
+        });
+        let _permit = permit(asker, &query)?;
+        let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
+            let held = match line.until {
+                None => &mut now,
+                Some(_) => &mut before,
+            };
+            if held.len() < MOST {
+                held.push(hit(&line, several, &reader));
+            } else {
+                all.more = true;
+            }
+            // Later hits would sort after these.
+            if all.more && now.len() >= MOST {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        all.damage.extend(answered.damage);
+        all.notes.extend(answered.notes);
+        all.hints.extend(answered.hints);
     }
     now.append(&mut before);
-    if now.len() > MOST {
-        all.more = true;
-        now.truncate(MOST);
-    }
+    all.more |= now.len() > MOST;
+    now.truncate(MOST);
     all.hits = now;
     Ok(all)
-}
-
-/// Those of one field; returns whether there are more.
-fn find_one(
-    asker: &Asker<'_>,
-    sought: &FindQuery,
-    several: bool,
-    now: &mut Vec<Markup>,
-    before: &mut Vec<Markup>,
-    all: &mut Hits,
-) -> Result<bool, Failure> {
-    let reader = asker.reader();
-    let query = Query::Find(FindQuery {
-        ever: true,
-        cascade: true,
-        ..sought.clone()
-    });
-    let _permit = permit(asker, &query)?;
-    let mut more = false;
-    let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
-        let held = match line.until {
-            None => &mut *now,
-            Some(_) => &mut *before,
-        };
-        if held.len() < MOST {
-            held.push(hit(&line, several, &reader));
-        } else {
-            more = true;
-        }
-        // Later hits would sort after these.
-        if more && now.len() >= MOST {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    all.damage.extend(answered.damage);
-    all.notes.extend(answered.notes);
-    all.hints.extend(answered.hints);
-    Ok(more)
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ use crate::server::worker::path_of;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
-pub(super) use route::{Route, number};
+pub(super) use route::Route;
 
 /// The maximum length of a login's body in bytes.
 pub(super) const MAX_BODY: usize = 4096;

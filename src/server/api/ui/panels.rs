@@ -9,7 +9,6 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use maud::Markup;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::ask::each;
@@ -18,8 +17,8 @@ use super::reply::html as reply;
 use super::route::Panel;
 use crate::query::lines::RejectedLine;
 use crate::query::{
-    Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
-    Query, RejectedQuery, Span, Wanted,
+    Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsLine,
+    LoopsQuery, Query, RejectedQuery, Span, Wanted,
 };
 use crate::server::reply::Reply;
 use crate::server::semaphore::{Client, Permit, weight};
@@ -150,14 +149,6 @@ fn incidents(asker: &Asker<'_>) -> Result<Markup, Failure> {
     })
 }
 
-/// A line of `loops`: the groups come first.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Either {
-    Group(LoopGroupLine<'static>),
-    One(Box<LoopLine<'static>>),
-}
-
 /// Fields that change again and again.
 fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let query = Query::Loops(LoopsQuery {
@@ -174,11 +165,11 @@ fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
     };
     let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
     let _permit = permit(asker, &query)?;
-    let answered = each(&asker.parts.trail, &query, |line: Either| {
+    let answered = each(&asker.parts.trail, &query, |line: LoopsLine| {
         match line {
-            Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
-            Either::Group(_) => findings.further += 1,
-            Either::One(one) => {
+            LoopsLine::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
+            LoopsLine::Group(_) => findings.further += 1,
+            LoopsLine::Loop(one) => {
                 // The groups with the most changes come first.
                 let own = groups.iter_mut().find(|(group, example)| {
                     example.is_none()

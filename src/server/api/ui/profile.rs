@@ -10,6 +10,7 @@ use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use super::route::ProfileRoute;
 use crate::event::ProfileKey;
+use crate::format::seconds_of;
 use crate::history::Subject;
 use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
 use crate::query::{Answered, DiffQuery, HistoryQuery, Query, Span, StateQuery};
@@ -18,7 +19,7 @@ use crate::web::events::row;
 use crate::web::profile::{List, Page, SUBPROFILES, unknown};
 use crate::web::state::State;
 use crate::web::timeline::{Timeline, ends};
-use crate::web::{Scale, Zoom, seconds_of};
+use crate::web::{Scale, Zoom};
 
 /// The number of events on a page of the list.
 const PAGE: usize = 50;
