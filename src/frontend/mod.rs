@@ -53,12 +53,9 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
@@ -134,16 +131,10 @@ impl Default for FrontendConfig {
     }
 }
 
-/// Shared by the owner and the event loop.
-#[derive(Default)]
-struct Shared {
-    stopping: AtomicBool,
-    deadline: Mutex<Option<Instant>>,
-}
-
 /// A running frontend; dropping it stops it without grace.
 pub struct Frontend {
-    shared: Arc<Shared>,
+    /// Set when it is to stop: until when requests may be answered.
+    stop_at: Arc<OnceLock<Instant>>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,14 +148,14 @@ impl Frontend {
         config: FrontendConfig,
         answers: Answers,
     ) -> io::Result<Frontend> {
-        let shared = Arc::new(Shared::default());
+        let stop_at = Arc::new(OnceLock::new());
         let (event_loop, waker) =
-            event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
+            event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&stop_at), answers)?;
         let thread = std::thread::Builder::new()
             .name("frontend".to_owned())
             .spawn(move || event_loop.run())?;
         Ok(Frontend {
-            shared,
+            stop_at,
             waker,
             thread: Some(thread),
         })
@@ -178,8 +169,8 @@ impl Frontend {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        *self.shared.deadline.lock() = Instant::now().checked_add(grace);
-        self.shared.stopping.store(true, Ordering::Release);
+        // Nobody else sets it: the thread was taken.
+        let _ = self.stop_at.set(Instant::now() + grace);
         if let Err(error) = self.waker.wake() {
             tracing::error!(%error, "the frontend could not be woken to stop");
             return;
