@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,7 +16,6 @@ use super::message::Mark;
 use super::session::{Publish, Subject};
 use crate::background::{Background, Stop};
 use crate::proofs::{ProofError, Prover};
-use crate::store::Trail;
 
 /// How often a node says what it has.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -33,7 +32,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Publishes marks, and compares those of others.
 pub struct Marks {
-    trail: Arc<Trail>,
     shared: Arc<Shared>,
     publish: UnboundedSender<Publish>,
     /// Whether the last mark of each node agrees, and when it came.
@@ -63,9 +61,8 @@ pub fn start(mut marks: Marks, claims: Receiver<Mark>) -> std::io::Result<Backgr
 }
 
 impl Marks {
-    pub fn new(trail: Arc<Trail>, shared: Arc<Shared>, publish: UnboundedSender<Publish>) -> Self {
+    pub fn new(shared: Arc<Shared>, publish: UnboundedSender<Publish>) -> Self {
         Self {
-            trail,
             shared,
             publish,
             others: HashMap::new(),
@@ -93,39 +90,30 @@ impl Marks {
         }
     }
 
-    /// The name of this node.
-    fn own(&self) -> Option<String> {
-        Some(self.trail.prover().vkey().ok()?.name)
-    }
-
     fn say(&self) {
         let Some(place) = *self.shared.place.lock() else {
             return;
         };
-        let mark = match mark_at(self.trail.prover(), place) {
+        let mark = match mark_at(self.shared.trail.prover(), place) {
             Ok(mark) => mark,
             Err(error) => return tracing::warn!("no mark can be published: {error}"),
         };
         let Ok(payload) = serde_json::to_vec(&mark) else {
             return;
         };
-        let (reply, _) = sync_channel(1);
         // After the end of the session nothing is published.
         let _ = self.publish.send(Publish {
-            subject: Subject::Mark,
             id: format!("{}-{}", mark.node, mark.applied),
-            payload,
-            after: None,
-            deadline: Instant::now() + Duration::from_secs(5),
-            reply,
+            ..Publish::unanswered(Subject::Mark, payload, Duration::from_secs(5))
         });
     }
 
     fn compare(&mut self, claim: Mark) {
-        if self.own().as_ref() == Some(&claim.node) {
+        let prover = self.shared.trail.prover();
+        if prover.vkey().is_ok_and(|own| own.name == claim.node) {
             return;
         }
-        let own = match root_at(self.trail.prover(), claim.events) {
+        let own = match root_at(prover, claim.events) {
             Ok(root) => root,
             Err(error) => {
                 return tracing::warn!(
@@ -157,7 +145,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::store::{Folder, OpenOptions, Purpose};
+    use crate::store::{Folder, OpenOptions, Purpose, Trail};
 
     #[test]
     fn a_node_that_the_others_contradict_takes_no_calls() {
@@ -174,10 +162,10 @@ mod tests {
         let data = dir.path().join("data");
         Folder::make(&data).unwrap();
         let (trail, _appender) = Trail::open(&data, options).unwrap();
-        let shared = Arc::new(Shared::new(trail.folder().log_id, None));
-        shared.status.ready();
         let own = root_at(trail.prover(), 0).unwrap();
-        let mut marks = Marks::new(trail, Arc::clone(&shared), unbounded_channel().0);
+        let shared = Arc::new(Shared::new(trail, None));
+        shared.status.ready();
+        let mut marks = Marks::new(Arc::clone(&shared), unbounded_channel().0);
         let mut takes_calls = |node: &str, root: &str| {
             marks.compare(Mark {
                 node: node.to_owned(),

@@ -61,27 +61,18 @@ impl Cluster {
         appender: Appender,
         observer: Observer,
     ) -> std::io::Result<(Appender, Self)> {
-        let shared = Arc::new(Shared::new(trail.folder().log_id, appender.poison()));
+        let shared = Arc::new(Shared::new(Arc::clone(trail), appender.poison()));
         let (tasks, applied) = channel(TASKS);
         let (publish, published) = unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let (mark, claims) = std::sync::mpsc::channel();
         let mut threads = Vec::new();
         let status = shared.status.clone();
-        let marks = marks::start(
-            Marks::new(Arc::clone(trail), Arc::clone(&shared), publish.clone()),
-            claims,
-        )?;
-        let session = Session::new(
-            config,
-            Arc::clone(trail),
-            Arc::clone(&shared),
-            tasks.clone(),
-        );
+        let marks = marks::start(Marks::new(Arc::clone(&shared), publish.clone()), claims)?;
+        let session = Session::new(config, Arc::clone(&shared), tasks.clone());
         let appender = appender.through(|inner, owners| {
             let applier = Applier {
                 shared: Arc::clone(&shared),
-                trail: Arc::clone(trail),
                 inner,
                 owners,
                 observer,
@@ -163,7 +154,7 @@ impl JetStream {
         after: Option<u64>,
         deadline: Instant,
     ) -> Result<(u64, Placed), NotPlaced> {
-        let log_id = self.shared.log_id;
+        let log_id = self.shared.log_id();
         let bytes = || events.iter().chain(rejected).map(Vec::len).sum();
         let Some(payload) = message::encode(log_id, events, rejected) else {
             return Err(NotPlaced::Failed(AppendError::TooLarge(bytes())));

@@ -5,6 +5,7 @@ mod purge;
 mod stream;
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,6 @@ use self::purge::{Due, Nodes};
 pub use self::stream::KEPT;
 use super::applier::{Shared, Task};
 use super::sequencer::ClusterConfig;
-use crate::store::Trail;
 
 /// How long one attempt to publish, or a request, may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -91,8 +91,8 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// A message of the session itself, for which nobody waits at the channel.
-    fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
+    /// A message whose publisher does not wait for the outcome.
+    pub fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
         Self {
             subject,
             id: format!("{:016x}", super::sequencer::random()),
@@ -129,10 +129,19 @@ enum Trouble {
     Ended,
 }
 
+impl Trouble {
+    fn passing(why: impl Display) -> Self {
+        Self::Passing(why.to_string())
+    }
+
+    fn refused(why: impl Display) -> Self {
+        Self::Refused(why.to_string())
+    }
+}
+
 /// The thread of the connection.
 pub struct Session {
     config: ClusterConfig,
-    trail: Arc<Trail>,
     shared: Arc<Shared>,
     tasks: Sender<Task>,
     /// The next message that the applier gets; 0 until that is known.
@@ -144,15 +153,9 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(
-        config: ClusterConfig,
-        trail: Arc<Trail>,
-        shared: Arc<Shared>,
-        tasks: Sender<Task>,
-    ) -> Self {
+    pub fn new(config: ClusterConfig, shared: Arc<Shared>, tasks: Sender<Task>) -> Self {
         Self {
             config,
-            trail,
             shared,
             tasks,
             next: AtomicU64::new(0),
@@ -229,7 +232,7 @@ impl Session {
 
     /// Publishes until the stream has acknowledged, with the same id each time.
     async fn publish(&self, context: &Context, publish: &Publish) -> Published {
-        let subject = publish.subject.of(self.shared.log_id);
+        let subject = publish.subject.of(self.shared.log_id());
         let mut message = PublishMessage::build()
             .payload(publish.payload.clone().into())
             .message_id(&publish.id);
@@ -290,7 +293,7 @@ impl Session {
         if self.next.load(Ordering::Relaxed) == 0 {
             let place = self.find_place(context, &stream, &info).await?;
             if let Some(member) = member {
-                let written = member.write(self.trail.folder().path());
+                let written = member.write(self.shared.trail.folder().path());
                 written.map_err(|error| Trouble::Refused(format!("the data folder: {error}")))?;
             }
             // So that nothing is purged that it has not read yet.
@@ -317,10 +320,8 @@ impl Session {
             .expires(HEARTBEAT * 10);
         let mut messages = passing(messages.messages()).await?;
         while let Some(message) = messages.next().await {
-            let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
-            let info = message
-                .info()
-                .map_err(|error| Trouble::Passing(error.to_string()))?;
+            let message = message.map_err(Trouble::passing)?;
+            let info = message.info().map_err(Trouble::passing)?;
             let (at, next) = (info.stream_sequence, self.next.load(Ordering::Relaxed));
             if at < next {
                 self.shared.status.update(|facts| facts.redelivered += 1);
@@ -336,7 +337,7 @@ impl Session {
             self.send(task).await?;
             self.next.store(at + 1, Ordering::Relaxed);
         }
-        Err(Trouble::Passing("the stream has ended".to_owned()))
+        Err(Trouble::passing("the stream has ended"))
     }
 
     fn task(&self, at: u64, message: &Message) -> Result<Task, Trouble> {
@@ -384,9 +385,8 @@ impl Session {
                     };
                     // It may have been sent into a connection that ended.
                     if waiting == Some(read) {
-                        return Err(Trouble::Passing(format!(
-                            "nothing comes after message {read}"
-                        )));
+                        let why = format!("nothing comes after message {read}");
+                        return Err(Trouble::Passing(why));
                     }
                     waiting = (info.state.last_sequence > read).then_some(read);
                     if behind > MOST_BEHIND {
@@ -441,15 +441,10 @@ fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
 }
 
 /// What a request gives within its time.
-async fn passing<T, E: std::fmt::Display>(
-    request: impl Future<Output = Result<T, E>>,
-) -> Result<T, Trouble> {
+async fn passing<T, E: Display>(request: impl Future<Output = Result<T, E>>) -> Result<T, Trouble> {
     match timeout(ATTEMPT, request).await {
-        Ok(Ok(given)) => Ok(given),
-        Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
-        Err(_) => Err(Trouble::Passing(
-            "no NATS server answers in time".to_owned(),
-        )),
+        Ok(given) => given.map_err(Trouble::passing),
+        Err(_) => Err(Trouble::passing("no NATS server answers in time")),
     }
 }
 

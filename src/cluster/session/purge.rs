@@ -143,7 +143,7 @@ impl Session {
         }
         if due.filled < FILLER.0 {
             let since = *due.all_read_since.get_or_insert_with(Instant::now);
-            let own = self.trail.prover().vkey();
+            let own = self.shared.trail.prover().vkey();
             let rank = own.map_or(0, |own| self.nodes.rank(&own.name));
             if since.elapsed() < RANK * u32::try_from(rank).unwrap_or(u32::MAX) {
                 return Ok(());
@@ -153,7 +153,7 @@ impl Session {
         if applied >= due.filler {
             // The mark of a node that has read just so far still names what comes next.
             let purged = stream.purge().sequence(due.filler + 1).await;
-            purged.map_err(|error| Trouble::Passing(error.to_string()))?;
+            purged.map_err(Trouble::passing)?;
         }
         Ok(())
     }
@@ -162,15 +162,14 @@ impl Session {
     async fn fill(&self, context: &Context, due: &mut Due) -> Result<(), Trouble> {
         while due.filled < FILLER.0 {
             let mut payload = vec![0; FILLER.1];
-            let filled = getrandom::fill(&mut payload);
-            filled.map_err(|error| Trouble::Passing(error.to_string()))?;
+            getrandom::fill(&mut payload).map_err(Trouble::passing)?;
             let publish = Publish::unanswered(Subject::Probe, payload, DEADLINE);
             match self.publish(context, &publish).await {
                 Published::At(at) => {
                     due.filled += 1;
                     due.filler = at;
                 }
-                _ => return Err(Trouble::Passing("the stream takes no messages".to_owned())),
+                _ => return Err(Trouble::passing("the stream takes no messages")),
             }
             // Calls come between.
             sleep(ATTEMPT / 40).await;
