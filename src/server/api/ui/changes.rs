@@ -102,7 +102,7 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
         each_of_page(
             &asker.parts.trail,
             query,
-            asked.parsed.page,
+            Some(asked.parsed.page),
             |line: ChangesLine<'static>| rows.push(row(&line, &filters, &reader)),
         )?
     };

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use maud::html;
 use serde_json::json;
 
-use super::ask::each;
+use super::ask::each_until;
 use super::changes::Asked;
 use super::incident::{missing, undo};
 use super::pages::{Asker, Failure};
@@ -200,7 +200,7 @@ fn made(
         tempfile::tempfile_in(asker.parts.trail.folder().path()).map_err(QueryError::Output)?;
     let mut file = UndoFile::new(out.try_clone().map_err(QueryError::Output)?, collection);
     let mut wrong = None;
-    let answered = each(
+    let answered = each_until(
         &asker.parts.trail,
         &query,
         |line: UndoLine<'static>| match file.take(&line) {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ask::each;
+use super::ask::{each, each_until};
 use super::latest::history;
 use super::pages::{Asker, Failure};
 use super::reply::{attachment, html as reply};
@@ -45,7 +45,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         ..history(key)
     });
     let mut page = None;
-    let answered = each(trail, &query, |line: HistoryLine<'static>| {
+    let answered = each_until(trail, &query, |line: HistoryLine<'static>| {
         if line.seq != seq {
             return ControlFlow::Continue(());
         }
@@ -64,7 +64,6 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         });
         let answered = each(trail, &query, |line: ExplainLine<'static>| {
             page.with_asked(&line);
-            ControlFlow::Continue(())
         })?;
         page.asked_notes = answered.notes;
     }
@@ -73,7 +72,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         profile: Some(key),
         ..ExportQuery::default()
     });
-    each(trail, &query, |line: ExportLine<'static>| {
+    each_until(trail, &query, |line: ExportLine<'static>| {
         if line.seq != seq || line.baseline.is_some() {
             return ControlFlow::Continue(());
         }
@@ -91,10 +90,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
 pub(super) fn proof(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     let query = Query::Proof(EventQuery { seq });
     let mut files: Vec<BundleFile> = Vec::new();
-    let answered = each(&asker.parts.trail, &query, |file| {
-        files.push(file);
-        ControlFlow::Continue(())
-    })?;
+    let answered = each(&asker.parts.trail, &query, |file| files.push(file))?;
     if !answered.found {
         let why = answered.hints.first().map(String::as_str);
         let last = asker.parts.trail.last_seq();
@@ -135,7 +131,7 @@ fn beside(
         ..history(key)
     });
     let (mut passed, mut found) = (false, None);
-    each(trail, &query, |line: HistoryLine<'static>| {
+    each_until(trail, &query, |line: HistoryLine<'static>| {
         if line.seq == seq {
             passed = true;
         } else if passed || seconds_of(&line.time) != Some(time) {

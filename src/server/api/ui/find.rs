@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use maud::Markup;
 
-use super::ask::each;
+use super::ask::each_until;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
 use super::reply::{elsewhere, html as reply};
@@ -149,17 +149,37 @@ fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindQuery>> {
 /// The profiles that have or had the value; current holders first.
 fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
     let mut all = Hits::default();
-    let (mut now, mut before) = (Vec::new(), Vec::new());
+    let (mut now, mut before): (Vec<Markup>, Vec<Markup>) = (Vec::new(), Vec::new());
+    let (several, reader) = (can_differ(sought), asker.reader());
     for one in sought {
-        let is_full = find_one(
-            asker,
-            one,
-            can_differ(sought),
-            &mut now,
-            &mut before,
-            &mut all,
-        )?;
-        all.more |= is_full;
+        let query = Query::Find(FindQuery {
+            ever: true,
+            cascade: true,
+            ..one.clone()
+        });
+        let _permit = permit(asker, &query)?;
+        let mut more = false;
+        let answered = each_until(&asker.parts.trail, &query, |line: FindLine<'static>| {
+            let held = match line.until {
+                None => &mut now,
+                Some(_) => &mut before,
+            };
+            if held.len() < MOST {
+                held.push(hit(&line, several, &reader));
+            } else {
+                more = true;
+            }
+            // Later hits would sort after these.
+            if more && now.len() >= MOST {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        all.more |= more;
+        all.damage.extend(answered.damage);
+        all.notes.extend(answered.notes);
+        all.hints.extend(answered.hints);
     }
     now.append(&mut before);
     if now.len() > MOST {
@@ -168,46 +188,6 @@ fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
     }
     all.hits = now;
     Ok(all)
-}
-
-/// Those of one field; returns whether there are more.
-fn find_one(
-    asker: &Asker<'_>,
-    sought: &FindQuery,
-    several: bool,
-    now: &mut Vec<Markup>,
-    before: &mut Vec<Markup>,
-    all: &mut Hits,
-) -> Result<bool, Failure> {
-    let reader = asker.reader();
-    let query = Query::Find(FindQuery {
-        ever: true,
-        cascade: true,
-        ..sought.clone()
-    });
-    let _permit = permit(asker, &query)?;
-    let mut more = false;
-    let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
-        let held = match line.until {
-            None => &mut *now,
-            Some(_) => &mut *before,
-        };
-        if held.len() < MOST {
-            held.push(hit(&line, several, &reader));
-        } else {
-            more = true;
-        }
-        // Later hits would sort after these.
-        if more && now.len() >= MOST {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    all.damage.extend(answered.damage);
-    all.notes.extend(answered.notes);
-    all.hints.extend(answered.hints);
-    Ok(more)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The content of an incident's page.
 
-use std::ops::ControlFlow;
-
 use super::ask::each;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
@@ -28,7 +26,6 @@ pub(super) fn page(asker: &Asker<'_>, id: &IncidentId) -> Result<Reply, Failure>
         let _permit = permit(asker, &query)?;
         each(&asker.parts.trail, &query, |line: UndoLine<'static>| {
             page.take(&line, &reader);
-            ControlFlow::Continue(())
         })?
     };
     if page.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use maud::Markup;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::ask::each;
+use super::ask::each_until;
 use super::pages::Asker;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
@@ -110,7 +110,7 @@ pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest,
         last: None,
         skipped: first.saturating_sub(after),
     };
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
         if line.seq > last {
             return ControlFlow::Break(());
         }

@@ -5,7 +5,6 @@
 //! become a panel, which is cached for [`LASTS`] and computed one at a time.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use maud::Markup;
@@ -106,7 +105,6 @@ fn ask<T: DeserializeOwned>(
     let _permit = permit(asker, query)?;
     let answered = each(&asker.parts.trail, query, |line: T| {
         findings.add(|| finding(&line, &reader));
-        ControlFlow::Continue(())
     })?;
     Ok(findings.panel(&answered.damage, &answered.notes, &asker.reader()))
 }
@@ -174,26 +172,23 @@ fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
     };
     let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
     let _permit = permit(asker, &query)?;
-    let answered = each(&asker.parts.trail, &query, |line: Either| {
-        match line {
-            Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
-            Either::Group(_) => findings.further += 1,
-            Either::One(one) => {
-                // The groups with the most changes come first.
-                let own = groups.iter_mut().find(|(group, example)| {
-                    example.is_none()
-                        && group.subject == one.subject
-                        && one
-                            .writers
-                            .iter()
-                            .all(|writer| !writer.claimed || group.labels.contains(&writer.label))
-                });
-                if let Some((_, example)) = own {
-                    *example = Some(*one);
-                }
+    let answered = each(&asker.parts.trail, &query, |line: Either| match line {
+        Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
+        Either::Group(_) => findings.further += 1,
+        Either::One(one) => {
+            // The groups with the most changes come first.
+            let own = groups.iter_mut().find(|(group, example)| {
+                example.is_none()
+                    && group.subject == one.subject
+                    && one
+                        .writers
+                        .iter()
+                        .all(|writer| !writer.claimed || group.labels.contains(&writer.label))
+            });
+            if let Some((_, example)) = own {
+                *example = Some(*one);
             }
         }
-        ControlFlow::Continue(())
     })?;
     let rows = groups.iter();
     findings.rows = rows
@@ -214,7 +209,6 @@ fn calls(asker: &Asker<'_>) -> Result<Markup, Failure> {
         count += 1;
         last.push_front(rejected_call(&line, &asker.reader()));
         last.truncate(SHOWN);
-        ControlFlow::Continue(())
     })?;
     Ok(rejected(count, &last, &asker.reader()))
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::de::IgnoredAny;
 
-use super::ask::{each, first};
+use super::ask::{each, each_until, first};
 use super::latest::history;
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
@@ -120,7 +120,7 @@ fn deleted(asker: &Asker<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, 
         ..history(now.who)
     });
     let mut found = None;
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
         if ends(&line) {
             found = seconds_of(&line.time).map(|time| (line.seq, time));
             return ControlFlow::Break(());
@@ -182,7 +182,6 @@ fn timeline(
     });
     known.add(each(trail, &query, |line: HistoryLine<'static>| {
         timeline.take(&line);
-        ControlFlow::Continue(())
     })?);
     Ok(timeline.finish())
 }
@@ -219,7 +218,6 @@ fn state(
         });
         known.add(each(trail, &query, |line: DiffLine<'static>| {
             state.differs(&line);
-            ControlFlow::Continue(())
         })?);
     }
     Ok(state)
@@ -247,10 +245,7 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
         list.all = timeline.events;
     } else {
         let query = Query::History(whole.clone());
-        each(&asker.parts.trail, &query, |_: IgnoredAny| {
-            list.all += 1;
-            ControlFlow::Continue(())
-        })?;
+        each(&asker.parts.trail, &query, |_: IgnoredAny| list.all += 1)?;
     }
     let query = Query::History(HistoryQuery {
         span: Span {
@@ -263,7 +258,7 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
     // Skips the events of the same second that the previous page has shown.
     let mut before = route.before;
     let (mut last, mut more) = (None, false);
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
         let at = seconds_of(&line.time).unwrap_or_default();
         if let Some((time, seq)) = before {
             let passed = at < time;
