@@ -55,7 +55,6 @@ pub fn root_at(prover: &Prover, events: u64) -> Result<String, ProofError> {
     Ok(root.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Starts the thread.
 pub fn start(mut marks: Marks, claims: Receiver<Mark>) -> std::io::Result<Background> {
     Background::start("marks", move |stop| marks.run(&claims, stop))
 }

@@ -72,7 +72,6 @@ impl Admission {
 }
 
 impl EventLoop {
-    /// Accepts the connections that wait.
     pub(super) fn accept(&mut self) {
         self.admission.retry_at = None;
         for _ in 0..MOST_AT_ONCE {

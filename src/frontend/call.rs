@@ -29,7 +29,6 @@ pub const CALL_HEADER: &str = "X-Call";
 pub struct CallId(u64);
 
 impl CallId {
-    /// The number after this one.
     pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
@@ -39,7 +38,6 @@ impl CallId {
         text.parse().ok().map(Self)
     }
 
-    /// The number as sent upstream.
     pub(super) const fn number(self) -> u64 {
         self.0
     }
@@ -70,7 +68,6 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Its bytes.
     pub(super) const fn len(&self) -> usize {
         self.head.len().saturating_add(self.body.len())
     }
@@ -93,7 +90,6 @@ struct Mailbox {
 #[derive(Debug, Default)]
 struct Waiting {
     answers: Vec<(CallId, Answer)>,
-    /// The frontend has ended.
     closed: bool,
 }
 
@@ -104,7 +100,6 @@ impl Answers {
         self.0.payloads.lock().remove(&call)
     }
 
-    /// Holds it for whoever answers the request.
     pub(super) fn hold_payload(&self, call: CallId, payload: Payload) {
         self.0.payloads.lock().insert(call, payload);
     }
@@ -153,7 +148,6 @@ impl Answers {
         self.stats().current()
     }
 
-    /// The frontend's counters, to be updated.
     pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
         self.0.stats.lock()
     }

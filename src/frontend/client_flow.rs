@@ -19,7 +19,6 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const MAX_BLANK: usize = 8;
 
 impl EventLoop {
-    /// Takes an event of a client's socket.
     pub(super) fn client_event(&mut self, index: usize, event: &Event) {
         let Some(client) = self.clients.get(index) else {
             return;

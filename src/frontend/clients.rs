@@ -26,12 +26,10 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// The number of clients.
     pub(super) fn len(&self) -> usize {
         self.slots.len().saturating_sub(self.free.len())
     }
 
-    /// The number of clients counted under an address.
     pub(super) fn count_of(&self, counted: IpAddr) -> usize {
         self.by_address.get(&counted).copied().unwrap_or(0)
     }
@@ -41,7 +39,6 @@ impl Clients {
         self.held
     }
 
-    /// Updates the bytes of a client's buffers.
     pub(super) fn update_weight(&mut self, index: usize) {
         if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let weight = client.weight();
@@ -107,13 +104,11 @@ impl Clients {
         Ok(())
     }
 
-    /// The name of each client's phase.
     pub(super) fn phases(&self) -> impl Iterator<Item = &'static str> {
         let clients = self.slots.iter().flatten();
         clients.map(|client| client.phase.name())
     }
 
-    /// The client at an index.
     pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
         self.slots.get_mut(index)?.as_mut()
     }
@@ -127,7 +122,6 @@ impl Clients {
         })
     }
 
-    /// Removes a client.
     pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
         let mut client = self.slots.get_mut(index)?.take()?;
         self.free.push(index);

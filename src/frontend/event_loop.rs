@@ -38,7 +38,6 @@ pub(super) struct EventLoop {
     pub(super) config: FrontendConfig,
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
-    /// The requests in flight.
     pub(super) calls: HashMap<CallId, Call>,
     /// The number of the last one that began.
     pub(super) last_call: CallId,
@@ -103,7 +102,6 @@ impl EventLoop {
         Ok((event_loop, waker))
     }
 
-    /// Runs until stopped.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -147,7 +145,6 @@ impl EventLoop {
         }
     }
 
-    /// Updates the counters for monitoring.
     fn count(&self) {
         let mut stats = self.answers.stats();
         stats.connections = self.clients.len();

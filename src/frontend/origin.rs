@@ -29,7 +29,6 @@ impl Proxies {
         Self(networks.into_iter().map(|network| network.0).collect())
     }
 
-    /// Whether an address is that of a trusted proxy.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -79,7 +78,6 @@ pub fn client_network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The peer of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     text: String,
@@ -89,7 +87,6 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// The peer at an address.
     pub(super) fn new(address: SocketAddr, proxies: &Proxies) -> Self {
         let address = address.ip().to_canonical();
         let counted = (!proxies.trusts(address)).then(|| client_network(address));
@@ -156,7 +153,6 @@ fn lists(
     last
 }
 
-/// Reads an `X-Forwarded-For`.
 fn forwarded_for(text: &str) -> Vec<Option<IpAddr>> {
     text.split(',').map(|entry| node(entry.trim())).collect()
 }

@@ -39,7 +39,6 @@ impl Stats {
         }
     }
 
-    /// Counts a refused request.
     pub(super) fn count_refused(&mut self, status: u16) {
         let status = status.to_string();
         let known = self.refused.iter_mut().find(|(name, _)| *name == status);

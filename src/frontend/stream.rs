@@ -17,15 +17,11 @@ use std::sync::Arc;
 /// About what a session takes in memory, in bytes, when it is idle or shakes hands.
 const SESSION: usize = 24 * 1024;
 
-/// A client's stream.
 pub(super) enum Stream {
-    /// Without TLS.
     Plain(TcpStream),
-    /// With it.
     Tls(Box<Session>),
 }
 
-/// A socket with TLS.
 pub(super) struct Session {
     socket: TcpStream,
     tls: ServerConnection,
@@ -52,7 +48,6 @@ impl Stream {
         })))
     }
 
-    /// The socket, to be registered.
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         match self {
             Self::Plain(socket) => socket,
@@ -99,7 +94,6 @@ impl Stream {
         }
     }
 
-    /// Ends the sending side.
     pub(super) fn end_sending(&mut self) -> io::Result<()> {
         self.send_close_notify();
         self.socket().shutdown(Shutdown::Write)

@@ -44,7 +44,6 @@ impl<'a> AnswerWriter<'a> {
         })
     }
 
-    /// The connection.
     pub const fn stream(&self) -> &UnixStream {
         self.stream
     }

@@ -148,7 +148,6 @@ pub struct Session {
     next: AtomicU64,
     /// What the marks in the stream say of the nodes.
     nodes: Nodes,
-    /// The purge that is due.
     due: Mutex<Option<Due>>,
 }
 

@@ -90,7 +90,6 @@ impl Session {
         }
     }
 
-    /// Does what can be done now.
     async fn proceed(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
         let status = &self.shared.status;
         let Some(receipt) = status.erased() else {

@@ -24,7 +24,6 @@ const PAGE: usize = 1024 * 1024;
 /// The time after which a client gets the beginning of its answer.
 const SOON: Duration = Duration::from_secs(5);
 
-/// The type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
 /// The header or trailer field of notes.
@@ -45,7 +44,6 @@ struct Inner {
     begun: Instant,
     /// The number of bytes buffered before the first are sent.
     first: usize,
-    /// The head.
     head: Reply,
     /// Whether it may have a trailer, as lines may.
     trailed: bool,
@@ -192,7 +190,6 @@ impl Write for &Sink {
     }
 }
 
-/// The notes as header fields.
 fn notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> String {
     let (most, length) = NOTES;
     let plain = |c: char| match c {

@@ -19,7 +19,6 @@ use crate::frontend::client_network;
 use crate::log_limiter::LogLimiter;
 use crate::server::reply::Reply;
 
-/// Checks the tokens of requests.
 #[derive(Debug)]
 pub(super) struct Authenticator {
     tokens: Watched,
@@ -27,7 +26,6 @@ pub(super) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Accepts these tokens.
     pub fn new(tokens: Watched) -> Self {
         Self {
             tokens,

@@ -31,7 +31,6 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// For a run that begins.
     pub fn new() -> Self {
         let mut run = [0; 16];
         if let Err(error) = getrandom::fill(&mut run) {

@@ -18,10 +18,8 @@ use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::DecodeError;
 use crate::metrics::Exposition;
 
-/// Where the description is.
 pub(super) const PATH: &str = "/v1/openapi.json";
 
-/// Where the list of questions is.
 pub(super) const INDEX: &str = "/v1/";
 
 /// What the API does not do is refused with one of these.

@@ -269,7 +269,6 @@ impl Shared {
         self.end(parsed, sink, answered);
     }
 
-    /// Shows a page.
     fn show(&self, route: &Route, client: &Client, caller: Responder) {
         let Some(ui) = &self.ui else {
             return;

@@ -47,7 +47,6 @@ impl Asked {
         })
     }
 
-    /// The question.
     pub const fn query(&self) -> &Query {
         &self.parsed.query
     }

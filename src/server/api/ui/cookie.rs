@@ -15,7 +15,6 @@ pub(super) struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// The cookie of the listener at a port.
     pub(super) const fn new(port: u16) -> Self {
         Self { port }
     }

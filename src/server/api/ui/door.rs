@@ -19,7 +19,6 @@ use crate::web::{Clock, assets, shell};
 
 /// The result of a request.
 pub(in crate::server::api) enum Opened {
-    /// The finished reply.
     Now(Reply),
     /// A page to render, and the ID of the token that it is shown to.
     Page(Route, String),

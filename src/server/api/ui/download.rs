@@ -22,7 +22,6 @@ use crate::server::semaphore::Client;
 use crate::web::shell;
 use crate::web::text::Text;
 
-/// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum FileFormat {
     Csv,
@@ -31,7 +30,6 @@ pub(in crate::server::api) enum FileFormat {
 }
 
 impl FileFormat {
-    /// The one with that ending.
     pub fn of(ending: &str) -> Option<Self> {
         Some(match ending {
             "csv" => Self::Csv,

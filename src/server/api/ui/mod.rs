@@ -106,7 +106,6 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// The path of the target.
     pub fn path(&self) -> &str {
         path_of(&self.target)
     }

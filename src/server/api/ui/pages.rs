@@ -18,13 +18,9 @@ const BEHIND: u64 = 20_000;
 
 /// Makes one page.
 pub(in crate::server::api) struct Asker<'a> {
-    /// What there is.
     pub parts: &'a ApiParts,
-    /// What is remembered between pages.
     pub ui: &'a Ui,
-    /// The zone and the moment.
     pub clock: Clock,
-    /// The names of profiles that are known.
     pub(super) names: Names,
 }
 
@@ -44,7 +40,6 @@ impl<E: Into<QueryError>> From<E> for Failure {
 }
 
 impl<'a> Asker<'a> {
-    /// Of what the query API has.
     pub fn new(parts: &'a ApiParts, ui: &'a Ui) -> Self {
         Self {
             parts,
@@ -57,7 +52,6 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// The reader of its pages.
     pub fn reader(&self) -> Reader<'_> {
         Reader {
             clock: self.clock,

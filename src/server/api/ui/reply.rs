@@ -51,7 +51,6 @@ pub(super) fn attachment(name: &str, content_type: &'static str) -> Reply {
         )
 }
 
-/// What pages are.
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A page, or a fragment of one.
@@ -59,7 +58,6 @@ pub(super) fn html(status: u16, page: Markup) -> Reply {
     Reply::new(status, HTML, page.into_string().into_bytes()).bound_by(PAGE)
 }
 
-/// A file of the page.
 pub(super) fn file(asset: &'static Asset) -> Reply {
     Reply::new(200, asset.content_type, asset.content.as_bytes().to_vec()).immutable()
 }

@@ -10,21 +10,16 @@ use crate::web::{Clock, Zoom};
 /// A page, or a fragment of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Route {
-    /// The start page.
     Start,
-    /// The results of a search.
     Search(String),
-    /// A (sub)profile.
     Profile(Box<ProfileRoute>),
     /// Everything about a (sub)profile as a document.
     Dossier(Box<DossierQuery>),
-    /// An event.
     Event(u64),
     /// The events after an event.
     Live(u64),
     /// The changes that the parameters ask for.
     Changes(String),
-    /// An incident.
     Incident(IncidentId),
     /// The proof of an event as a file.
     Proof(u64),
@@ -36,7 +31,6 @@ pub(in crate::server::api) enum Route {
     Panel(Panel, bool),
 }
 
-/// A panel of anomalies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Panel {
     /// Unexplained changes.
@@ -52,7 +46,6 @@ pub(in crate::server::api) enum Panel {
 /// The parameters of a (sub)profile's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) struct ProfileRoute {
-    /// The (sub)profile.
     pub key: ProfileKey,
     /// The moment whose state is shown; if it is invalid, the input and the reason.
     pub at: Option<Result<i64, (String, String)>>,
@@ -79,7 +72,6 @@ impl Route {
     }
 }
 
-/// The parameters of a page.
 struct Params(Pairs);
 
 impl Params {
