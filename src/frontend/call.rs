@@ -145,7 +145,12 @@ impl Answers {
 
     /// The frontend's counters.
     pub fn snapshot(&self) -> Stats {
-        self.stats().current()
+        let mut stats = self.stats().clone();
+        // Phases are counted when deadlines are checked, which is not done without connections.
+        for (_, count) in &mut stats.phases {
+            *count = (*count).min(stats.connections);
+        }
+        stats
     }
 
     pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {

@@ -8,7 +8,6 @@ use super::client::{Client, Phase};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -50,27 +49,11 @@ impl Clients {
         }
     }
 
-    /// The index of the `wanted` client with the largest buffers.
-    pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        self.first_by(wanted, |client| Reverse(client.weighed))
-    }
-
-    /// The index of the `wanted` client that has been in its phase longest.
-    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        self.first_by(wanted, |client| client.since)
-    }
-
-    fn first_by<K: Ord>(
-        &self,
-        wanted: impl Fn(&Client) -> bool,
-        key: impl Fn(&Client) -> K,
-    ) -> Option<usize> {
+    /// The least key, and the index of its client, among the clients that have a key.
+    pub(super) fn least<K: Ord>(&self, key: impl Fn(&Client) -> Option<K>) -> Option<(K, usize)> {
         let clients = self.slots.iter().enumerate();
-        let clients = clients.filter_map(|(index, slot)| Some((index, slot.as_ref()?)));
-        let first = clients
-            .filter(|(_, client)| wanted(client))
-            .min_by_key(|(_, client)| key(client));
-        first.map(|(index, _)| index)
+        let keys = clients.filter_map(|(index, slot)| Some((key(slot.as_ref()?)?, index)));
+        keys.min()
     }
 
     /// One past the highest place in use so far.
