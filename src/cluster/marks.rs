@@ -76,8 +76,8 @@ impl Marks {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let erased = self.shared.status.erased_since();
-            let interval = match erased.is_some_and(|since| since.elapsed() < HASTE.1) {
+            let erased = self.shared.status.erased();
+            let interval = match erased.is_some_and(|(_, since)| since.elapsed() < HASTE.1) {
                 true => HASTE.0,
                 false => INTERVAL,
             };

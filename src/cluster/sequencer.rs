@@ -248,8 +248,8 @@ impl Sequencer for JetStream {
         let (mut events, mut rejected) = (group.events.as_slice(), group.rejected.as_slice());
         while !(events.is_empty() && rejected.is_empty()) {
             let (some, calls) = message_len(events, rejected);
-            let part = (events.split_at(some), rejected.split_at(calls));
-            let ((now, later), (calls_now, calls_later)) = part;
+            let (now, later) = events.split_at(some);
+            let (calls_now, calls_later) = rejected.split_at(calls);
             let failed = match self.share((now, calls_now), after, deadline) {
                 Ok((at, mut part)) => {
                     placed.events.append(&mut part.events);
@@ -270,14 +270,10 @@ impl Sequencer for JetStream {
                 }
                 Err(NotPlaced::Failed(error)) => error,
             };
-            let rest = Group {
-                events: events.to_vec(),
-                rejected: rejected.to_vec(),
-                after: None,
-            };
-            let mut rest = Placed::failed(&rest, &failed);
-            placed.events.append(&mut rest.events);
-            placed.rejected.append(&mut rest.rejected);
+            placed
+                .events
+                .resize(group.events.len(), Err(failed.clone()));
+            placed.rejected.resize(group.rejected.len(), Err(failed));
             break;
         }
         Ok(placed)

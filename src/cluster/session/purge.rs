@@ -92,7 +92,7 @@ impl Session {
 
     async fn proceed(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
         let status = &self.shared.status;
-        let Some(receipt) = status.erased() else {
+        let Some((receipt, _)) = status.erased() else {
             *self.due.lock() = None;
             return Ok(());
         };

@@ -21,7 +21,7 @@ use crate::server::reply::Reply;
 
 #[derive(Debug)]
 pub(super) struct Authenticator {
-    tokens: Watched,
+    pub tokens: Watched,
     limiter: Limiter,
 }
 
@@ -38,11 +38,6 @@ impl Authenticator {
     pub fn find(&self, text: &str, address: &str) -> Result<Token, Option<Duration>> {
         let found = self.tokens.find(text);
         found.ok_or_else(|| self.limiter.refuse(address, Instant::now()))
-    }
-
-    /// Whether a token that was found is still valid.
-    pub fn is_good(&self, token: &Token) -> bool {
-        self.tokens.has(token)
     }
 
     /// Checks the `Authorization` of a request from an address: returns its token, or

@@ -242,7 +242,12 @@ impl Shared {
             }
             // Answered before.
             Wanted::Ready(..) => {}
-            Wanted::Page(route) => self.show(route, client, caller),
+            Wanted::Page(route) => {
+                if let Some(ui) = &self.ui {
+                    let outcome = Asker::new(&self.parts, ui).show(route, client, caller);
+                    self.parts.metrics.asked(outcome);
+                }
+            }
             Wanted::Question(parsed, tag) => {
                 self.answer_question(wanted, parsed, tag.clone(), client, caller);
             }
@@ -267,14 +272,6 @@ impl Shared {
         let report = &mut |_| sink.tick();
         let answered = answer(&self.parts.trail, &parsed.query, page, &mut out, report);
         self.end(parsed, sink, answered);
-    }
-
-    fn show(&self, route: &Route, client: &Client, caller: Responder) {
-        let Some(ui) = &self.ui else {
-            return;
-        };
-        let came = Asker::new(&self.parts, ui).show(route, client, caller);
-        self.parts.metrics.asked(came);
     }
 
     /// Ends an answer with its outcome.

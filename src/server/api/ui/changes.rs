@@ -5,7 +5,7 @@ use maud::Markup;
 use super::ask::each_of_page;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
-use super::reply::{elsewhere, html as reply};
+use super::reply::{html as reply, redirect};
 use crate::event::{DecodeError, now_micros};
 use crate::query::lines::ChangesLine;
 use crate::query::{Query, changes_command};
@@ -72,7 +72,7 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
     let oldest_first = is_oldest_first(&pairs);
     if pairs.iter().any(|(name, _)| name == "form") {
         let target = with_order(&of_form(&pairs), oldest_first);
-        return Ok(elsewhere(&target, ""));
+        return Ok(redirect(&target));
     }
     let asked = match Asked::read(asker, query) {
         Ok(asked) => asked,

@@ -7,7 +7,7 @@ use maud::html;
 use tiny_http::Method;
 
 use super::origin::{Way, may_be_clear, own_target, way};
-use super::reply::{elsewhere, file, html as page, log_in, unchanged};
+use super::reply::{file, html as page, log_in, redirect, unchanged};
 use super::route::{Route, route};
 use super::{Asked, Ui};
 use crate::auth::tokens::Scope;
@@ -59,7 +59,7 @@ impl Ui {
         if path == "/login" {
             let next = next(&asked.target);
             return Opened::Now(match token {
-                Some(_) => elsewhere(own_target(&next), ""),
+                Some(_) => redirect(own_target(&next)),
                 None => page(
                     200,
                     shell::login(own_target(&next), None, may_be_clear(asked)),
@@ -99,7 +99,7 @@ impl Ui {
             .sessions(asked.cookie.as_deref())
             .find_map(|session| {
                 self.sessions
-                    .token_id(session, now, used, |token| door.is_good(token))
+                    .token_id(session, now, used, |token| door.tokens.has(token))
             })
     }
 
@@ -152,7 +152,7 @@ impl Ui {
             self.sessions.end(old);
         }
         match self.sessions.begin(found, secure, Instant::now()) {
-            Ok(session) => elsewhere(next, &self.cookie.given(&session, secure)),
+            Ok(session) => redirect(next).with_headers(&self.cookie.given(&session, secure)),
             Err(error) => {
                 tracing::error!("no session could be started: {error}");
                 let what = "No session could be started; the server's log says why.";
@@ -168,7 +168,7 @@ impl Ui {
         for (session, _) in self.cookie.sessions(asked.cookie.as_deref()) {
             self.sessions.end(session);
         }
-        elsewhere("/login", &self.cookie.taken())
+        redirect("/login").with_headers(&self.cookie.taken())
     }
 }
 

@@ -9,7 +9,7 @@ use maud::Markup;
 use super::ask::each_until;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
-use super::reply::{elsewhere, html as reply};
+use super::reply::{html as reply, redirect};
 use super::route::number;
 use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
@@ -31,7 +31,7 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     let asked = text.trim();
     let event = asked.strip_prefix("event ").or(asked.strip_prefix('#'));
     if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
-        return Ok(elsewhere(&format!("/event/{seq}"), ""));
+        return Ok(redirect(&format!("/event/{seq}")));
     }
     let key = asked.parse::<ProfileKey>().ok();
     let snapshot = asker.parts.trail.snapshot();
@@ -53,7 +53,7 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
         (Some((sought, found)), _) if !found.hits.is_empty() => {
             Ok(reply(200, hits(text, &sought, &found, &reader)))
         }
-        (_, Some(key)) => Ok(elsewhere(&format!("/profile/{key}"), "")),
+        (_, Some(key)) => Ok(redirect(&format!("/profile/{key}"))),
         (Some((sought, mut found)), None) => {
             (found.hints, found.instead) = (shown(found.hints), instead(asker, asked));
             Ok(reply(404, hits(text, &sought, &found, &reader)))

@@ -1,8 +1,5 @@
 //! The names of profiles: the present values of the fields of `serve --title`.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use super::ask::first;
 use super::pages::Asker;
 use crate::event::ProfileKey;
@@ -13,16 +10,12 @@ use crate::web::Titles;
 /// The most profiles of a page whose names are looked up, each of which reads an event.
 const MOST: usize = 300;
 
-/// The names that are known.
-#[derive(Default)]
-pub(super) struct Names(RefCell<HashMap<ProfileKey, Option<String>>>);
-
 impl Titles for Asker<'_> {
     fn title(&self, key: ProfileKey) -> Option<String> {
         if self.parts.pages.title.is_empty() {
             return None;
         }
-        let mut known = self.names.0.borrow_mut();
+        let mut known = self.names.borrow_mut();
         if let Some(name) = known.get(&key) {
             return name.clone();
         }

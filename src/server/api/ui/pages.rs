@@ -1,12 +1,14 @@
 //! Making the pages.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use maud::html;
 
-use super::names::Names;
 use super::reply::html as page;
 use super::route::Route;
 use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
-use crate::event::now_seconds;
+use crate::event::{ProfileKey, now_seconds};
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
@@ -21,7 +23,8 @@ pub(in crate::server::api) struct Asker<'a> {
     pub parts: &'a ApiParts,
     pub ui: &'a Ui,
     pub clock: Clock,
-    pub(super) names: Names,
+    /// The names of profiles that were looked up for this page.
+    pub(super) names: RefCell<HashMap<ProfileKey, Option<String>>>,
 }
 
 /// Why there is no page.
@@ -48,7 +51,7 @@ impl<'a> Asker<'a> {
                 zone: parts.zone,
                 now: now_seconds(),
             },
-            names: Names::default(),
+            names: RefCell::default(),
         }
     }
 
