@@ -46,7 +46,9 @@ mod start;
 use maud::Markup;
 use tiny_http::Method;
 
+use self::latest::Cache;
 use crate::server::worker::path_of;
+use crate::web::bars::Hours;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
@@ -62,10 +64,10 @@ pub(super) struct Ui {
     cookie: cookie::SessionCookie,
     /// Whether only this machine reaches the listener.
     loopback: bool,
-    hours: latest::Remembered<crate::web::bars::Hours>,
-    gaps: latest::Remembered<Markup>,
-    incidents: latest::Remembered<Markup>,
-    loops: latest::Remembered<Markup>,
+    hours: Cache<Hours>,
+    gaps: Cache<Markup>,
+    incidents: Cache<Markup>,
+    loops: Cache<Markup>,
 }
 
 impl Ui {
@@ -75,10 +77,10 @@ impl Ui {
             sessions: sessions::Sessions::default(),
             cookie: cookie::SessionCookie::new(port),
             loopback,
-            hours: latest::Remembered::default(),
-            gaps: latest::Remembered::default(),
-            incidents: latest::Remembered::default(),
-            loops: latest::Remembered::default(),
+            hours: Cache::default(),
+            gaps: Cache::default(),
+            incidents: Cache::default(),
+            loops: Cache::default(),
         }
     }
 }

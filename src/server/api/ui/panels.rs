@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::ask::each;
+use super::latest::{Cache, refreshed};
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use super::route::Panel;
@@ -38,18 +39,12 @@ const LASTS: Duration = Duration::from_secs(300);
 pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
     let ui = asker.ui;
     let (title, made) = match panel {
-        Panel::Gaps => {
-            let made = ui.gaps.try_get(LASTS, || gaps(asker));
-            ("Unexplained changes", made)
-        }
-        Panel::Incidents => {
-            let made = ui.incidents.try_get(LASTS, || incidents(asker));
-            ("Incidents", made)
-        }
-        Panel::Loops => ("Loops", ui.loops.try_get(LASTS, || loops(asker))),
-        Panel::Rejected => ("Rejected calls", Some(calls(asker))),
+        Panel::Gaps => ("Unexplained changes", cached(&ui.gaps, || gaps(asker))),
+        Panel::Incidents => ("Incidents", cached(&ui.incidents, || incidents(asker))),
+        Panel::Loops => ("Loops", cached(&ui.loops, || loops(asker))),
+        Panel::Rejected => ("Rejected calls", calls(asker)),
     };
-    let content = made.unwrap_or(Err(Failure::Busy))?;
+    let content = made?;
     Ok(reply(
         200,
         match alone {
@@ -57,6 +52,15 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
             false => findings::page(title, &content, &asker.reader()),
         },
     ))
+}
+
+/// The cached panel or a new one; busy while that is being made for another page.
+fn cached(
+    cache: &Cache<Markup>,
+    make: impl FnOnce() -> Result<Markup, Failure>,
+) -> Result<Markup, Failure> {
+    let cached = cache.try_lock().ok_or(Failure::Busy)?;
+    refreshed(cached, LASTS, make)
 }
 
 /// A permit for the query of a page. It is released before the page is sent, so nobody

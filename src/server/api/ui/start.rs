@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::Markup;
 
-use super::latest::{hours, latest};
+use super::latest::{hours, latest, refreshed};
 use super::pages::{Asker, Failure};
 use crate::web::start::{Health, Page};
 
@@ -28,10 +28,9 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let cursor = parts.trail.last_seq();
     let page = Page {
         health,
-        hours: asker
-            .ui
-            .hours
-            .get(LASTS, || hours(&parts.trail, clock.now))?,
+        hours: refreshed(asker.ui.hours.lock(), LASTS, || {
+            hours(&parts.trail, clock.now)
+        })?,
         cursor,
         latest: latest(asker, 0, cursor)?.rows,
         webhook: parts.pages.webhook.clone(),
