@@ -5,8 +5,7 @@ use form_urlencoded::Serializer;
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
 use super::questions::{Depends, Entry, SubjectKind};
-use super::ui::number;
-use crate::event::{DecodeError, ProfileKey, Zone};
+use crate::event::{DecodeError, ProfileKey, Zone, parse_number};
 use crate::query::{Clock, Page, Query};
 
 /// A parsed query, and the requested page of its answer.
@@ -114,7 +113,7 @@ pub(super) fn parse_query(
 }
 
 fn parse_seq(text: &str) -> Result<u64, DecodeError> {
-    let seq = number(text).filter(|seq| *seq > 0);
+    let seq = parse_number(text).filter(|seq| *seq > 0);
     seq.ok_or_else(|| {
         let what = format!("'{text}' is not an event: write its seq, such as 7");
         DecodeError::new(what, "seq")

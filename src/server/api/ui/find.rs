@@ -10,8 +10,7 @@ use super::ask::each_until;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
 use super::reply::{html as reply, redirect};
-use super::route::number;
-use crate::event::ProfileKey;
+use crate::event::{ProfileKey, parse_number};
 use crate::query::lines::FindLine;
 use crate::query::{FindQuery, Query, known_fields, nearest};
 use crate::server::reply::Reply;
@@ -30,7 +29,7 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     let reader = asker.reader();
     let asked = text.trim();
     let event = asked.strip_prefix("event ").or(asked.strip_prefix('#'));
-    if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
+    if let Some(seq) = event.and_then(|seq| parse_number(seq.trim())) {
         return Ok(redirect(&format!("/event/{seq}")));
     }
     let key = asked.parse::<ProfileKey>().ok();

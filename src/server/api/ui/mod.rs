@@ -52,7 +52,7 @@ use crate::web::bars::Hours;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
-pub(super) use route::{Route, number};
+pub(super) use route::Route;
 
 /// The maximum length of a login's body in bytes.
 pub(super) const MAX_BODY: usize = 4096;

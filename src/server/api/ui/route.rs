@@ -1,7 +1,7 @@
 //! Parses a browser's target into a route.
 
 use super::download::{Download, FileFormat};
-use crate::event::{DecodeError, ProfileKey};
+use crate::event::{DecodeError, ProfileKey, parse_number};
 use crate::history::Subject;
 use crate::query::{DossierQuery, IncidentId, Rounding, Span, parse_time};
 use crate::server::api::params::{Pairs, decode_pairs};
@@ -117,8 +117,8 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
         "/search" => Route::Search(params.one("q")?.unwrap_or_default().to_owned()),
         "/live" => {
             let after = params.one("after")?;
-            let after =
-                after.map(|text| number(text).ok_or(format!("after: '{text}' is not a number")));
+            let after = after
+                .map(|text| parse_number(text).ok_or(format!("after: '{text}' is not a number")));
             Route::Live(after.transpose()?.unwrap_or_default())
         }
         "/changes" => Route::Changes(query.to_owned()),
@@ -136,7 +136,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
         _ => {
             if let Some(seq) = path.strip_prefix("/event/") {
                 let proof = seq.strip_suffix("/proof.zip");
-                let Some(own) = number(proof.unwrap_or(seq)) else {
+                let Some(own) = parse_number(proof.unwrap_or(seq)) else {
                     return Err(format!(
                         "'{seq}' is not an event: write its number, as in /event/7"
                     ));
@@ -176,12 +176,6 @@ fn file(path: &str) -> Option<(&str, FileFormat)> {
     Some((path, FileFormat::of(ending)?))
 }
 
-/// A number that consists of decimal digits only.
-pub(in crate::server::api) fn number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
 fn profile(
     key: ProfileKey,
     fragment: bool,
@@ -214,8 +208,9 @@ fn profile(
     let before = params.one("before")?;
     let before = before.and_then(|text| {
         let mut parts = text.split('.');
-        let place = (parts.next()?.parse().ok()?, number(parts.next()?)?);
-        Some((place, parts.next().and_then(number).unwrap_or_default()))
+        let place = (parts.next()?.parse().ok()?, parse_number(parts.next()?)?);
+        let listed = parts.next().and_then(parse_number);
+        Some((place, listed.unwrap_or_default()))
     });
     Ok(ProfileRoute {
         key,
