@@ -6,10 +6,9 @@
 //! has no limits on connections and no deadlines. Each private connection is therefore greeted
 //! before the next is opened, so that it has its own thread, and clients are multiplexed over them.
 //!
-//! The heads of requests go over the private connections, several at a time. Bodies go in process, as
-//! do answers, all that are ready together with one wake-up (see [`call`]). A request then costs a
-//! read and a write of the client's socket and a share of everything else; relaying bodies and answers
-//! over the private connections would cost a second read and write of each.
+//! Only the heads of requests go over the private connections; bodies and answers go in process
+//! ([`call`]). A request then costs a read and a write of the client's socket and a share of
+//! everything else.
 //!
 //! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
 //! whole, except streamed answers (see [`response_stream`]).
@@ -60,7 +59,7 @@ use std::time::{Duration, Instant};
 pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
 pub use head::{FAULT_HEADER, PEER_HEADER};
-pub use origin::{Network, NotANetwork, Proxies, client_network};
+pub use origin::{Network, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
 pub use stats::Stats;
