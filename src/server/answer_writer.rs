@@ -84,7 +84,7 @@ impl<'a> AnswerWriter<'a> {
             { self }.write_all(b"\n")?;
         }
         self.control(last)?;
-        write_chunk(&mut &*self.stream, b"")
+        write_chunk(&mut Unhurried(self), b"")
     }
 
     fn send(&self, held: &mut Vec<u8>) -> io::Result<()> {
