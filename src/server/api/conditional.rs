@@ -76,7 +76,7 @@ impl Tags {
 }
 
 /// Whether the value of an `If-None-Match` names a tag, or any.
-pub(super) fn names(value: &str, tag: &str) -> bool {
+pub(super) fn matches_tag(value: &str, tag: &str) -> bool {
     fn opaque(tag: &str) -> &str {
         tag.strip_prefix("W/").unwrap_or(tag)
     }
@@ -102,7 +102,7 @@ mod tests {
             format!("W/\"\",{bare},\"y\""),
             " * ".to_owned(),
         ] {
-            assert!(names(&value, &tag), "{value}");
+            assert!(matches_tag(&value, &tag), "{value}");
         }
         for value in [
             "",
@@ -112,7 +112,7 @@ mod tests {
             &tag.replace('"', ""),
             &tags.tag("b"),
         ] {
-            assert!(!names(value, &tag), "{value}");
+            assert!(!matches_tag(value, &tag), "{value}");
         }
         assert_ne!(Tags::new().tag("a"), tag, "a tag of another run");
     }

@@ -13,7 +13,7 @@ use tiny_http::{Method, Request};
 
 use super::answer::Sink;
 use super::auth::Authenticator;
-use super::conditional::{Tags, names};
+use super::conditional::{Tags, matches_tag};
 use super::cursor;
 use super::description::{INDEX, PATH, index, openapi};
 use super::params::refuse_params;
@@ -21,7 +21,7 @@ use super::parse::{ParsedQuery, parse_query};
 use super::questions::ENTRIES;
 use super::run::ApiParts;
 use super::scrape::State;
-use super::ui::{Asked, Asker, Opened, Route, Ui};
+use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
@@ -73,7 +73,7 @@ impl Shared {
         let (call, payload) = take_payload(&request, &self.answers);
         let is_given_up = payload.is_none();
         let owned = |name| header(&request, name).map(str::to_owned);
-        let asked = Asked {
+        let asked = ApiRequest {
             method: request.method().clone(),
             target: request.url().to_owned(),
             peer: owned(PEER_HEADER).unwrap_or_default(),
@@ -109,9 +109,9 @@ impl Shared {
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.open(&asked, &self.authenticator, self.parts.zone, last) {
-                Opened::Now(reply) => caller.answer(&reply),
-                Opened::Page(route, token) => {
+            return match ui.dispatch(&asked, &self.authenticator, self.parts.zone, last) {
+                Err(reply) => caller.answer(&reply),
+                Ok((route, token)) => {
                     let client = Client::new(&token, &asked.peer);
                     self.begin(Wanted::Page(route), client, caller);
                 }
@@ -127,7 +127,9 @@ impl Shared {
         };
         let known = asked.tag.as_deref().unwrap_or_default();
         match self.wanted(&asked, token.scope) {
-            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(known, &tag) => {
+            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag))
+                if matches_tag(known, &tag) =>
+            {
                 self.parts.metrics.asked("unchanged");
                 caller.answer(&Reply::unchanged(&tag));
             }
@@ -144,7 +146,7 @@ impl Shared {
     }
 
     /// The work of an authorized request.
-    fn wanted(&self, asked: &Asked, scope: Scope) -> Result<Wanted, Reply> {
+    fn wanted(&self, asked: &ApiRequest, scope: Scope) -> Result<Wanted, Reply> {
         let (path, target) = (asked.path(), &asked.target);
         let refused = |status, what: &str, place: &str| {
             Reply::refused(status, &DecodeError::new(what, place))
@@ -224,7 +226,7 @@ impl Shared {
     fn busy(&self, wanted: &Wanted, caller: Responder) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
-            (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).busy(),
+            (Wanted::Page(_), Some(ui)) => Site::new(&self.parts, ui).busy(),
             _ => Reply::unavailable("too many other questions are being answered; ask again later"),
         };
         caller.answer(&reply);
@@ -244,7 +246,7 @@ impl Shared {
             Wanted::Ready(..) => {}
             Wanted::Page(route) => {
                 if let Some(ui) = &self.ui {
-                    let outcome = Asker::new(&self.parts, ui).show(route, client, caller);
+                    let outcome = Site::new(&self.parts, ui).show(route, client, caller);
                     self.parts.metrics.asked(outcome);
                 }
             }

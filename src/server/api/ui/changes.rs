@@ -3,7 +3,7 @@
 use maud::Markup;
 
 use super::ask::each_of_page;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::panels::permit;
 use super::reply::{html as reply, redirect};
 use crate::event::{DecodeError, now_micros};
@@ -20,15 +20,15 @@ use crate::web::with_query;
 const PAGE: u64 = 100;
 
 /// What is asked of all changes.
-pub(super) struct Asked {
+pub(super) struct ChangesRequest {
     /// The filter and the page, in canonical form.
     parsed: ParsedQuery,
     oldest_first: bool,
 }
 
-impl Asked {
+impl ChangesRequest {
     /// Reads the parameters: those of the query API, and `order`.
-    pub fn read(asker: &Asker<'_>, query: &str) -> Result<Self, DecodeError> {
+    pub fn read(site: &Site<'_>, query: &str) -> Result<Self, DecodeError> {
         let mut pairs = decode_pairs(query)?;
         let oldest_first = is_oldest_first(&pairs);
         pairs.retain(|(name, _)| {
@@ -37,8 +37,8 @@ impl Asked {
         pairs.push(("cascade".to_owned(), "true".to_owned()));
         pairs.push(("reverse".to_owned(), (!oldest_first).to_string()));
         let target = with_query("/v1/changes".to_owned(), &pairs);
-        let store = asker.parts.trail.folder().log_id;
-        let parsed = parse_query(&target, asker.clock.zone, now_micros(), store)?;
+        let store = site.parts.trail.folder().log_id;
+        let parsed = parse_query(&target, site.clock.zone, now_micros(), store)?;
         let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
         parsed.page.limit = Some(PAGE);
         Ok(Self {
@@ -67,14 +67,14 @@ fn is_oldest_first(pairs: &Pairs) -> bool {
         .any(|pair| pair.0 == "order" && pair.1 == "oldest")
 }
 
-pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
+pub(super) fn page(site: &Site<'_>, query: &str) -> Result<Reply, Failure> {
     let pairs = decode_pairs(query).unwrap_or_default();
     let oldest_first = is_oldest_first(&pairs);
     if pairs.iter().any(|(name, _)| name == "form") {
         let target = with_order(&of_form(&pairs), oldest_first);
         return Ok(redirect(&target));
     }
-    let asked = match Asked::read(asker, query) {
+    let asked = match ChangesRequest::read(site, query) {
         Ok(asked) => asked,
         Err(error) => {
             let page = Page {
@@ -88,24 +88,24 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
                 damage: Vec::new(),
                 notes: Vec::new(),
             };
-            return Ok(reply(400, page.render(&asker.reader())));
+            return Ok(reply(400, page.render(&site.reader())));
         }
     };
     let query @ Query::Changes(changes) = asked.query() else {
         return Err(Failure::Busy);
     };
-    let (filters, reader) = (asked.filters(), asker.reader());
+    let (filters, reader) = (asked.filters(), site.reader());
     let mut rows: Vec<Markup> = Vec::new();
     let (answered, mark) = {
-        let _permit = permit(asker, query)?;
+        let _permit = permit(site, query)?;
         each_of_page(
-            &asker.parts.trail,
+            &site.parts.trail,
             query,
             Some(asked.parsed.page),
             |line: ChangesLine<'static>| rows.push(row(&line, &filters, &reader)),
         )?
     };
-    let store = asker.parts.trail.folder().log_id;
+    let store = site.parts.trail.folder().log_id;
     let next = mark.map(|mark| {
         let mut pairs = filters.pairs.clone();
         let cursor = cursor::write(mark, store, &asked.parsed.canonical);

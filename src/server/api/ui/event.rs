@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 
 use super::ask::{each, each_until};
 use super::latest::history;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::reply::{attachment, html as reply};
 use crate::event::ProfileKey;
 use crate::proofs::BundleFile;
@@ -21,8 +21,8 @@ use crate::store::Trail;
 use crate::web::event::{Page, missing};
 use crate::web::seconds_of;
 
-pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
-    let (trail, reader) = (&asker.parts.trail, &asker.reader());
+pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
+    let (trail, reader) = (&site.parts.trail, &site.reader());
     let none = |why: Option<String>| {
         let page = missing(seq, trail.last_seq(), why.as_deref(), reader);
         Ok(reply(404, page))
@@ -87,14 +87,14 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
 }
 
 /// The proof of an event: a ZIP file of the files that `prove` writes.
-pub(super) fn proof(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
+pub(super) fn proof(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
     let query = Query::Proof(EventQuery { seq });
     let mut files: Vec<BundleFile> = Vec::new();
-    let answered = each(&asker.parts.trail, &query, |file| files.push(file))?;
+    let answered = each(&site.parts.trail, &query, |file| files.push(file))?;
     if !answered.found {
         let why = answered.hints.first().map(String::as_str);
-        let last = asker.parts.trail.last_seq();
-        return Ok(reply(404, missing(seq, last, why, &asker.reader())));
+        let last = site.parts.trail.last_seq();
+        return Ok(reply(404, missing(seq, last, why, &site.reader())));
     }
     let packed = pack(&format!("event-{seq}"), &files).map_err(QueryError::Output)?;
     let name = format!("event-{seq}-proof.zip");

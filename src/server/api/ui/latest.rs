@@ -7,7 +7,7 @@ use maud::Markup;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::ask::each_until;
-use super::pages::Asker;
+use super::pages::Site;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
@@ -70,7 +70,7 @@ pub(super) struct Latest {
 }
 
 /// The events after one, in the order of arrival, up to another.
-pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
+pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
     let first = after.max(last.saturating_sub(MOST));
     let query = Query::Tail(TailQuery {
         filter: Filter {
@@ -81,13 +81,13 @@ pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest,
         last: None,
         limit: None,
     });
-    let reader = asker.reader();
+    let reader = site.reader();
     let mut latest = Latest {
         rows: Vec::new(),
         last: None,
         skipped: first.saturating_sub(after),
     };
-    each_until(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
         if line.seq > last {
             return ControlFlow::Break(());
         }

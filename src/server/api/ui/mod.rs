@@ -26,7 +26,7 @@
 mod ask;
 mod changes;
 mod cookie;
-mod door;
+mod dispatch;
 mod dossier;
 mod download;
 mod event;
@@ -50,8 +50,7 @@ use self::latest::Cache;
 use crate::server::worker::path_of;
 use crate::web::bars::Hours;
 
-pub(super) use door::Opened;
-pub(super) use pages::Asker;
+pub(super) use pages::Site;
 pub(super) use route::Route;
 
 /// The maximum length of a login's body in bytes.
@@ -87,7 +86,7 @@ impl Ui {
 
 /// A request of a browser or a program.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ApiRequest {
     pub method: Method,
     pub target: String,
     /// The address of the client.
@@ -107,7 +106,7 @@ pub(super) struct Asked {
     pub fault: bool,
 }
 
-impl Asked {
+impl ApiRequest {
     pub fn path(&self) -> &str {
         path_of(&self.target)
     }

@@ -18,8 +18,8 @@ use crate::web::{Clock, Reader, shell, start};
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
 
-/// Makes one page.
-pub(in crate::server::api) struct Asker<'a> {
+/// What one page is made from.
+pub(in crate::server::api) struct Site<'a> {
     pub parts: &'a ApiParts,
     pub ui: &'a Ui,
     pub clock: Clock,
@@ -42,7 +42,7 @@ impl<E: Into<QueryError>> From<E> for Failure {
     }
 }
 
-impl<'a> Asker<'a> {
+impl<'a> Site<'a> {
     pub fn new(parts: &'a ApiParts, ui: &'a Ui) -> Self {
         Self {
             parts,

@@ -185,7 +185,7 @@ fn profile(
     let at = params.one("at")?.filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
         let micros = clock.now.saturating_mul(1_000_000);
-        let read = parse_time(&written(text), clock.zone, micros, Rounding::Down);
+        let read = parse_time(&from_date_field(text), clock.zone, micros, Rounding::Down);
         read.map_err(|why| (text.to_owned(), why))
     });
     let (from, to) = (params.time("from", clock)?, params.time("to", clock)?);
@@ -226,7 +226,7 @@ fn profile(
 }
 
 /// A moment as a browser's date field writes it, as people write it.
-fn written(text: &str) -> String {
+fn from_date_field(text: &str) -> String {
     let text = text.trim();
     match text.split_once('T') {
         Some((date, time)) if date.len() == 10 && time.len() == 5 => format!("{date} {time}:00"),
