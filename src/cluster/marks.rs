@@ -17,14 +17,14 @@ use super::session::{Publish, Subject};
 use crate::background::{Background, Stop};
 use crate::proofs::{ProofError, Prover};
 
-/// How often a node says what it has.
+/// How often a node publishes a mark.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The same while others wait for it, to purge the stream of what was erased, and for how long it
-/// is that often.
+/// The same while the stream may still have what was erased, as the others wait for this node's
+/// mark before they purge; and for how long that applies.
 const HASTE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
 
-/// For how long it counts what another has said.
+/// How long another node's mark counts.
 const COUNTED: Duration = Duration::from_secs(600);
 
 /// The pause between two looks at the time.
@@ -38,7 +38,7 @@ pub struct Marks {
     others: HashMap<String, (bool, Instant)>,
 }
 
-/// What this node says that it has at a place.
+/// This node's mark at a place.
 pub fn mark_at(prover: &Prover, place: Place) -> Result<Mark, ProofError> {
     Ok(Mark {
         node: prover.vkey()?.name,
@@ -69,7 +69,7 @@ impl Marks {
     }
 
     fn run(&mut self, claims: &Receiver<Mark>, stop: &Stop) {
-        let mut said: Option<Instant> = None;
+        let mut published: Option<Instant> = None;
         while !stop.is_set() {
             match claims.recv_timeout(PAUSE) {
                 Ok(claim) => self.compare(claim),
@@ -81,15 +81,15 @@ impl Marks {
                 true => HASTE.0,
                 false => INTERVAL,
             };
-            let is_due = said.is_none_or(|said| said.elapsed() >= interval);
+            let is_due = published.is_none_or(|published| published.elapsed() >= interval);
             if is_due && self.shared.status.is_ready() {
-                said = Some(Instant::now());
-                self.say();
+                published = Some(Instant::now());
+                self.publish_mark();
             }
         }
     }
 
-    fn say(&self) {
+    fn publish_mark(&self) {
         let Some(place) = *self.shared.place.lock() else {
             return;
         };
@@ -131,7 +131,7 @@ impl Marks {
             );
         }
         self.others.insert(claim.node, (agrees, Instant::now()));
-        self.others.retain(|_, (_, said)| said.elapsed() < COUNTED);
+        self.others.retain(|_, (_, came)| came.elapsed() < COUNTED);
         let contradicted = self.others.values().filter(|(agrees, _)| !agrees).count();
         let agreed = self.others.len() - contradicted;
         self.shared.status.set_outvoted(contradicted > agreed);

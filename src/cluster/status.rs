@@ -25,7 +25,7 @@ enum State {
     Diverged(String),
 }
 
-/// Why a node stops whose log is not that of the others.
+/// Why a node whose log differs from the others' accepts no calls.
 const OUTVOTED: &str = "the events of this node are not those of the other nodes: restore a backup of one that \
      agrees with another";
 

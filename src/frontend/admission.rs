@@ -110,8 +110,8 @@ impl EventLoop {
         ));
     }
 
-    /// Ends some connections that can be spared; where there is none, a waiting one is refused.
-    /// False when that is not possible either, or nobody waits.
+    /// Evicts some connections, and returns whether any could be evicted; if not, refuses a
+    /// waiting one by means of the reserved descriptor.
     fn free_descriptors(&mut self) -> bool {
         let ended = (0..RELIEF).take_while(|_| self.evict_one(None)).count();
         if ended > 0 {

@@ -231,10 +231,11 @@ impl Client {
 
     pub(super) fn read(&mut self, registry: &Registry, into: &mut [u8]) -> ReadOutcome {
         let read = self.readiness.read(&mut self.stream, into);
-        if self.stream.has_more() {
+        if self.stream.has_end() {
             self.readiness.arm();
         }
-        if self.stream.owes() && self.watch(registry, WriteOutcome::Blocked) == WriteOutcome::Broken
+        if self.stream.wants_write()
+            && self.watch(registry, WriteOutcome::Blocked) == WriteOutcome::Broken
         {
             return ReadOutcome::Broken;
         }

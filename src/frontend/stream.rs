@@ -1,7 +1,7 @@
 //! A client's socket, with or without TLS, as one stream of plain bytes.
 //!
 //! Reading decrypts until the socket has no more, so a short read means the same as that of a plain
-//! socket, except when [`Stream::has_more`] is set. Writing encrypts; what the socket did not accept
+//! socket, except when [`Stream::has_end`] is set. Writing encrypts; what the socket did not accept
 //! is kept, bounded by rustls, and written by `flush`.
 //!
 //! Invariants: handshake messages are written as soon as the socket accepts them; an end of the
@@ -63,12 +63,12 @@ impl Stream {
     }
 
     /// Whether the next read reports an end for which no event will come.
-    pub(super) fn has_more(&self) -> bool {
+    pub(super) fn has_end(&self) -> bool {
         self.session().is_some_and(|it| it.ended || it.broken)
     }
 
-    /// Whether bytes wait for the socket that were taken already.
-    pub(super) fn owes(&self) -> bool {
+    /// Whether encrypted bytes wait for room in the socket.
+    pub(super) fn wants_write(&self) -> bool {
         self.session().is_some_and(|it| it.tls.wants_write())
     }
 

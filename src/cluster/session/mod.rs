@@ -48,7 +48,7 @@ const MOST_BEHIND: u32 = 30;
 /// How often an idle consumer gives a sign of life; without two of them it is made again.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How many messages are on their way at once.
+/// How many messages are requested at once.
 const BATCH: usize = 32;
 
 /// What a message is.
@@ -58,7 +58,7 @@ pub enum Subject {
     Group,
     /// What a log had.
     Mark,
-    /// Nothing of worth: shows that the stream takes messages, or pushes out what was erased.
+    /// No records: shows that the stream takes messages, or displaces what was erased.
     Probe,
 }
 
@@ -81,10 +81,10 @@ impl Subject {
 /// A message to publish.
 pub struct Publish {
     pub subject: Subject,
-    /// By which the stream knows it when it comes again.
+    /// By which the stream recognises a repeated message.
     pub id: String,
     pub payload: Vec<u8>,
-    /// The only message after which it may come.
+    /// The stream accepts it only directly after this message.
     pub after: Option<u64>,
     pub deadline: Instant,
     pub reply: SyncSender<Published>,
@@ -104,7 +104,7 @@ impl Publish {
     }
 }
 
-/// What came of it.
+/// The outcome of publishing a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     /// It is in the stream, under this number.
@@ -302,7 +302,7 @@ impl Session {
         }
         tokio::select! {
             ended = self.read(&stream) => ended,
-            ended = self.look(context, &stream) => ended,
+            ended = self.monitor(context, &stream) => ended,
             never = self.purge(context, &stream) => match never {},
         }
     }
@@ -366,9 +366,9 @@ impl Session {
         sent.map_err(|_| Trouble::Ended)
     }
 
-    /// Looks whether the stream answers, and is followed. Where calls are not accepted, it is
-    /// found out whether they can be.
-    async fn look(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
+    /// Checks every second that the stream answers and is followed; while calls are not accepted,
+    /// probes whether they can be.
+    async fn monitor(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
         let (mut failed, mut behind) = (0, 0);
         // What was read at the last look, if the stream had more.
         let mut waiting = None;
@@ -417,7 +417,7 @@ impl Session {
         }
     }
 
-    /// Publishes a message without content. Once the own log is there, the order is followed.
+    /// Publishes a message without content. Calls are accepted once the own log has applied it.
     async fn probe(&self, context: &Context) -> Result<(), Trouble> {
         let publish = Publish::unanswered(Subject::Probe, Vec::new(), ATTEMPT);
         if let Published::At(at) = self.publish(context, &publish).await {
@@ -427,7 +427,7 @@ impl Session {
     }
 }
 
-/// A consumer that is gone when nobody reads from it.
+/// The settings of a consumer that the server removes when nobody reads from it.
 fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
     pull::Config {
         deliver_policy,
@@ -439,7 +439,7 @@ fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
     }
 }
 
-/// What a request gives within its time.
+/// The result of a request; it is passing trouble if it fails or takes longer than [`ATTEMPT`].
 async fn passing<T, E: Display>(request: impl Future<Output = Result<T, E>>) -> Result<T, Trouble> {
     match timeout(ATTEMPT, request).await {
         Ok(given) => given.map_err(Trouble::passing),

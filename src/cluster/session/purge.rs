@@ -81,7 +81,7 @@ impl Session {
     pub(super) async fn purge(&self, context: &Context, stream: &Stream) -> Infallible {
         loop {
             sleep(LOOK).await;
-            if let Err(trouble) = self.proceed(context, stream).await {
+            if let Err(trouble) = self.purge_step(context, stream).await {
                 if let Trouble::Passing(why) | Trouble::Refused(why) = trouble {
                     tracing::warn!("what was erased is still in the stream: {why}");
                 }
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    async fn proceed(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
+    async fn purge_step(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
         let status = &self.shared.status;
         let Some((receipt, _)) = status.erased() else {
             *self.due.lock() = None;
@@ -123,13 +123,13 @@ impl Session {
             *self.due.lock() = None;
             return Ok(());
         }
-        let done = self.go_on(context, stream, &mut due).await;
+        let done = self.fill_or_purge(context, stream, &mut due).await;
         *self.due.lock() = Some(due);
         done
     }
 
     /// Publishes random bytes, or purges, when all nodes have read what is before.
-    async fn go_on(
+    async fn fill_or_purge(
         &self,
         context: &Context,
         stream: &Stream,

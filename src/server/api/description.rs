@@ -329,7 +329,7 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
     }
 }
 
-/// Adds those refusals of which it is so of their status.
+/// Adds the refusals whose status `of` accepts.
 fn refer(responses: &mut Map<String, Value>, of: impl Fn(u16) -> bool) {
     for (status, ..) in REFUSALS.iter().filter(|(status, ..)| of(*status)) {
         let refusal = json!({ "$ref": format!("#/components/responses/Refused{status}") });

@@ -112,7 +112,7 @@ impl<'a> Site<'a> {
         Ok(page(200, update))
     }
 
-    /// The answer where there is no time for a page.
+    /// The page of a busy server.
     pub fn busy(&self) -> Reply {
         self.failed(&Failure::Busy)
     }
@@ -126,7 +126,7 @@ impl<'a> Site<'a> {
             .with("Refresh", "5")
     }
 
-    /// The answer where there is no page.
+    /// The page that says why there is no other.
     pub(super) fn failed(&self, failure: &Failure) -> Reply {
         let (status, title, body) = match failure {
             Failure::Busy => (
