@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 
 use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
 use super::message::{self, Mark};
@@ -39,11 +40,11 @@ pub enum Task {
 }
 
 /// Which part of the stream the own log has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// The last message.
+    /// The number of the last message; 0 before the first.
     pub applied: u64,
-    /// How many events there are up to there.
+    /// How many events there are up to there, with control records.
     pub events: u64,
     /// How many rejected calls.
     pub rejected: u64,
@@ -263,13 +264,13 @@ impl Applier {
     }
 
     fn mark(&mut self, at: u64, mark: Mark) -> Result<(), Ended> {
-        let own = (self.place.events, self.place.rejected);
+        let (own, other) = (self.place, mark.place);
         // Nothing came between: the node had counted as far as this one.
-        if mark.applied == self.place.applied && (mark.events, mark.rejected) != own {
+        if other.applied == own.applied && other != own {
             return Err(self.diverged(format!(
                 "after message {} node {} had {} events and {} rejected calls, and this one {} and {}: \
                  restore a backup of the other nodes",
-                mark.applied, mark.node, mark.events, mark.rejected, own.0, own.1
+                other.applied, mark.node, other.events, other.rejected, own.events, own.rejected
             )));
         }
         // Nobody compares any more where the thread has ended.

@@ -42,9 +42,7 @@ pub struct Marks {
 pub fn mark_at(prover: &Prover, place: Place) -> Result<Mark, ProofError> {
     Ok(Mark {
         node: prover.vkey()?.name,
-        applied: place.applied,
-        events: place.events,
-        rejected: place.rejected,
+        place,
         root: root_at(prover, place.events)?,
     })
 }
@@ -102,7 +100,7 @@ impl Marks {
         };
         // After the end of the session nothing is published.
         let _ = self.publish.send(Publish {
-            id: format!("{}-{}", mark.node, mark.applied),
+            id: format!("{}-{}", mark.node, mark.place.applied),
             ..Publish::unanswered(Subject::Mark, payload, Duration::from_secs(5))
         });
     }
@@ -112,7 +110,7 @@ impl Marks {
         if prover.vkey().is_ok_and(|own| own.name == claim.node) {
             return;
         }
-        let own = match root_at(prover, claim.events) {
+        let own = match root_at(prover, claim.place.events) {
             Ok(root) => root,
             Err(error) => {
                 return tracing::warn!(
@@ -125,7 +123,7 @@ impl Marks {
         if !agrees {
             tracing::error!(
                 "the first {} events of this node and of node {} differ: {own} here, {} there",
-                claim.events,
+                claim.place.events,
                 claim.node,
                 claim.root
             );
@@ -168,9 +166,7 @@ mod tests {
         let mut takes_calls = |node: &str, root: &str| {
             marks.compare(Mark {
                 node: node.to_owned(),
-                applied: 1,
-                events: 0,
-                rejected: 0,
+                place: Place::default(),
                 root: root.to_owned(),
             });
             shared.status.trouble().is_none()

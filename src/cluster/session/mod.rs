@@ -4,11 +4,11 @@ mod place;
 mod purge;
 mod stream;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,6 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
-use parking_lot::Mutex;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -145,10 +144,10 @@ pub struct Session {
     shared: Arc<Shared>,
     tasks: Sender<Task>,
     /// The next message that the applier gets; 0 until that is known.
-    next: AtomicU64,
+    next: Cell<u64>,
     /// What the marks in the stream say of the nodes.
     nodes: Nodes,
-    due: Mutex<Option<Due>>,
+    due: Cell<Option<Due>>,
 }
 
 impl Session {
@@ -157,9 +156,9 @@ impl Session {
             config,
             shared,
             tasks,
-            next: AtomicU64::new(0),
+            next: Cell::new(0),
             nodes: Nodes::default(),
-            due: Mutex::default(),
+            due: Cell::default(),
         }
     }
 
@@ -289,7 +288,7 @@ impl Session {
         let info = passing(stream.get_info()).await?;
         self.check(&info, &context.client())?;
         let member = self.new_member(&info)?;
-        if self.next.load(Ordering::Relaxed) == 0 {
+        if self.next.get() == 0 {
             let place = self.find_place(context, &stream, &info).await?;
             if let Some(member) = member {
                 let written = member.write(self.shared.trail.folder().path());
@@ -298,7 +297,7 @@ impl Session {
             // So that nothing is purged that it has not read yet.
             self.claim(context, place).await?;
             self.send(Task::Begin(place)).await?;
-            self.next.store(place.applied + 1, Ordering::Relaxed);
+            self.next.set(place.applied + 1);
         }
         tokio::select! {
             ended = self.read(&stream) => ended,
@@ -309,7 +308,7 @@ impl Session {
 
     /// Hands what the stream has to the own log.
     async fn read(&self, stream: &Stream) -> Result<Infallible, Trouble> {
-        let start_sequence = self.next.load(Ordering::Relaxed);
+        let start_sequence = self.next.get();
         let consumer = consumer(DeliverPolicy::ByStartSequence { start_sequence });
         let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
         let messages = consumer
@@ -321,7 +320,7 @@ impl Session {
         while let Some(message) = messages.next().await {
             let message = message.map_err(Trouble::passing)?;
             let info = message.info().map_err(Trouble::passing)?;
-            let (at, next) = (info.stream_sequence, self.next.load(Ordering::Relaxed));
+            let (at, next) = (info.stream_sequence, self.next.get());
             if at < next {
                 self.shared.status.update(|facts| facts.redelivered += 1);
                 continue;
@@ -334,7 +333,7 @@ impl Session {
                 self.nodes.note(mark, info.published.unix_timestamp());
             }
             self.send(task).await?;
-            self.next.store(at + 1, Ordering::Relaxed);
+            self.next.set(at + 1);
         }
         Err(Trouble::passing("the stream has ended"))
     }
@@ -373,7 +372,7 @@ impl Session {
         // What was read at the last look, if the stream had more.
         let mut waiting = None;
         loop {
-            let read = self.next.load(Ordering::Relaxed).saturating_sub(1);
+            let read = self.next.get().saturating_sub(1);
             match timeout(ATTEMPT, stream.get_info()).await {
                 Ok(Ok(info)) => {
                     failed = 0;

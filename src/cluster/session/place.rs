@@ -46,8 +46,8 @@ impl Session {
                 self.nodes.note(&mark, info.published.unix_timestamp());
                 let is_later = best
                     .as_ref()
-                    .is_none_or(|best| best.applied <= mark.applied);
-                if is_later && mark.events <= own.0 && mark.rejected <= own.1 {
+                    .is_none_or(|best| best.place.applied <= mark.place.applied);
+                if is_later && mark.place.events <= own.0 && mark.place.rejected <= own.1 {
                     best = Some(mark);
                 }
             }
@@ -56,7 +56,7 @@ impl Session {
                 break;
             }
         }
-        let mark = best.filter(|mark| mark.applied + 1 >= info.state.first_sequence);
+        let mark = best.filter(|mark| mark.place.applied + 1 >= info.state.first_sequence);
         let Some(mark) = mark else {
             return Err(Trouble::Refused(format!(
                 "this folder has {} events and {} rejected calls, and the stream begins later ({found} \
@@ -64,21 +64,16 @@ impl Session {
                 own.0, own.1
             )));
         };
-        let root = self
-            .prove(move |prover| root_at(prover, mark.events))
-            .await?;
+        let events = mark.place.events;
+        let root = self.prove(move |prover| root_at(prover, events)).await?;
         if root != mark.root {
             return Err(Trouble::Diverged(format!(
-                "the first {} events of this folder are not those of node {}: restore a backup of another \
-                 node",
-                mark.events, mark.node
+                "the first {events} events of this folder are not those of node {}: restore a backup of \
+                 another node",
+                mark.node
             )));
         }
-        Ok(Place {
-            applied: mark.applied,
-            events: mark.events,
-            rejected: mark.rejected,
-        })
+        Ok(mark.place)
     }
 
     /// Begins a new stream with what the own log has.
