@@ -8,7 +8,7 @@ use maud::html;
 use serde_json::json;
 
 use super::ask::each_until;
-use super::changes::ChangesRequest;
+use super::changes;
 use super::incident::{missing, undo};
 use super::pages::{Failure, Site};
 use super::panels::{permit, permit_for};
@@ -31,12 +31,8 @@ pub(in crate::server::api) enum FileFormat {
 
 impl FileFormat {
     pub fn of(ending: &str) -> Option<Self> {
-        Some(match ending {
-            "csv" => Self::Csv,
-            "jsonl" => Self::Jsonl,
-            "xlsx" => Self::Xlsx,
-            _ => return None,
-        })
+        let mut all = [Self::Csv, Self::Jsonl, Self::Xlsx].into_iter();
+        all.find(|format| format.ending() == ending)
     }
 
     const fn ending(self) -> &'static str {
@@ -74,18 +70,14 @@ pub(super) fn send(
     format: FileFormat,
     (client, caller): (&Client, Responder),
 ) -> &'static str {
-    let asked;
     let (name, query) = match what {
-        Download::Changes(query) => {
-            asked = match ChangesRequest::read(site, query) {
-                Ok(asked) => asked,
-                Err(error) => {
-                    caller.answer(&refused(site, 400, &error.to_string()));
-                    return "refused";
-                }
-            };
-            ("changes".to_owned(), asked.query().clone())
-        }
+        Download::Changes(query) => match changes::parse(site, query) {
+            Ok(parsed) => ("changes".to_owned(), parsed.query),
+            Err(error) => {
+                caller.answer(&refused(site, 400, &error.to_string()));
+                return "refused";
+            }
+        },
         Download::Incident(id) => (format!("incident-{id}"), undo(id)),
     };
     let _permit = match permit_for(site, &query, client) {
