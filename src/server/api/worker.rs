@@ -60,8 +60,6 @@ pub(super) struct Shared {
 /// The work that a request needs.
 enum Wanted {
     Metrics(Exposition),
-    /// An answer that needs no reading, and its tag.
-    Ready(Reply, String),
     /// A question, and the tag of its answer.
     Question(Box<ParsedQuery>, Option<String>),
     Page(Route),
@@ -125,70 +123,66 @@ impl Shared {
                 return caller.answer(&reply);
             }
         };
-        let known = asked.tag.as_deref().unwrap_or_default();
         match self.wanted(&asked, token.scope) {
-            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag))
-                if matches_tag(known, &tag) =>
-            {
-                self.parts.metrics.asked("unchanged");
-                caller.answer(&Reply::unchanged(&tag));
-            }
-            Ok(Wanted::Ready(reply, tag)) => {
-                self.parts.metrics.asked("answered");
-                caller.answer(&reply.tagged(&tag));
-            }
             Ok(wanted) => self.begin(wanted, Client::new(&token.id, &asked.peer), caller),
-            Err(reply) => {
-                self.parts.metrics.asked("refused");
+            Err((outcome, reply)) => {
+                self.parts.metrics.asked(outcome);
                 caller.answer(&reply);
             }
         }
     }
 
-    /// The work of an authorized request.
-    fn wanted(&self, asked: &ApiRequest, scope: Scope) -> Result<Wanted, Reply> {
+    /// The work of an authorized request; if it needs none, the outcome and the reply.
+    fn wanted(&self, asked: &ApiRequest, scope: Scope) -> Result<Wanted, (&'static str, Reply)> {
         let (path, target) = (asked.path(), &asked.target);
-        let refused = |status, what: &str, place: &str| {
-            Reply::refused(status, &DecodeError::new(what, place))
+        let known = asked.tag.as_deref().unwrap_or_default();
+        let refused = |reply| Err(("refused", reply));
+        let wrong = |status, what: &str, place: &str| {
+            refused(Reply::refused(status, &DecodeError::new(what, place)))
         };
         if asked.method != Method::Get {
-            return Err(Reply::wrong_method("GET"));
+            return refused(Reply::wrong_method("GET"));
         }
         if asked.fault || !asked.body.is_empty() {
             let what = "a question must not have a body: its parameters belong in its target";
-            return Err(refused(413, what, "Content-Length"));
+            return wrong(413, what, "Content-Length");
         }
         if path == "/metrics" {
-            return Ok(Wanted::Metrics(Exposition::accepted(
-                asked.accept.as_deref(),
-            )));
+            let form = Exposition::accepted(asked.accept.as_deref());
+            return Ok(Wanted::Metrics(form));
         }
         if scope != Scope::Read {
-            let what = "this token is valid for /metrics only";
-            return Err(refused(403, what, "Authorization"));
+            return wrong(
+                403,
+                "this token is valid for /metrics only",
+                "Authorization",
+            );
         }
         if let INDEX | PATH = path {
             let query = target.split_once('?').map_or("", |(_, query)| query);
             let query = query.split('#').next().unwrap_or_default();
-            return match refuse_params(query) {
-                Ok(()) => Ok(self.ready(if path == PATH { &DESCRIPTION } else { &LIST })),
-                Err(error) => Err(Reply::refused(400, &error)),
-            };
+            if let Err(error) = refuse_params(query) {
+                return refused(Reply::refused(400, &error));
+            }
+            let text: &str = if path == PATH { &DESCRIPTION } else { &LIST };
+            let tag = self.tags.tag(text);
+            return Err(match matches_tag(known, &tag) {
+                true => ("unchanged", Reply::unchanged(&tag)),
+                false => ("answered", Reply::json(200, text.into()).tagged(&tag)),
+            });
         }
         let store = self.parts.trail.folder().log_id;
         match parse_query(target, self.parts.zone, now_micros(), store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
+                if let Some(tag) = tag.as_ref().filter(|tag| matches_tag(known, tag)) {
+                    return Err(("unchanged", Reply::unchanged(tag)));
+                }
                 Ok(Wanted::Question(Box::new(parsed), tag))
             }
-            Ok(None) => Err(nothing_at(path)),
-            Err(error) => Err(Reply::refused(400, &error)),
+            Ok(None) => refused(nothing_at(path)),
+            Err(error) => refused(Reply::refused(400, &error)),
         }
-    }
-
-    fn ready(&self, text: &str) -> Wanted {
-        let reply = Reply::json(200, text.as_bytes().to_vec());
-        Wanted::Ready(reply, self.tags.tag(text))
     }
 
     /// Answers it on a new thread.
@@ -242,8 +236,6 @@ impl Shared {
                 let text = self.parts.metrics.text(State(Arc::clone(self)), *form);
                 caller.answer(&Reply::new(200, form.content_type(), text.into_bytes()));
             }
-            // Answered before.
-            Wanted::Ready(..) => {}
             Wanted::Page(route) => {
                 if let Some(ui) = &self.ui {
                     let outcome = Site::new(&self.parts, ui).show(route, client, caller);
