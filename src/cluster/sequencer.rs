@@ -15,6 +15,7 @@ use super::message;
 use super::session::{Publish, Published, Session, Subject};
 use super::status::Status;
 use crate::background::Background;
+use crate::dice::random;
 use crate::log::AppendError;
 use crate::log::record::EventRecord;
 use crate::store::{Appender, Group, Moved, Placed, Sequencer, Trail, frame_len};
@@ -118,15 +119,6 @@ impl Drop for Cluster {
                 tracing::error!("a thread of the cluster panicked");
             }
         }
-    }
-}
-
-/// A number that no other process has.
-pub fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::from(std::process::id()) ^ crate::event::now_micros().unsigned_abs(),
     }
 }
 

@@ -94,7 +94,7 @@ impl Publish {
     pub fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
         Self {
             subject,
-            id: format!("{:016x}", super::sequencer::random()),
+            id: format!("{:016x}", crate::dice::random()),
             payload,
             after: None,
             deadline: Instant::now() + within,

@@ -22,25 +22,18 @@ use sha2::{Digest, Sha256};
 
 use super::parse::ParsedQuery;
 use super::questions::Depends;
+use crate::dice::random;
 use crate::store::Trail;
 
 /// Computes the tags of one server run.
 #[derive(Debug)]
 pub(super) struct Tags {
-    run: [u8; 16],
+    run: u64,
 }
 
 impl Tags {
     pub fn new() -> Self {
-        let mut run = [0; 16];
-        if let Err(error) = getrandom::fill(&mut run) {
-            tracing::debug!("no random number for tags: {error}");
-            let now = crate::event::now_micros().to_le_bytes();
-            for (byte, known) in run.iter_mut().zip(now) {
-                *byte = known;
-            }
-        }
-        Self { run }
+        Self { run: random() }
     }
 
     /// The tag of the answer that a question has now, if it can have one.
@@ -67,7 +60,7 @@ impl Tags {
     /// The tag of what stands for all that it depends on.
     pub fn tag(&self, state: &str) -> String {
         let digest = Sha256::new()
-            .chain_update(self.run)
+            .chain_update(self.run.to_le_bytes())
             .chain_update(state)
             .finalize();
         let short = digest.get(..15).unwrap_or(&digest);
