@@ -1,4 +1,13 @@
-//! Pseudo-random numbers from a seed (SplitMix64), the same in every version.
+//! Random numbers, and pseudo-random ones from a seed (SplitMix64), the same in every version.
+
+/// A number that no other process has.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::from(std::process::id()) ^ crate::event::now_micros().unsigned_abs(),
+    }
+}
 
 /// A generator.
 pub(crate) struct Dice(pub u64);

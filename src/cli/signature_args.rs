@@ -8,7 +8,6 @@ use super::context::UsageError;
 use super::server_args::ServerArgs;
 use crate::auth::signature::{Account, Policy};
 use crate::query::parse_duration;
-use crate::server::SignatureConfig;
 
 /// Whether calls must be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,7 +37,7 @@ pub struct SignatureArgs {
 
 impl SignatureArgs {
     /// Which calls are accepted; `None` accepts all.
-    pub fn config(&self, server: &ServerArgs) -> anyhow::Result<Option<SignatureConfig>> {
+    pub fn config(&self, server: &ServerArgs) -> anyhow::Result<Option<Policy>> {
         let mode = self
             .signature
             .unwrap_or(match self.copernica_id.is_empty() {
@@ -65,16 +64,12 @@ impl SignatureArgs {
         if !(1..=24 * 60 * 60).contains(&max_age) {
             return Err(UsageError::new("--max-age must be between 1s and 1d").into());
         }
-        let policy = Policy {
+        Ok(Some(Policy {
             required: mode == SignatureMode::Required,
             accounts: self.copernica_id.clone(),
             hosts: server.public_host.clone(),
             max_age,
             key_domain: server.key_domain.clone(),
-        };
-        Ok(Some(SignatureConfig {
-            policy,
-            dns_server: server.dns_server,
         }))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 
 use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
 use super::message::{self, Mark};
@@ -39,11 +40,11 @@ pub enum Task {
 }
 
 /// Which part of the stream the own log has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// The last message.
+    /// The number of the last message; 0 before the first.
     pub applied: u64,
-    /// How many events there are up to there.
+    /// How many events there are up to there, with control records.
     pub events: u64,
     /// How many rejected calls.
     pub rejected: u64,
@@ -57,8 +58,7 @@ pub struct Waiting {
 
 /// What the threads of a node share.
 pub struct Shared {
-    /// The id of the log.
-    pub log_id: u64,
+    pub trail: Arc<Trail>,
     pub status: Status,
     /// `None` until the node has found its place.
     pub place: Mutex<Option<Place>>,
@@ -71,9 +71,9 @@ pub struct Shared {
 
 impl Shared {
     /// Of a node that has not found its place yet.
-    pub fn new(log_id: u64, poison: Option<String>) -> Self {
+    pub fn new(trail: Arc<Trail>, poison: Option<String>) -> Self {
         Self {
-            log_id,
+            trail,
             status: Status::default(),
             place: Mutex::default(),
             moved: Condvar::new(),
@@ -81,12 +81,15 @@ impl Shared {
             poison: Mutex::new(poison),
         }
     }
+
+    pub fn log_id(&self) -> u64 {
+        self.trail.folder().log_id
+    }
 }
 
 /// Appends what is delivered.
 pub struct Applier {
     pub shared: Arc<Shared>,
-    pub trail: Arc<Trail>,
     pub inner: Box<dyn Sequencer>,
     pub owners: Owners,
     pub observer: Observer,
@@ -180,8 +183,7 @@ impl Applier {
     }
 
     fn decode(&self, at: u64, payload: &[u8]) -> Result<Group, Ended> {
-        let log_id = self.trail.folder().log_id;
-        message::decode(log_id, payload).map_err(|why| {
+        message::decode(self.shared.log_id(), payload).map_err(|why| {
             self.diverged(format!(
                 "message {at} of the stream cannot be read: {why}. Restore a backup of a node that goes on"
             ))
@@ -191,10 +193,10 @@ impl Applier {
     /// Counts the records of a message, and leaves those that the own logs lack. The others
     /// must be those that they have.
     fn without_present(&mut self, at: u64, records: Group) -> Result<Group, Ended> {
-        let last = self.trail.last_seq();
+        let last = self.shared.trail.last_seq();
         let counted = &mut self.place.events;
         let events = new_of(&mut self.events, records.events, counted, last);
-        let last = self.trail.rejected().last_seq();
+        let last = self.shared.trail.rejected().last_seq();
         let counted = &mut self.place.rejected;
         let rejected = new_of(&mut self.rejected, records.rejected, counted, last);
         let differs = |what: &str, number: u64| {
@@ -262,13 +264,13 @@ impl Applier {
     }
 
     fn mark(&mut self, at: u64, mark: Mark) -> Result<(), Ended> {
-        let own = (self.place.events, self.place.rejected);
+        let (own, other) = (self.place, mark.place);
         // Nothing came between: the node had counted as far as this one.
-        if mark.applied == self.place.applied && (mark.events, mark.rejected) != own {
+        if other.applied == own.applied && other != own {
             return Err(self.diverged(format!(
                 "after message {} node {} had {} events and {} rejected calls, and this one {} and {}: \
                  restore a backup of the other nodes",
-                mark.applied, mark.node, mark.events, mark.rejected, own.0, own.1
+                other.applied, mark.node, other.events, other.rejected, own.events, own.rejected
             )));
         }
         // Nobody compares any more where the thread has ended.
@@ -283,7 +285,8 @@ impl Applier {
         if self.settle.take_if(|settle| *settle <= at).is_none() {
             return Ok(());
         }
-        let own = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let trail = &self.shared.trail;
+        let own = (trail.last_seq(), trail.rejected().last_seq());
         if own != (self.place.events, self.place.rejected) {
             return Err(self.diverged(format!(
                 "this folder has {} events and {} rejected calls, and the stream {} and {}: the folder was \

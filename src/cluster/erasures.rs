@@ -31,15 +31,15 @@ pub fn start_erasures(
             if status.trouble().is_some() {
                 continue;
             }
-            if let Err(error) = look(&trail, &status, &mut noted, &append, stop) {
+            if let Err(error) = repeat_new(&trail, &status, &mut noted, &append, stop) {
                 tracing::warn!("what another node erased is not erased here yet: {error}");
             }
         }
     })
 }
 
-/// Repeats what is new in the log. `noted` is how far it was read, and when that was written.
-fn look(
+/// Repeats the erasures that are new in the log. `noted` is how far it was read, and when that was written.
+fn repeat_new(
     trail: &Trail,
     status: &Status,
     noted: &mut Option<(u64, Instant)>,

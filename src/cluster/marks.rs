@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,16 +16,15 @@ use super::message::Mark;
 use super::session::{Publish, Subject};
 use crate::background::{Background, Stop};
 use crate::proofs::{ProofError, Prover};
-use crate::store::Trail;
 
-/// How often a node says what it has.
+/// How often a node publishes a mark.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The same while others wait for it, to purge the stream of what was erased, and for how long it
-/// is that often.
+/// The same while the stream may still have what was erased, as the others wait for this node's
+/// mark before they purge; and for how long that applies.
 const HASTE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
 
-/// For how long it counts what another has said.
+/// How long another node's mark counts.
 const COUNTED: Duration = Duration::from_secs(600);
 
 /// The pause between two looks at the time.
@@ -33,20 +32,17 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Publishes marks, and compares those of others.
 pub struct Marks {
-    trail: Arc<Trail>,
     shared: Arc<Shared>,
     publish: UnboundedSender<Publish>,
     /// Whether the last mark of each node agrees, and when it came.
     others: HashMap<String, (bool, Instant)>,
 }
 
-/// What this node says that it has at a place.
+/// This node's mark at a place.
 pub fn mark_at(prover: &Prover, place: Place) -> Result<Mark, ProofError> {
     Ok(Mark {
         node: prover.vkey()?.name,
-        applied: place.applied,
-        events: place.events,
-        rejected: place.rejected,
+        place,
         root: root_at(prover, place.events)?,
     })
 }
@@ -57,15 +53,13 @@ pub fn root_at(prover: &Prover, events: u64) -> Result<String, ProofError> {
     Ok(root.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Starts the thread.
 pub fn start(mut marks: Marks, claims: Receiver<Mark>) -> std::io::Result<Background> {
     Background::start("marks", move |stop| marks.run(&claims, stop))
 }
 
 impl Marks {
-    pub fn new(trail: Arc<Trail>, shared: Arc<Shared>, publish: UnboundedSender<Publish>) -> Self {
+    pub fn new(shared: Arc<Shared>, publish: UnboundedSender<Publish>) -> Self {
         Self {
-            trail,
             shared,
             publish,
             others: HashMap::new(),
@@ -73,59 +67,50 @@ impl Marks {
     }
 
     fn run(&mut self, claims: &Receiver<Mark>, stop: &Stop) {
-        let mut said: Option<Instant> = None;
+        let mut published: Option<Instant> = None;
         while !stop.is_set() {
             match claims.recv_timeout(PAUSE) {
                 Ok(claim) => self.compare(claim),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let erased = self.shared.status.erased_since();
-            let interval = match erased.is_some_and(|since| since.elapsed() < HASTE.1) {
+            let erased = self.shared.status.erased();
+            let interval = match erased.is_some_and(|(_, since)| since.elapsed() < HASTE.1) {
                 true => HASTE.0,
                 false => INTERVAL,
             };
-            let is_due = said.is_none_or(|said| said.elapsed() >= interval);
+            let is_due = published.is_none_or(|published| published.elapsed() >= interval);
             if is_due && self.shared.status.is_ready() {
-                said = Some(Instant::now());
-                self.say();
+                published = Some(Instant::now());
+                self.publish_mark();
             }
         }
     }
 
-    /// The name of this node.
-    fn own(&self) -> Option<String> {
-        Some(self.trail.prover().vkey().ok()?.name)
-    }
-
-    fn say(&self) {
+    fn publish_mark(&self) {
         let Some(place) = *self.shared.place.lock() else {
             return;
         };
-        let mark = match mark_at(self.trail.prover(), place) {
+        let mark = match mark_at(self.shared.trail.prover(), place) {
             Ok(mark) => mark,
             Err(error) => return tracing::warn!("no mark can be published: {error}"),
         };
         let Ok(payload) = serde_json::to_vec(&mark) else {
             return;
         };
-        let (reply, _) = sync_channel(1);
         // After the end of the session nothing is published.
         let _ = self.publish.send(Publish {
-            subject: Subject::Mark,
-            id: format!("{}-{}", mark.node, mark.applied),
-            payload,
-            after: None,
-            deadline: Instant::now() + Duration::from_secs(5),
-            reply,
+            id: format!("{}-{}", mark.node, mark.place.applied),
+            ..Publish::unanswered(Subject::Mark, payload, Duration::from_secs(5))
         });
     }
 
     fn compare(&mut self, claim: Mark) {
-        if self.own().as_ref() == Some(&claim.node) {
+        let prover = self.shared.trail.prover();
+        if prover.vkey().is_ok_and(|own| own.name == claim.node) {
             return;
         }
-        let own = match root_at(self.trail.prover(), claim.events) {
+        let own = match root_at(prover, claim.place.events) {
             Ok(root) => root,
             Err(error) => {
                 return tracing::warn!(
@@ -138,13 +123,13 @@ impl Marks {
         if !agrees {
             tracing::error!(
                 "the first {} events of this node and of node {} differ: {own} here, {} there",
-                claim.events,
+                claim.place.events,
                 claim.node,
                 claim.root
             );
         }
         self.others.insert(claim.node, (agrees, Instant::now()));
-        self.others.retain(|_, (_, said)| said.elapsed() < COUNTED);
+        self.others.retain(|_, (_, came)| came.elapsed() < COUNTED);
         let contradicted = self.others.values().filter(|(agrees, _)| !agrees).count();
         let agreed = self.others.len() - contradicted;
         self.shared.status.set_outvoted(contradicted > agreed);
@@ -158,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::log::OpenMode;
-    use crate::store::{Folder, OpenOptions};
+    use crate::store::{Folder, OpenOptions, Trail};
 
     #[test]
     fn a_node_that_the_others_contradict_takes_no_calls() {
@@ -174,16 +159,14 @@ mod tests {
         let data = dir.path().join("data");
         Folder::make(&data).unwrap();
         let (trail, _appender) = Trail::open(&data, options).unwrap();
-        let shared = Arc::new(Shared::new(trail.folder().log_id, None));
-        shared.status.ready();
         let own = root_at(trail.prover(), 0).unwrap();
-        let mut marks = Marks::new(trail, Arc::clone(&shared), unbounded_channel().0);
+        let shared = Arc::new(Shared::new(trail, None));
+        shared.status.ready();
+        let mut marks = Marks::new(Arc::clone(&shared), unbounded_channel().0);
         let mut takes_calls = |node: &str, root: &str| {
             marks.compare(Mark {
                 node: node.to_owned(),
-                applied: 1,
-                events: 0,
-                rejected: 0,
+                place: Place::default(),
                 root: root.to_owned(),
             });
             shared.status.trouble().is_none()

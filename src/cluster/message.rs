@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::applier::Place;
 use crate::log::frame::{self, Frame};
 use crate::store::Group;
 
@@ -22,12 +23,8 @@ use crate::store::Group;
 pub struct Mark {
     /// The name of the node's checkpoints.
     pub node: String,
-    /// The number of the message in the stream; 0 before the first.
-    pub applied: u64,
-    /// The number of events, with control records.
-    pub events: u64,
-    /// The number of rejected calls.
-    pub rejected: u64,
+    #[serde(flatten)]
+    pub place: Place,
     /// The root of the tree over these events, in hexadecimal.
     pub root: String,
 }

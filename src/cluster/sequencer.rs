@@ -15,6 +15,7 @@ use super::message;
 use super::session::{Publish, Published, Session, Subject};
 use super::status::Status;
 use crate::background::Background;
+use crate::dice::random;
 use crate::log::AppendError;
 use crate::log::record::EventRecord;
 use crate::store::{Appender, Group, Moved, Placed, Sequencer, Trail, frame_len};
@@ -61,27 +62,18 @@ impl Cluster {
         appender: Appender,
         observer: Observer,
     ) -> std::io::Result<(Appender, Self)> {
-        let shared = Arc::new(Shared::new(trail.folder().log_id, appender.poison()));
+        let shared = Arc::new(Shared::new(Arc::clone(trail), appender.poison()));
         let (tasks, applied) = channel(TASKS);
         let (publish, published) = unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let (mark, claims) = std::sync::mpsc::channel();
         let mut threads = Vec::new();
         let status = shared.status.clone();
-        let marks = marks::start(
-            Marks::new(Arc::clone(trail), Arc::clone(&shared), publish.clone()),
-            claims,
-        )?;
-        let session = Session::new(
-            config,
-            Arc::clone(trail),
-            Arc::clone(&shared),
-            tasks.clone(),
-        );
+        let marks = marks::start(Marks::new(Arc::clone(&shared), publish.clone()), claims)?;
+        let session = Session::new(config, Arc::clone(&shared), tasks.clone());
         let appender = appender.through(|inner, owners| {
             let applier = Applier {
                 shared: Arc::clone(&shared),
-                trail: Arc::clone(trail),
                 inner,
                 owners,
                 observer,
@@ -130,15 +122,6 @@ impl Drop for Cluster {
     }
 }
 
-/// A number that no other process has.
-pub fn random() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => u64::from_le_bytes(bytes),
-        Err(_) => u64::from(std::process::id()) ^ crate::event::now_micros().unsigned_abs(),
-    }
-}
-
 /// Publishes groups, and waits until the own log has them.
 struct JetStream {
     shared: Arc<Shared>,
@@ -163,7 +146,7 @@ impl JetStream {
         after: Option<u64>,
         deadline: Instant,
     ) -> Result<(u64, Placed), NotPlaced> {
-        let log_id = self.shared.log_id;
+        let log_id = self.shared.log_id();
         let bytes = || events.iter().chain(rejected).map(Vec::len).sum();
         let Some(payload) = message::encode(log_id, events, rejected) else {
             return Err(NotPlaced::Failed(AppendError::TooLarge(bytes())));
@@ -257,8 +240,8 @@ impl Sequencer for JetStream {
         let (mut events, mut rejected) = (group.events.as_slice(), group.rejected.as_slice());
         while !(events.is_empty() && rejected.is_empty()) {
             let (some, calls) = message_len(events, rejected);
-            let part = (events.split_at(some), rejected.split_at(calls));
-            let ((now, later), (calls_now, calls_later)) = part;
+            let (now, later) = events.split_at(some);
+            let (calls_now, calls_later) = rejected.split_at(calls);
             let failed = match self.share((now, calls_now), after, deadline) {
                 Ok((at, mut part)) => {
                     placed.events.append(&mut part.events);
@@ -279,14 +262,10 @@ impl Sequencer for JetStream {
                 }
                 Err(NotPlaced::Failed(error)) => error,
             };
-            let rest = Group {
-                events: events.to_vec(),
-                rejected: rejected.to_vec(),
-                after: None,
-            };
-            let mut rest = Placed::failed(&rest, &failed);
-            placed.events.append(&mut rest.events);
-            placed.rejected.append(&mut rest.rejected);
+            placed
+                .events
+                .resize(group.events.len(), Err(failed.clone()));
+            placed.rejected.resize(group.rejected.len(), Err(failed));
             break;
         }
         Ok(placed)

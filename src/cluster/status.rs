@@ -25,7 +25,7 @@ enum State {
     Diverged(String),
 }
 
-/// Why a node stops whose log is not that of the others.
+/// Why a node whose log differs from the others' accepts no calls.
 const OUTVOTED: &str = "the events of this node are not those of the other nodes: restore a backup of one that \
      agrees with another";
 
@@ -181,16 +181,12 @@ impl Status {
         }
     }
 
-    /// The control record of the last erasure, if the stream may still have what it erased.
-    pub(super) fn erased(&self) -> Option<u64> {
+    /// The control record of the last erasure, and when it was noticed, if the stream may still
+    /// have what it erased.
+    pub(super) fn erased(&self) -> Option<(u64, Instant)> {
         let erasures = self.0.erasures.lock();
-        (erasures.last > erasures.purged).then_some(erasures.last)
-    }
-
-    /// Since when something is erased that the stream may have.
-    pub(super) fn erased_since(&self) -> Option<Instant> {
-        let erasures = self.0.erasures.lock();
-        erasures.since.filter(|_| erasures.last > erasures.purged)
+        let since = erasures.since.filter(|_| erasures.last > erasures.purged)?;
+        Some((erasures.last, since))
     }
 
     /// The stream has nothing any more of the erasures up to this control record.

@@ -36,14 +36,17 @@ const RETRY: Duration = Duration::from_millis(100);
 /// too.
 const RELIEF: usize = 8;
 
-/// The phases that may be evicted, in this order.
-const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
-    |phase| matches!(phase, Phase::Linger(_)),
-    |phase| matches!(phase, Phase::Idle),
-    |phase| matches!(phase, Phase::Head),
-    |phase| matches!(phase, Phase::Body(_) | Phase::Chunks | Phase::Discard(_)),
-    |phase| matches!(phase, Phase::Answer),
-];
+/// The order in which clients are evicted, by their phase; `None` for those that are not.
+const fn eviction_rank(phase: Phase) -> Option<u8> {
+    match phase {
+        Phase::Linger(_) => Some(0),
+        Phase::Idle => Some(1),
+        Phase::Head => Some(2),
+        Phase::Body(_) | Phase::Chunks | Phase::Discard(_) => Some(3),
+        Phase::Answer => Some(4),
+        Phase::Queued | Phase::Upstream(_) | Phase::Streaming(_) => None,
+    }
+}
 
 /// State between attempts to accept connections.
 #[derive(Default)]
@@ -72,7 +75,6 @@ impl Admission {
 }
 
 impl EventLoop {
-    /// Accepts the connections that wait.
     pub(super) fn accept(&mut self) {
         self.admission.retry_at = None;
         for _ in 0..MOST_AT_ONCE {
@@ -108,8 +110,8 @@ impl EventLoop {
         ));
     }
 
-    /// Ends some connections that can be spared; where there is none, a waiting one is refused.
-    /// False when that is not possible either, or nobody waits.
+    /// Evicts some connections, and returns whether any could be evicted; if not, refuses a
+    /// waiting one by means of the reserved descriptor.
     fn free_descriptors(&mut self) -> bool {
         let ended = (0..RELIEF).take_while(|_| self.evict_one(None)).count();
         if ended > 0 {
@@ -180,27 +182,28 @@ impl EventLoop {
     /// Ends the connection that is the most dispensable, of one address or of all; false when
     /// none is.
     fn evict_one(&mut self, of: Option<IpAddr>) -> bool {
-        for kind in EVICTION_ORDER {
-            let wanted =
-                |client: &Client| kind(client.phase) && (of.is_none() || client.peer.counted == of);
-            while let Some(index) = self.clients.longest(wanted) {
-                // What it is waited for may have just come.
-                self.read_again(index);
-                let Some(client) = self.clients.get(index) else {
-                    return true;
-                };
-                if !kind(client.phase) {
-                    continue;
-                }
-                if matches!(
-                    client.phase,
-                    Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Discard(_)
-                ) {
-                    self.refuse(index, TOO_MANY);
-                }
-                self.close(index);
+        let key = |client: &Client| {
+            let is_counted = of.is_none() || client.peer.counted == of;
+            let rank = eviction_rank(client.phase).filter(|_| is_counted)?;
+            Some((rank, client.since))
+        };
+        while let Some(((rank, _), index)) = self.clients.least(key) {
+            // What it is waited for may have just come.
+            self.read_again(index);
+            let Some(client) = self.clients.get(index) else {
                 return true;
+            };
+            if eviction_rank(client.phase) != Some(rank) {
+                continue;
             }
+            if matches!(
+                client.phase,
+                Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Discard(_)
+            ) {
+                self.refuse(index, TOO_MANY);
+            }
+            self.close(index);
+            return true;
         }
         false
     }

@@ -29,7 +29,6 @@ pub const CALL_HEADER: &str = "X-Call";
 pub struct CallId(u64);
 
 impl CallId {
-    /// The number after this one.
     pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
@@ -39,7 +38,6 @@ impl CallId {
         text.parse().ok().map(Self)
     }
 
-    /// The number as sent upstream.
     pub(super) const fn number(self) -> u64 {
         self.0
     }
@@ -70,7 +68,6 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Its bytes.
     pub(super) const fn len(&self) -> usize {
         self.head.len().saturating_add(self.body.len())
     }
@@ -93,7 +90,6 @@ struct Mailbox {
 #[derive(Debug, Default)]
 struct Waiting {
     answers: Vec<(CallId, Answer)>,
-    /// The frontend has ended.
     closed: bool,
 }
 
@@ -104,7 +100,6 @@ impl Answers {
         self.0.payloads.lock().remove(&call)
     }
 
-    /// Holds it for whoever answers the request.
     pub(super) fn hold_payload(&self, call: CallId, payload: Payload) {
         self.0.payloads.lock().insert(call, payload);
     }
@@ -150,10 +145,14 @@ impl Answers {
 
     /// The frontend's counters.
     pub fn snapshot(&self) -> Stats {
-        self.stats().current()
+        let mut stats = self.stats().clone();
+        // Phases are counted when deadlines are checked, which is not done without connections.
+        for (_, count) in &mut stats.phases {
+            *count = (*count).min(stats.connections);
+        }
+        stats
     }
 
-    /// The frontend's counters, to be updated.
     pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
         self.0.stats.lock()
     }

@@ -8,7 +8,6 @@ const MAX_LINE: usize = 256;
 /// The most bytes of all trailers.
 const MAX_TRAILERS: usize = 8 * 1024;
 
-/// The state of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Before the line with a chunk's size.
@@ -23,7 +22,6 @@ enum State {
     Done,
 }
 
-/// Decodes one body.
 #[derive(Debug)]
 pub(crate) struct ChunkDecoder(State);
 
@@ -37,12 +35,10 @@ pub(crate) enum ChunkError {
 }
 
 impl ChunkDecoder {
-    /// A decoder for a new body.
     pub(crate) const fn new() -> Self {
         Self(State::Size)
     }
 
-    /// Whether the body has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.0 == State::Done
     }
@@ -112,7 +108,6 @@ impl ChunkDecoder {
     }
 }
 
-/// A line and what follows it; `None` where the line is not whole yet.
 type Line<'a> = Option<(&'a [u8], &'a [u8])>;
 
 /// The first line without its CRLF, and what follows; `None` if it is not complete.

@@ -11,7 +11,6 @@ use super::stream::Stream;
 use mio::{Registry, Token};
 use std::time::Instant;
 
-/// The state of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// No byte of a request has come.
@@ -74,7 +73,6 @@ pub(super) struct Chunked {
     pub(super) decoder: ChunkDecoder,
 }
 
-/// A client connection.
 pub(super) struct Client {
     pub(super) stream: Stream,
     pub(super) peer: Peer,
@@ -102,14 +100,12 @@ pub(super) struct Client {
     seen: usize,
     /// Bytes of empty lines before the request.
     pub(super) blank: usize,
-    /// What is sent to it.
     pub(super) outbox: Outbox,
     /// Its memory at the last measurement.
     pub(super) weighed: usize,
 }
 
 impl Client {
-    /// A client that has sent nothing yet.
     pub(super) fn new(stream: Stream, peer: Peer, token: Token, now: Instant) -> Self {
         Self {
             stream,
@@ -233,20 +229,19 @@ impl Client {
         worth
     }
 
-    /// Reads once.
     pub(super) fn read(&mut self, registry: &Registry, into: &mut [u8]) -> ReadOutcome {
         let read = self.readiness.read(&mut self.stream, into);
-        if self.stream.has_more() {
+        if self.stream.has_end() {
             self.readiness.arm();
         }
-        if self.stream.owes() && self.watch(registry, WriteOutcome::Blocked) == WriteOutcome::Broken
+        if self.stream.wants_write()
+            && self.watch(registry, WriteOutcome::Blocked) == WriteOutcome::Broken
         {
             return ReadOutcome::Broken;
         }
         read
     }
 
-    /// Begins a phase.
     pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
         self.phase = phase;
         self.since = now;

@@ -12,6 +12,7 @@ use super::head::{Body, Refusal, encoded, end, parse, too_large};
 use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
+use std::cmp::Reverse;
 
 /// Bytes that are read and dropped after an answer that ends a connection early.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
@@ -19,7 +20,6 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const MAX_BLANK: usize = 8;
 
 impl EventLoop {
-    /// Takes an event of a client's socket.
     pub(super) fn client_event(&mut self, index: usize, event: &Event) {
         let Some(client) = self.clients.get(index) else {
             return;
@@ -355,13 +355,13 @@ impl EventLoop {
     /// answers lying, while all clients together hold more than they may.
     fn keep_within_memory(&mut self) {
         while self.clients.held() > self.config.max_buffered {
-            let heaviest = self.clients.heaviest(|client| {
-                matches!(
-                    client.phase,
-                    Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Answer
-                )
+            let heaviest = self.clients.least(|client| match client.phase {
+                Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Answer => {
+                    Some(Reverse(client.weighed))
+                }
+                _ => None,
             });
-            let Some(index) = heaviest else { return };
+            let Some((_, index)) = heaviest else { return };
             let answering = |client: &mut Client| client.phase == Phase::Answer;
             if self.clients.get(index).is_some_and(answering) {
                 self.close(index);

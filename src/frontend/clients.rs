@@ -8,7 +8,6 @@ use super::client::{Client, Phase};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -26,12 +25,10 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// The number of clients.
     pub(super) fn len(&self) -> usize {
         self.slots.len().saturating_sub(self.free.len())
     }
 
-    /// The number of clients counted under an address.
     pub(super) fn count_of(&self, counted: IpAddr) -> usize {
         self.by_address.get(&counted).copied().unwrap_or(0)
     }
@@ -41,7 +38,6 @@ impl Clients {
         self.held
     }
 
-    /// Updates the bytes of a client's buffers.
     pub(super) fn update_weight(&mut self, index: usize) {
         if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let weight = client.weight();
@@ -53,27 +49,11 @@ impl Clients {
         }
     }
 
-    /// The index of the `wanted` client with the largest buffers.
-    pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        self.first_by(wanted, |client| Reverse(client.weighed))
-    }
-
-    /// The index of the `wanted` client that has been in its phase longest.
-    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        self.first_by(wanted, |client| client.since)
-    }
-
-    fn first_by<K: Ord>(
-        &self,
-        wanted: impl Fn(&Client) -> bool,
-        key: impl Fn(&Client) -> K,
-    ) -> Option<usize> {
+    /// The least key, and the index of its client, among the clients that have a key.
+    pub(super) fn least<K: Ord>(&self, key: impl Fn(&Client) -> Option<K>) -> Option<(K, usize)> {
         let clients = self.slots.iter().enumerate();
-        let clients = clients.filter_map(|(index, slot)| Some((index, slot.as_ref()?)));
-        let first = clients
-            .filter(|(_, client)| wanted(client))
-            .min_by_key(|(_, client)| key(client));
-        first.map(|(index, _)| index)
+        let keys = clients.filter_map(|(index, slot)| Some((key(slot.as_ref()?)?, index)));
+        keys.min()
     }
 
     /// One past the highest place in use so far.
@@ -107,13 +87,11 @@ impl Clients {
         Ok(())
     }
 
-    /// The name of each client's phase.
     pub(super) fn phases(&self) -> impl Iterator<Item = &'static str> {
         let clients = self.slots.iter().flatten();
         clients.map(|client| client.phase.name())
     }
 
-    /// The client at an index.
     pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
         self.slots.get_mut(index)?.as_mut()
     }
@@ -127,7 +105,6 @@ impl Clients {
         })
     }
 
-    /// Removes a client.
     pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
         let mut client = self.slots.get_mut(index)?.take()?;
         self.free.push(index);

@@ -38,7 +38,6 @@ const NEW_STOPPING: Duration = Duration::from_secs(1);
 const BODY_RATE: usize = 256 * 1024;
 
 impl EventLoop {
-    /// Checks every deadline.
     pub(super) fn sweep(&mut self) {
         self.swept = self.now;
         let linger = if self.deadline.is_some() {

@@ -4,21 +4,20 @@
 //! table is never reused while an event for its last client may be pending; the loop ends only when
 //! it is stopped.
 
+use super::FrontendConfig;
 use super::admission::Admission;
 use super::call::{Answer, Answers, Call, CallId};
 use super::client::Phase;
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_one};
-use super::{FrontendConfig, Shared};
 use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(0);
@@ -39,7 +38,6 @@ pub(super) struct EventLoop {
     pub(super) config: FrontendConfig,
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
-    /// The requests in flight.
     pub(super) calls: HashMap<CallId, Call>,
     /// The number of the last one that began.
     pub(super) last_call: CallId,
@@ -52,7 +50,8 @@ pub(super) struct EventLoop {
     pub(super) deadline: Option<Instant>,
     pub(super) listener: Option<TcpListener>,
     pub(super) admission: Admission,
-    shared: Arc<Shared>,
+    /// Set by the owner, who then wakes the loop.
+    stop_at: Arc<OnceLock<Instant>>,
     pub(super) answers: Answers,
     /// The answers being written; kept for its capacity.
     taken: Vec<(CallId, Answer)>,
@@ -65,7 +64,7 @@ impl EventLoop {
         listener: std::net::TcpListener,
         streams: Vec<UnixStream>,
         config: FrontendConfig,
-        shared: Arc<Shared>,
+        stop_at: Arc<OnceLock<Instant>>,
         answers: Answers,
     ) -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
@@ -94,7 +93,7 @@ impl EventLoop {
             deadline: None,
             listener: Some(listener),
             admission: Admission::new(),
-            shared,
+            stop_at,
             answers,
             taken: Vec::new(),
             swept: now,
@@ -103,7 +102,6 @@ impl EventLoop {
         Ok((event_loop, waker))
     }
 
-    /// Runs until stopped.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -125,8 +123,11 @@ impl EventLoop {
                     _ => self.route(event),
                 }
             }
-            if woken {
-                self.woken();
+            if woken
+                && self.deadline.is_none()
+                && let Some(deadline) = self.stop_at.get().copied()
+            {
+                self.begin_stop(deadline);
             }
             if accept {
                 self.accept();
@@ -144,7 +145,6 @@ impl EventLoop {
         }
     }
 
-    /// Updates the counters for monitoring.
     fn count(&self) {
         let mut stats = self.answers.stats();
         stats.connections = self.clients.len();
@@ -190,16 +190,8 @@ impl EventLoop {
         self.taken = taken;
     }
 
-    fn woken(&mut self) {
-        if self.shared.stopping.load(Ordering::Acquire) && self.deadline.is_none() {
-            self.begin_stop();
-        }
-    }
-
-    fn begin_stop(&mut self) {
-        let deadline = *self.shared.deadline.lock();
-        // Without a deadline the grace exceeded the clock's range; a day will do.
-        self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
+    fn begin_stop(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
         self.admission.retry_at = None;
         if let Some(mut listener) = self.listener.take() {
             // Closing it would not end this where a supervisor holds the socket, too.

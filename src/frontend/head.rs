@@ -45,7 +45,6 @@ const MAX_HEADERS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {error} ({place})")]
 pub(super) struct Refusal {
-    /// The answer's status.
     pub(super) status: u16,
     /// What is wrong, for people.
     pub(super) error: &'static str,
@@ -87,9 +86,7 @@ pub(super) enum Body {
 pub(super) struct Head {
     /// Its length in bytes, with the empty line.
     pub(super) len: usize,
-    /// What follows it.
     pub(super) body: Body,
-    /// How the connection continues after the answer.
     pub(super) options: ResponseOptions,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
@@ -116,12 +113,10 @@ const BARE_LINE_FEED: Refusal = Refusal::new(
     "headers",
 );
 
-/// The facts found in the headers.
 #[derive(Default)]
 struct Facts<'b> {
     hosts: usize,
     host: &'b [u8],
-    /// The body has a content coding, such as gzip.
     compressed: bool,
     length: Option<&'b [u8]>,
     encoded: bool,

@@ -6,10 +6,9 @@
 //! has no limits on connections and no deadlines. Each private connection is therefore greeted
 //! before the next is opened, so that it has its own thread, and clients are multiplexed over them.
 //!
-//! The heads of requests go over the private connections, several at a time. Bodies go in process, as
-//! do answers, all that are ready together with one wake-up (see [`call`]). A request then costs a
-//! read and a write of the client's socket and a share of everything else; relaying bodies and answers
-//! over the private connections would cost a second read and write of each.
+//! Only the heads of requests go over the private connections; bodies and answers go in process
+//! ([`call`]). A request then costs a read and a write of the client's socket and a share of
+//! everything else.
 //!
 //! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
 //! whole, except streamed answers (see [`response_stream`]).
@@ -53,17 +52,14 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
 pub use head::{FAULT_HEADER, PEER_HEADER};
-pub use origin::{Network, NotANetwork, Proxies, client_network};
+pub use origin::{Network, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
 pub use stats::Stats;
@@ -134,16 +130,10 @@ impl Default for FrontendConfig {
     }
 }
 
-/// Shared by the owner and the event loop.
-#[derive(Default)]
-struct Shared {
-    stopping: AtomicBool,
-    deadline: Mutex<Option<Instant>>,
-}
-
 /// A running frontend; dropping it stops it without grace.
 pub struct Frontend {
-    shared: Arc<Shared>,
+    /// Set when it is to stop: until when requests may be answered.
+    stop_at: Arc<OnceLock<Instant>>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,14 +147,14 @@ impl Frontend {
         config: FrontendConfig,
         answers: Answers,
     ) -> io::Result<Frontend> {
-        let shared = Arc::new(Shared::default());
+        let stop_at = Arc::new(OnceLock::new());
         let (event_loop, waker) =
-            event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
+            event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&stop_at), answers)?;
         let thread = std::thread::Builder::new()
             .name("frontend".to_owned())
             .spawn(move || event_loop.run())?;
         Ok(Frontend {
-            shared,
+            stop_at,
             waker,
             thread: Some(thread),
         })
@@ -178,8 +168,8 @@ impl Frontend {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        *self.shared.deadline.lock() = Instant::now().checked_add(grace);
-        self.shared.stopping.store(true, Ordering::Release);
+        // Nobody else sets it: the thread was taken.
+        let _ = self.stop_at.set(Instant::now() + grace);
         if let Err(error) = self.waker.wake() {
             tracing::error!(%error, "the frontend could not be woken to stop");
             return;

@@ -20,7 +20,6 @@ pub(super) struct Readiness {
 /// The outcome of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadOutcome {
-    /// Bytes were read.
     Bytes(usize),
     /// Nothing now; an event will come.
     Drained,
@@ -31,7 +30,6 @@ pub(super) enum ReadOutcome {
 }
 
 impl Readiness {
-    /// Notes an event.
     pub(super) fn note(&mut self, event: &mio::event::Event) {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.ready = true;
@@ -47,7 +45,6 @@ impl Readiness {
         self.ending = true;
     }
 
-    /// Reads once.
     pub(super) fn read(&mut self, from: &mut impl Read, into: &mut [u8]) -> ReadOutcome {
         if !self.ready {
             return ReadOutcome::Drained;
@@ -134,17 +131,14 @@ impl Outbox {
         }
     }
 
-    /// How many of the present bytes are written.
     pub(super) fn sent(&self) -> usize {
         self.sent
     }
 
-    /// How many bytes are not written.
     pub(super) fn unsent(&self) -> usize {
         self.bytes.len().saturating_sub(self.sent)
     }
 
-    /// The bytes of memory that it has.
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }

@@ -29,7 +29,6 @@ impl Proxies {
         Self(networks.into_iter().map(|network| network.0).collect())
     }
 
-    /// Whether an address is that of a trusted proxy.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -39,18 +38,15 @@ impl Proxies {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// A text that is not a [`Network`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a network is an address with or without a prefix length: 10.0.0.0/8, 192.0.2.7, fd00::/8")]
-pub struct NotANetwork;
-
 impl FromStr for Network {
-    type Err = NotANetwork;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a network is an address with or without a prefix length: 10.0.0.0/8, \
+                             192.0.2.7, fd00::/8";
         let network = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address.to_canonical()),
-            Err(_) => canonical(text.parse().map_err(|_| NotANetwork)?),
+            Err(_) => canonical(text.parse().map_err(|_| WRONG)?),
         };
         Ok(Self(network.trunc()))
     }
@@ -79,7 +75,6 @@ pub fn client_network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The peer of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     text: String,
@@ -89,7 +84,6 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// The peer at an address.
     pub(super) fn new(address: SocketAddr, proxies: &Proxies) -> Self {
         let address = address.ip().to_canonical();
         let counted = (!proxies.trusts(address)).then(|| client_network(address));
@@ -107,56 +101,43 @@ impl Peer {
         let x = lists(headers, "X-Forwarded-For", proxies, forwarded_for);
         let standard = lists(headers, "Forwarded", proxies, forwarded);
         let address = match (x, standard) {
-            (Found::Address(one), Found::Address(other)) if one == other => Some(one),
-            (Found::Address(one), Found::Nothing) | (Found::Nothing, Found::Address(one)) => {
-                Some(one)
-            }
+            (Ok(Some(one)), Ok(Some(other))) if one == other => Some(one),
+            (Ok(Some(one)), Ok(None)) | (Ok(None), Ok(Some(one))) => Some(one),
             _ => None,
         };
         address.map_or(Cow::Borrowed(&self.text), |it| Cow::Owned(it.to_string()))
     }
 }
 
-/// The client according to the headers of one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    /// There is no such header.
-    Nothing,
-    /// An entry is not an address.
-    Unclear,
-    /// The client's address.
-    Address(IpAddr),
-}
+/// An entry that is needed is not an address.
+struct Unclear;
 
-/// Reads the headers of one name, which are one list, from the right. `read` returns the entries of
-/// one header from the left, with `None` for one that is not an address.
+/// Reads the headers of one name, which are one list, from the right, and returns the client's
+/// address if there is such a header. `read` returns the entries of one header from the left, with
+/// `None` for one that is not an address.
 fn lists(
     headers: &[Header<'_>],
     name: &str,
     proxies: &Proxies,
     read: fn(&str) -> Vec<Option<IpAddr>>,
-) -> Found {
-    let mut last = Found::Nothing;
+) -> Result<Option<IpAddr>, Unclear> {
+    let mut last = None;
     for header in headers.iter().rev() {
         if !header.name.eq_ignore_ascii_case(name) {
             continue;
         }
-        let Ok(text) = std::str::from_utf8(header.value) else {
-            return Found::Unclear;
-        };
+        let text = std::str::from_utf8(header.value).map_err(|_| Unclear)?;
         for address in read(text).into_iter().rev() {
-            match address {
-                Some(address) if proxies.trusts(address) => last = Found::Address(address),
-                Some(address) => return Found::Address(address),
-                None => return Found::Unclear,
+            last = Some(address.ok_or(Unclear)?);
+            if last.is_some_and(|address| !proxies.trusts(address)) {
+                return Ok(last);
             }
         }
     }
     // All entries are proxies: the furthest one is the client.
-    last
+    Ok(last)
 }
 
-/// Reads an `X-Forwarded-For`.
 fn forwarded_for(text: &str) -> Vec<Option<IpAddr>> {
     text.split(',').map(|entry| node(entry.trim())).collect()
 }

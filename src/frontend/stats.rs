@@ -39,20 +39,9 @@ impl Stats {
         }
     }
 
-    /// Counts a refused request.
     pub(super) fn count_refused(&mut self, status: u16) {
         let status = status.to_string();
         let known = self.refused.iter_mut().find(|(name, _)| *name == status);
         known.into_iter().for_each(|(_, count)| *count += 1);
-    }
-
-    /// The counters for a reader. Without connections deadlines are not checked, so the phases
-    /// may be outdated.
-    pub(super) fn current(&self) -> Self {
-        let mut current = self.clone();
-        for (_, count) in &mut current.phases {
-            *count = (*count).min(self.connections);
-        }
-        current
     }
 }

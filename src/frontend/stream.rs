@@ -1,7 +1,7 @@
 //! A client's socket, with or without TLS, as one stream of plain bytes.
 //!
 //! Reading decrypts until the socket has no more, so a short read means the same as that of a plain
-//! socket, except when [`Stream::has_more`] is set. Writing encrypts; what the socket did not accept
+//! socket, except when [`Stream::has_end`] is set. Writing encrypts; what the socket did not accept
 //! is kept, bounded by rustls, and written by `flush`.
 //!
 //! Invariants: handshake messages are written as soon as the socket accepts them; an end of the
@@ -17,15 +17,11 @@ use std::sync::Arc;
 /// About what a session takes in memory, in bytes, when it is idle or shakes hands.
 const SESSION: usize = 24 * 1024;
 
-/// A client's stream.
 pub(super) enum Stream {
-    /// Without TLS.
     Plain(TcpStream),
-    /// With it.
     Tls(Box<Session>),
 }
 
-/// A socket with TLS.
 pub(super) struct Session {
     socket: TcpStream,
     tls: ServerConnection,
@@ -52,7 +48,6 @@ impl Stream {
         })))
     }
 
-    /// The socket, to be registered.
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         match self {
             Self::Plain(socket) => socket,
@@ -68,12 +63,12 @@ impl Stream {
     }
 
     /// Whether the next read reports an end for which no event will come.
-    pub(super) fn has_more(&self) -> bool {
+    pub(super) fn has_end(&self) -> bool {
         self.session().is_some_and(|it| it.ended || it.broken)
     }
 
-    /// Whether bytes wait for the socket that were taken already.
-    pub(super) fn owes(&self) -> bool {
+    /// Whether encrypted bytes wait for room in the socket.
+    pub(super) fn wants_write(&self) -> bool {
         self.session().is_some_and(|it| it.tls.wants_write())
     }
 
@@ -99,7 +94,6 @@ impl Stream {
         }
     }
 
-    /// Ends the sending side.
     pub(super) fn end_sending(&mut self) -> io::Result<()> {
         self.send_close_notify();
         self.socket().shutdown(Shutdown::Write)

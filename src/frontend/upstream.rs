@@ -22,7 +22,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// The token of the first private connection.
 pub(super) const FIRST_TOKEN: usize = 16;
 
 /// The time-out of the greeting of a new private connection.
@@ -35,7 +34,6 @@ const FULL_BYTES: usize = 64 * 1024;
 /// The capacity kept for further requests.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// A private connection.
 pub(super) struct Upstream {
     pub(super) stream: UnixStream,
     pub(super) readiness: Readiness,
@@ -87,7 +85,6 @@ impl Upstream {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Writes what is unwritten.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
         let outcome = self.outbox.write(&mut self.stream);
         self.outbox.watch(registry, &mut self.stream, outcome)

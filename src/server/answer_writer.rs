@@ -44,7 +44,6 @@ impl<'a> AnswerWriter<'a> {
         })
     }
 
-    /// The connection.
     pub const fn stream(&self) -> &UnixStream {
         self.stream
     }
@@ -85,7 +84,7 @@ impl<'a> AnswerWriter<'a> {
             { self }.write_all(b"\n")?;
         }
         self.control(last)?;
-        write_chunk(&mut &*self.stream, b"")
+        write_chunk(&mut Unhurried(self), b"")
     }
 
     fn send(&self, held: &mut Vec<u8>) -> io::Result<()> {

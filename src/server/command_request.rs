@@ -41,14 +41,12 @@ pub(super) fn read_request<R: BufRead>(mut input: R) -> io::Result<(Request, Chu
     Ok((request, body))
 }
 
-/// Lines in batches.
 pub(super) struct Batches<R> {
     input: R,
     next_line: u64,
 }
 
 impl<R: BufRead> Batches<R> {
-    /// The lines of an input.
     pub const fn new(input: R) -> Self {
         let next_line = 1;
         Self { input, next_line }

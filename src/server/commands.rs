@@ -105,12 +105,10 @@ impl Commands {
         Self::new(trail, append, zone, None)
     }
 
-    /// The trail.
     pub(super) fn trail(&self) -> &Trail {
         &self.trail
     }
 
-    /// Whether the server stops.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }

@@ -18,7 +18,6 @@ use super::semaphore::Client;
 use super::socket::{bind, is_owner};
 use crate::store::Folder;
 
-/// The running socket.
 pub(super) struct ControlSocket {
     path: PathBuf,
     listener: Arc<UnixListener>,
@@ -27,7 +26,6 @@ pub(super) struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Starts answering commands.
     pub fn start(commands: Commands) -> io::Result<Self> {
         let path = Folder::socket_of(commands.trail().folder().path());
         let listener = Arc::new(bind(&path)?);

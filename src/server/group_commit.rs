@@ -22,7 +22,6 @@ pub(super) struct GroupCommitDelay {
 }
 
 impl GroupCommitDelay {
-    /// The committer does not wait.
     pub const fn new() -> Self {
         Self {
             wanted: AtomicUsize::new(usize::MAX),

@@ -19,7 +19,6 @@ use crate::frontend::{Answers, Frontend, FrontendConfig, connect_private};
 /// The expensive rest of a request, which is done while others receive.
 pub(super) type Rest = Box<dyn FnOnce()>;
 
-/// The running listener.
 pub(super) struct HttpServer {
     frontend: Frontend,
     receiver: Arc<RequestReceiver>,
@@ -67,7 +66,6 @@ impl HttpServer {
         self.frontend.shutdown(grace);
     }
 
-    /// Ends the workers.
     pub fn stop(self) {
         self.receiver.stop();
         for worker in self.workers {

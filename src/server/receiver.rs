@@ -27,7 +27,6 @@ pub(super) struct RequestReceiver {
 }
 
 impl RequestReceiver {
-    /// Receives requests from a server.
     pub const fn new(server: Server) -> Self {
         Self {
             server,

@@ -16,7 +16,6 @@ use crate::ops::doctor::Refused;
 /// No verified date was seen yet.
 const UNSEEN: i64 = i64::MIN;
 
-/// Counts and logs refusals.
 #[derive(Debug)]
 pub(super) struct Refusals {
     metrics: Metrics,

@@ -112,12 +112,10 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Adds an answer.
     pub fn add(&mut self, mut responder: Responder, reply: &Reply) {
         responder.put(reply, self);
     }
 
-    /// Sends the added answers.
     pub fn send(&mut self) {
         if let Some(answers) = &self.answers {
             answers.send(self.ready.drain(..));
@@ -157,7 +155,6 @@ pub(super) struct Reply {
     safety: &'static str,
 }
 
-/// The usual media type.
 const JSON: &str = "application/json";
 
 impl Reply {
@@ -219,12 +216,10 @@ impl Reply {
         Self::new(304, JSON, Vec::new()).tagged(tag)
     }
 
-    /// The call is kept.
     pub fn kept(seq: u64) -> Self {
         Self::json(200, format!("{{\"seq\":{seq}}}").into_bytes())
     }
 
-    /// All is well.
     pub fn healthy() -> Self {
         Self::json(200, b"{\"status\":\"ok\"}".to_vec())
     }

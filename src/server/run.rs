@@ -94,7 +94,7 @@ pub struct ServerConfig {
     /// The largest total size of rejected calls; beyond it the oldest are removed.
     pub max_rejected: u64,
     /// Which signatures are accepted; `None` for no check.
-    pub signature: Option<SignatureConfig>,
+    pub signature: Option<Policy>,
     /// How long events are kept; `None` for ever.
     pub keep: Option<RetentionPeriod>,
     /// The fields that are indexed by value.
@@ -107,7 +107,7 @@ pub struct ServerConfig {
     pub title: Vec<String>,
     /// The time without an event that raises the inactivity alarm.
     pub alert_after: Option<Duration>,
-    /// What `doctor` checks of them, and who signs checkpoints, too.
+    /// What `doctor` checks of them, who signs checkpoints, too, and the DNS server for keys.
     pub settings: Settings,
     /// The cluster that it is a node of.
     #[cfg(feature = "nats")]
@@ -130,15 +130,6 @@ impl ServerConfig {
             title: self.title.clone(),
         }
     }
-}
-
-/// Which signatures a server accepts.
-#[derive(Clone, Debug)]
-pub struct SignatureConfig {
-    /// What a call must satisfy.
-    pub policy: Policy,
-    /// The DNS server for keys; `None` for the system's.
-    pub dns_server: Option<SocketAddr>,
 }
 
 /// Why a server does not start.
@@ -192,13 +183,9 @@ pub struct Server {
     keys: Option<KeyRing>,
     committer: JoinHandle<()>,
     control: ControlSocket,
-    sealer: Background,
-    retention: Background,
-    prover: Background,
-    countersigning: Option<Background>,
     supervisor: Option<Background>,
-    #[cfg(feature = "nats")]
-    erasures: Option<Background>,
+    /// The threads that end after the control socket, in the order in which they do.
+    background: Vec<Background>,
     #[cfg(feature = "nats")]
     cluster: Option<Cluster>,
 }
@@ -244,10 +231,7 @@ impl Server {
         #[cfg(feature = "nats")]
         let (appender, cluster) = match &config.cluster {
             Some(cluster) => {
-                let policy = config
-                    .signature
-                    .as_ref()
-                    .map(|checked| checked.policy.clone());
+                let policy = config.signature.clone();
                 let observer = observer(inactivity.clone(), policy, replays.clone());
                 let joined = Cluster::join(cluster.clone(), &trail, appender, observer);
                 let (appender, cluster) = joined.map_err(system("joining the cluster"))?;
@@ -293,16 +277,15 @@ impl Server {
         };
         let mut keys = None;
         let mut checker = None;
-        if let Some(signature) = &config.signature {
+        if let Some(policy) = config.signature.clone() {
             let ring = KeyRing::start(KeyConfig {
-                domain: signature.policy.key_domain.clone(),
-                dns_server: signature.dns_server,
+                domain: policy.key_domain.clone(),
+                dns_server: config.settings.dns_server,
                 key_store: Some(Folder::keys_of(&config.data)),
                 ..KeyConfig::default()
             })
             .map_err(system("looking keys up in DNS"))?;
             keys = Some(ring.clone());
-            let policy = signature.policy.clone();
             let refusals = Arc::clone(&refusals);
             checker = Some(Checker::new(policy, ring, refusals, &trail, replays)?);
         }
@@ -355,7 +338,6 @@ impl Server {
         let (countersigning, states) = start_countersigning(trail.prover(), countersigners)
             .map_err(system("starting the signing of checkpoints by others"))?;
         let append = move |group| queue.import(group);
-        let appending = append.clone();
         #[cfg(feature = "nats")]
         let erasures = match &cluster {
             Some(cluster) => {
@@ -364,6 +346,8 @@ impl Server {
             }
             None => None,
         };
+        #[cfg(not(feature = "nats"))]
+        let erasures = None;
         let about = Some(About {
             settings,
             refusals,
@@ -371,15 +355,22 @@ impl Server {
             countersigning: states,
             cluster: health.cluster().cloned(),
         });
-        let commands = Commands::new(Arc::clone(&trail), append, config.zone, about);
+        let commands = Commands::new(Arc::clone(&trail), append.clone(), config.zone, about);
         let control =
             ControlSocket::start(commands).map_err(system("making the control socket"))?;
         let sealer = start_sealer(Arc::clone(&trail), config.max_rejected)
             .map_err(system("starting the sealer"))?;
-        let retention = start_retention(Arc::clone(&trail), config.keep, appending)
+        let retention = start_retention(Arc::clone(&trail), config.keep, append)
             .map_err(system("starting the scheduled pruning"))?;
         let supervisor = supervisor::start(address, health, Arc::clone(&trail))
             .map_err(system("notifying the supervisor"))?;
+        let background = [
+            Some(sealer),
+            Some(retention),
+            countersigning,
+            erasures,
+            Some(prover),
+        ];
         Ok(Self {
             address,
             trail,
@@ -389,13 +380,8 @@ impl Server {
             keys,
             committer,
             control,
-            sealer,
-            retention,
-            prover,
-            countersigning,
             supervisor,
-            #[cfg(feature = "nats")]
-            erasures,
+            background: background.into_iter().flatten().collect(),
             #[cfg(feature = "nats")]
             cluster,
         })
@@ -426,12 +412,7 @@ impl Server {
             api.stop(API_GRACE);
         }
         self.control.stop(GRACE);
-        drop(self.sealer);
-        drop(self.retention);
-        drop(self.countersigning);
-        #[cfg(feature = "nats")]
-        drop(self.erasures);
-        drop(self.prover);
+        drop(self.background);
         self.webhook.stop();
         // Calls that wait for a key are answered 503.
         if let Some(keys) = self.keys {

@@ -17,7 +17,7 @@ use rustix::net::{RecvFlags, recv};
 use super::answer_writer::AnswerWriter;
 use super::control::Control;
 use super::semaphore::{Client, Permit, Semaphore};
-use crate::query::{Answered, Position, Progress, Stage, Tail, TailPage, TailQuery};
+use crate::query::{Answered, Position, Progress, Stage, Tail, TailQuery};
 use crate::store::{Damages, Trail};
 
 /// The maximum number of concurrent tails; more are refused.
@@ -113,16 +113,11 @@ impl Tails {
             let page = tail.page(&mut damage)?;
             drop(one);
             if let Some(page) = page {
-                let TailPage {
-                    lines,
-                    position: reached,
-                } = page;
-                for (_, line) in &lines {
-                    out.write_all(line)?;
+                for (_, line) in page.lines {
+                    out.write_all(&line)?;
                 }
-                drop(lines);
-                at = reached.clone();
-                position(reached, damage)?;
+                at = page.position.clone();
+                position(page.position, damage)?;
                 is_settled = false;
                 continue;
             }

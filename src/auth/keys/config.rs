@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::KeyDomain;
+use crate::event::now_seconds;
 
 /// A shorter TTL counts as this.
 pub const MIN_TTL: Duration = Duration::from_secs(60);
@@ -82,9 +83,6 @@ impl Clock for SystemClock {
     }
 
     fn unix(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        })
+        now_seconds()
     }
 }

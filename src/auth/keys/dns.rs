@@ -132,12 +132,12 @@ fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
             owners.push(&alias.0);
         }
     }
-    let mut texts: Vec<(String, u32)> = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     let mut is_text = true;
     for record in answers.iter().filter(|it| owners.contains(&&it.name)) {
         if let RData::TXT(txt) = &record.data {
             match String::from_utf8(txt.txt_data.concat()) {
-                Ok(text) => texts.push((text, record.ttl)),
+                Ok(text) => texts.push(text),
                 Err(_) => is_text = false,
             }
         }
@@ -146,7 +146,7 @@ fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
     let ttl = answers.iter().map(|record| record.ttl).min();
     let mut chosen: Option<PublicKey> = None;
     let mut refused = None;
-    for (text, _) in &texts {
+    for text in &texts {
         match PublicKey::from_record(name, text) {
             Ok(key) if chosen.as_ref().is_none_or(|it| it.bits() < key.bits()) => {
                 chosen = Some(key)

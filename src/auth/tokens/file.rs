@@ -19,10 +19,10 @@ const MAX_LEN: u64 = 4 << 20;
 /// Why tokens cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
-    /// The name is none.
+    /// The name is not allowed.
     #[error("--name: a name has at most 64 characters, and no control characters")]
     Name,
-    /// Anything else, and what to do.
+    /// Any other reason, and what to do.
     #[error("{0}")]
     Failed(String),
 }
@@ -52,7 +52,7 @@ impl TokenFile {
         self.folder.join("tokens")
     }
 
-    /// All tokens, oldest first; none where there is no file.
+    /// All tokens, oldest first; none without a file.
     pub fn read(&self) -> Result<Vec<Token>, TokensError> {
         let path = self.path();
         let read = found(read_small(&path, MAX_LEN, Links::Refuse));
@@ -95,8 +95,8 @@ impl TokenFile {
         self.write(tokens)
     }
 
-    /// Takes a token away, and gives it back; `None` where there is none of
-    /// that id. When this returns that is on stable storage.
+    /// Removes the token with this ID and returns it; `None` if there is none. When this returns,
+    /// the removal is on stable storage.
     pub fn remove(&self, id: &str) -> Result<Option<Token>, TokensError> {
         let _lock = self.lock()?;
         let mut tokens = self.read()?;
@@ -108,7 +108,7 @@ impl TokenFile {
         Ok(Some(removed))
     }
 
-    /// Waits for whoever changes the tokens now; they last an instant.
+    /// Waits for whoever changes the tokens now, which takes an instant.
     fn lock(&self) -> Result<File, TokensError> {
         let path = self.folder.join("tokens.lock");
         let mut options = OpenOptions::new();

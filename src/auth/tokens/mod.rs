@@ -9,16 +9,13 @@
 //! {"profiletrail_tokens":1,"tokens":[{"id":"…","name":"…","scope":"read","created":"…","sha256":"…"}]}
 //! ```
 //!
-//! and is put in the place of the old one whole, by a rename, so that a server
-//! that runs meanwhile reads the one or the other; it looks before every
-//! request whether the file is another one ([`Watched`]), so a revoked token
-//! is worth nothing from then on. Whoever changes it holds a lock on
-//! `tokens.lock`, so that two commands lose nothing of each other.
+//! It is replaced by a rename, and a server checks before every request whether
+//! it was replaced ([`Watched`]), so a revoked token is invalid at once. Whoever
+//! changes it holds a lock on `tokens.lock`, so two commands never overwrite each
+//! other's changes. It is not part of a backup: new tokens are created instead.
 //!
-//! Leaves out who asks and how often (that is the server's). Invariants: no
-//! token is kept or logged; a file that cannot be read lets nobody in; a token
-//! is compared with all that there are, in the same time whether it is one.
-//! Not part of a backup: new tokens are created instead.
+//! Invariants: no token is stored or logged; a file that cannot be read admits
+//! nobody; a token is compared with every stored one, in constant time.
 
 mod file;
 mod watched;
@@ -97,7 +94,7 @@ impl Token {
 fn token_of<'t>(tokens: &'t [Token], text: &str) -> Option<&'t Token> {
     let hash = hash(text);
     let mut found = None;
-    // To the end, whichever it is.
+    // To the end, so that the time does not depend on which it is.
     for token in tokens {
         if bool::from(token.sha256.as_bytes().ct_eq(hash.as_bytes())) {
             found = Some(token);

@@ -28,20 +28,20 @@ impl Watched {
         }
     }
 
-    /// The token of that text; `None` where it is none now, or where the file cannot be
-    /// read, which is logged once.
+    /// The token with this text; `None` if there is none, or if the file cannot be read, which is
+    /// logged once.
     pub fn find(&self, text: &str) -> Option<Token> {
         self.look(|tokens| token_of(tokens, text).cloned())
     }
 
-    /// Whether a token that was found is still one.
+    /// Whether a token that was found is still valid.
     pub fn has(&self, token: &Token) -> bool {
         self.look(|tokens| tokens.contains(token))
     }
 
     fn look<T>(&self, look: impl FnOnce(&[Token]) -> T) -> T {
         let mut known = self.known.lock();
-        // This costs some microseconds, and what is read is never older.
+        // Taken before the file is read: a change in between is seen at the next look.
         let file = identity(&self.file.path(), Links::Refuse);
         if file != known.file {
             known.tokens = self.file.read().unwrap_or_else(|error| {

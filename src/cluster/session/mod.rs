@@ -4,10 +4,11 @@ mod place;
 mod purge;
 mod stream;
 
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,6 @@ use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
-use parking_lot::Mutex;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -28,7 +28,6 @@ use self::purge::{Due, Nodes};
 pub use self::stream::KEPT;
 use super::applier::{Shared, Task};
 use super::sequencer::ClusterConfig;
-use crate::store::Trail;
 
 /// How long one attempt to publish, or a request, may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -48,7 +47,7 @@ const MOST_BEHIND: u32 = 30;
 /// How often an idle consumer gives a sign of life; without two of them it is made again.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How many messages are on their way at once.
+/// How many messages are requested at once.
 const BATCH: usize = 32;
 
 /// What a message is.
@@ -58,7 +57,7 @@ pub enum Subject {
     Group,
     /// What a log had.
     Mark,
-    /// Nothing of worth: shows that the stream takes messages, or pushes out what was erased.
+    /// No records: shows that the stream takes messages, or displaces what was erased.
     Probe,
 }
 
@@ -81,21 +80,21 @@ impl Subject {
 /// A message to publish.
 pub struct Publish {
     pub subject: Subject,
-    /// By which the stream knows it when it comes again.
+    /// By which the stream recognises a repeated message.
     pub id: String,
     pub payload: Vec<u8>,
-    /// The only message after which it may come.
+    /// The stream accepts it only directly after this message.
     pub after: Option<u64>,
     pub deadline: Instant,
     pub reply: SyncSender<Published>,
 }
 
 impl Publish {
-    /// A message of the session itself, for which nobody waits at the channel.
-    fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
+    /// A message whose publisher does not wait for the outcome.
+    pub fn unanswered(subject: Subject, payload: Vec<u8>, within: Duration) -> Self {
         Self {
             subject,
-            id: format!("{:016x}", super::sequencer::random()),
+            id: format!("{:016x}", crate::dice::random()),
             payload,
             after: None,
             deadline: Instant::now() + within,
@@ -104,7 +103,7 @@ impl Publish {
     }
 }
 
-/// What came of it.
+/// The outcome of publishing a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     /// It is in the stream, under this number.
@@ -129,35 +128,37 @@ enum Trouble {
     Ended,
 }
 
+impl Trouble {
+    fn passing(why: impl Display) -> Self {
+        Self::Passing(why.to_string())
+    }
+
+    fn refused(why: impl Display) -> Self {
+        Self::Refused(why.to_string())
+    }
+}
+
 /// The thread of the connection.
 pub struct Session {
     config: ClusterConfig,
-    trail: Arc<Trail>,
     shared: Arc<Shared>,
     tasks: Sender<Task>,
     /// The next message that the applier gets; 0 until that is known.
-    next: AtomicU64,
+    next: Cell<u64>,
     /// What the marks in the stream say of the nodes.
     nodes: Nodes,
-    /// The purge that is due.
-    due: Mutex<Option<Due>>,
+    due: Cell<Option<Due>>,
 }
 
 impl Session {
-    pub fn new(
-        config: ClusterConfig,
-        trail: Arc<Trail>,
-        shared: Arc<Shared>,
-        tasks: Sender<Task>,
-    ) -> Self {
+    pub fn new(config: ClusterConfig, shared: Arc<Shared>, tasks: Sender<Task>) -> Self {
         Self {
             config,
-            trail,
             shared,
             tasks,
-            next: AtomicU64::new(0),
+            next: Cell::new(0),
             nodes: Nodes::default(),
-            due: Mutex::default(),
+            due: Cell::default(),
         }
     }
 
@@ -229,7 +230,7 @@ impl Session {
 
     /// Publishes until the stream has acknowledged, with the same id each time.
     async fn publish(&self, context: &Context, publish: &Publish) -> Published {
-        let subject = publish.subject.of(self.shared.log_id);
+        let subject = publish.subject.of(self.shared.log_id());
         let mut message = PublishMessage::build()
             .payload(publish.payload.clone().into())
             .message_id(&publish.id);
@@ -287,27 +288,27 @@ impl Session {
         let info = passing(stream.get_info()).await?;
         self.check(&info, &context.client())?;
         let member = self.new_member(&info)?;
-        if self.next.load(Ordering::Relaxed) == 0 {
+        if self.next.get() == 0 {
             let place = self.find_place(context, &stream, &info).await?;
             if let Some(member) = member {
-                let written = member.write(self.trail.folder().path());
+                let written = member.write(self.shared.trail.folder().path());
                 written.map_err(|error| Trouble::Refused(format!("the data folder: {error}")))?;
             }
             // So that nothing is purged that it has not read yet.
             self.claim(context, place).await?;
             self.send(Task::Begin(place)).await?;
-            self.next.store(place.applied + 1, Ordering::Relaxed);
+            self.next.set(place.applied + 1);
         }
         tokio::select! {
             ended = self.read(&stream) => ended,
-            ended = self.look(context, &stream) => ended,
+            ended = self.monitor(context, &stream) => ended,
             never = self.purge(context, &stream) => match never {},
         }
     }
 
     /// Hands what the stream has to the own log.
     async fn read(&self, stream: &Stream) -> Result<Infallible, Trouble> {
-        let start_sequence = self.next.load(Ordering::Relaxed);
+        let start_sequence = self.next.get();
         let consumer = consumer(DeliverPolicy::ByStartSequence { start_sequence });
         let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
         let messages = consumer
@@ -317,11 +318,9 @@ impl Session {
             .expires(HEARTBEAT * 10);
         let mut messages = passing(messages.messages()).await?;
         while let Some(message) = messages.next().await {
-            let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
-            let info = message
-                .info()
-                .map_err(|error| Trouble::Passing(error.to_string()))?;
-            let (at, next) = (info.stream_sequence, self.next.load(Ordering::Relaxed));
+            let message = message.map_err(Trouble::passing)?;
+            let info = message.info().map_err(Trouble::passing)?;
+            let (at, next) = (info.stream_sequence, self.next.get());
             if at < next {
                 self.shared.status.update(|facts| facts.redelivered += 1);
                 continue;
@@ -334,9 +333,9 @@ impl Session {
                 self.nodes.note(mark, info.published.unix_timestamp());
             }
             self.send(task).await?;
-            self.next.store(at + 1, Ordering::Relaxed);
+            self.next.set(at + 1);
         }
-        Err(Trouble::Passing("the stream has ended".to_owned()))
+        Err(Trouble::passing("the stream has ended"))
     }
 
     fn task(&self, at: u64, message: &Message) -> Result<Task, Trouble> {
@@ -366,14 +365,14 @@ impl Session {
         sent.map_err(|_| Trouble::Ended)
     }
 
-    /// Looks whether the stream answers, and is followed. Where calls are not accepted, it is
-    /// found out whether they can be.
-    async fn look(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
+    /// Checks every second that the stream answers and is followed; while calls are not accepted,
+    /// probes whether they can be.
+    async fn monitor(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
         let (mut failed, mut behind) = (0, 0);
         // What was read at the last look, if the stream had more.
         let mut waiting = None;
         loop {
-            let read = self.next.load(Ordering::Relaxed).saturating_sub(1);
+            let read = self.next.get().saturating_sub(1);
             match timeout(ATTEMPT, stream.get_info()).await {
                 Ok(Ok(info)) => {
                     failed = 0;
@@ -384,9 +383,8 @@ impl Session {
                     };
                     // It may have been sent into a connection that ended.
                     if waiting == Some(read) {
-                        return Err(Trouble::Passing(format!(
-                            "nothing comes after message {read}"
-                        )));
+                        let why = format!("nothing comes after message {read}");
+                        return Err(Trouble::Passing(why));
                     }
                     waiting = (info.state.last_sequence > read).then_some(read);
                     if behind > MOST_BEHIND {
@@ -418,7 +416,7 @@ impl Session {
         }
     }
 
-    /// Publishes a message without content. Once the own log is there, the order is followed.
+    /// Publishes a message without content. Calls are accepted once the own log has applied it.
     async fn probe(&self, context: &Context) -> Result<(), Trouble> {
         let publish = Publish::unanswered(Subject::Probe, Vec::new(), ATTEMPT);
         if let Published::At(at) = self.publish(context, &publish).await {
@@ -428,7 +426,7 @@ impl Session {
     }
 }
 
-/// A consumer that is gone when nobody reads from it.
+/// The settings of a consumer that the server removes when nobody reads from it.
 fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
     pull::Config {
         deliver_policy,
@@ -440,16 +438,11 @@ fn consumer(deliver_policy: DeliverPolicy) -> pull::Config {
     }
 }
 
-/// What a request gives within its time.
-async fn passing<T, E: std::fmt::Display>(
-    request: impl Future<Output = Result<T, E>>,
-) -> Result<T, Trouble> {
+/// The result of a request; it is passing trouble if it fails or takes longer than [`ATTEMPT`].
+async fn passing<T, E: Display>(request: impl Future<Output = Result<T, E>>) -> Result<T, Trouble> {
     match timeout(ATTEMPT, request).await {
-        Ok(Ok(given)) => Ok(given),
-        Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
-        Err(_) => Err(Trouble::Passing(
-            "no NATS server answers in time".to_owned(),
-        )),
+        Ok(given) => given.map_err(Trouble::passing),
+        Err(_) => Err(Trouble::passing("no NATS server answers in time")),
     }
 }
 

@@ -25,9 +25,10 @@ impl Session {
         if info.state.last_sequence == 0 {
             return self.begin_stream(context).await;
         }
-        let own = (self.trail.last_seq(), self.trail.rejected().last_seq());
+        let trail = &self.shared.trail;
+        let own = (trail.last_seq(), trail.rejected().last_seq());
         let consumer = pull::Config {
-            filter_subject: Subject::Mark.of(self.shared.log_id),
+            filter_subject: Subject::Mark.of(self.shared.log_id()),
             ..consumer(DeliverPolicy::All)
         };
         let consumer: PullConsumer = passing(stream.create_consumer(consumer)).await?;
@@ -36,18 +37,17 @@ impl Session {
             let mut read = 0;
             let mut marks = passing(consumer.fetch().max_messages(1_000).messages()).await?;
             while let Some(message) = marks.next().await {
-                let message = message.map_err(|error| Trouble::Passing(error.to_string()))?;
+                let message = message.map_err(Trouble::passing)?;
                 read += 1;
                 let Ok(mark) = serde_json::from_slice::<Mark>(&message.payload) else {
                     continue;
                 };
-                let info = message.info();
-                let info = info.map_err(|error| Trouble::Passing(error.to_string()))?;
+                let info = message.info().map_err(Trouble::passing)?;
                 self.nodes.note(&mark, info.published.unix_timestamp());
                 let is_later = best
                     .as_ref()
-                    .is_none_or(|best| best.applied <= mark.applied);
-                if is_later && mark.events <= own.0 && mark.rejected <= own.1 {
+                    .is_none_or(|best| best.place.applied <= mark.place.applied);
+                if is_later && mark.place.events <= own.0 && mark.place.rejected <= own.1 {
                     best = Some(mark);
                 }
             }
@@ -56,7 +56,7 @@ impl Session {
                 break;
             }
         }
-        let mark = best.filter(|mark| mark.applied + 1 >= info.state.first_sequence);
+        let mark = best.filter(|mark| mark.place.applied + 1 >= info.state.first_sequence);
         let Some(mark) = mark else {
             return Err(Trouble::Refused(format!(
                 "this folder has {} events and {} rejected calls, and the stream begins later ({found} \
@@ -64,33 +64,28 @@ impl Session {
                 own.0, own.1
             )));
         };
-        let root = self
-            .prove(move |prover| root_at(prover, mark.events))
-            .await?;
+        let events = mark.place.events;
+        let root = self.prove(move |prover| root_at(prover, events)).await?;
         if root != mark.root {
             return Err(Trouble::Diverged(format!(
-                "the first {} events of this folder are not those of node {}: restore a backup of another \
-                 node",
-                mark.events, mark.node
+                "the first {events} events of this folder are not those of node {}: restore a backup of \
+                 another node",
+                mark.node
             )));
         }
-        Ok(Place {
-            applied: mark.applied,
-            events: mark.events,
-            rejected: mark.rejected,
-        })
+        Ok(mark.place)
     }
 
     /// Begins a new stream with what the own log has.
     async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
         let place = Place {
             applied: 0,
-            events: self.trail.last_seq(),
-            rejected: self.trail.rejected().last_seq(),
+            events: self.shared.trail.last_seq(),
+            rejected: self.shared.trail.rejected().last_seq(),
         };
         match self.publish_mark(context, place, Some(0)).await? {
             Published::At(1) => Ok(place),
-            _ => Err(Trouble::Passing("the stream has begun".to_owned())),
+            _ => Err(Trouble::passing("the stream has begun")),
         }
     }
 
@@ -98,7 +93,7 @@ impl Session {
     pub(super) async fn claim(&self, context: &Context, place: Place) -> Result<(), Trouble> {
         match self.publish_mark(context, place, None).await? {
             Published::At(_) => Ok(()),
-            _ => Err(Trouble::Passing("the stream takes no messages".to_owned())),
+            _ => Err(Trouble::passing("the stream takes no messages")),
         }
     }
 
@@ -109,8 +104,7 @@ impl Session {
         after: Option<u64>,
     ) -> Result<Published, Trouble> {
         let mark = self.prove(move |prover| mark_at(prover, place)).await?;
-        let payload =
-            serde_json::to_vec(&mark).map_err(|error| Trouble::Refused(error.to_string()))?;
+        let payload = serde_json::to_vec(&mark).map_err(Trouble::refused)?;
         let publish = Publish {
             after,
             ..Publish::unanswered(Subject::Mark, payload, DEADLINE)
@@ -123,11 +117,8 @@ impl Session {
         &self,
         ask: impl FnOnce(&Prover) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<T, Trouble> {
-        let prover = Arc::clone(self.trail.prover());
-        match tokio::task::spawn_blocking(move || ask(&prover)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Trouble::Refused(error.to_string())),
-            Err(error) => Err(Trouble::Refused(error.to_string())),
-        }
+        let prover = Arc::clone(self.shared.trail.prover());
+        let answer = tokio::task::spawn_blocking(move || ask(&prover)).await;
+        answer.map_err(Trouble::refused)?.map_err(Trouble::refused)
     }
 }

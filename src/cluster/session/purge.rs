@@ -9,13 +9,13 @@
 //! A node that is away holds it up until it is back, or cannot follow the stream any more. How
 //! far the stream is purged is in the folder, so that a restart neither forgets nor repeats it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::stream::Stream;
-use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::{ATTEMPT, KEPT, LOOK, Publish, Published, Session, Subject, Trouble, passing};
@@ -36,27 +36,27 @@ const RETRY: Duration = Duration::from_secs(30);
 /// How far each node has read, as its last mark in the stream says, and when that was published,
 /// in Unix seconds.
 #[derive(Default)]
-pub(super) struct Nodes(Mutex<BTreeMap<String, (u64, i64)>>);
+pub(super) struct Nodes(RefCell<BTreeMap<String, (u64, i64)>>);
 
 impl Nodes {
     /// Notes a mark that was published at a moment in Unix seconds.
     pub fn note(&self, mark: &Mark, published: i64) {
-        let mut nodes = self.0.lock();
+        let mut nodes = self.0.borrow_mut();
         let oldest = published.saturating_sub(KEPT.as_secs().cast_signed());
-        nodes.insert(mark.node.clone(), (mark.applied, published));
+        nodes.insert(mark.node.clone(), (mark.place.applied, published));
         nodes.retain(|_, (_, published)| *published > oldest);
     }
 
     /// The message that all have read.
     fn applied(&self) -> u64 {
-        let nodes = self.0.lock();
+        let nodes = self.0.borrow();
         let applied = nodes.values().map(|(applied, _)| *applied);
         applied.min().unwrap_or(0)
     }
 
     /// How many names come before this one.
     fn rank(&self, own: &str) -> usize {
-        let nodes = self.0.lock();
+        let nodes = self.0.borrow();
         nodes.keys().take_while(|name| name.as_str() < own).count()
     }
 }
@@ -81,7 +81,7 @@ impl Session {
     pub(super) async fn purge(&self, context: &Context, stream: &Stream) -> Infallible {
         loop {
             sleep(LOOK).await;
-            if let Err(trouble) = self.proceed(context, stream).await {
+            if let Err(trouble) = self.purge_step(context, stream).await {
                 if let Trouble::Passing(why) | Trouble::Refused(why) = trouble {
                     tracing::warn!("what was erased is still in the stream: {why}");
                 }
@@ -90,19 +90,17 @@ impl Session {
         }
     }
 
-    /// Does what can be done now.
-    async fn proceed(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
+    async fn purge_step(&self, context: &Context, stream: &Stream) -> Result<(), Trouble> {
         let status = &self.shared.status;
-        let Some(receipt) = status.erased() else {
-            *self.due.lock() = None;
+        let Some((receipt, _)) = status.erased() else {
+            self.due.set(None);
             return Ok(());
         };
         let place = *self.shared.place.lock();
         let (Some(place), true) = (place, status.is_ready()) else {
             return Ok(());
         };
-        let present = *self.due.lock();
-        let mut due = match present {
+        let mut due = match self.due.get() {
             Some(due) => due,
             // The stream has it up to there.
             None if place.events >= receipt => Due {
@@ -121,16 +119,16 @@ impl Session {
         if info.state.first_sequence > end {
             tracing::info!("what was erased is not in the stream any more");
             status.set_purged(due.receipt);
-            *self.due.lock() = None;
+            self.due.set(None);
             return Ok(());
         }
-        let done = self.go_on(context, stream, &mut due).await;
-        *self.due.lock() = Some(due);
+        let done = self.fill_or_purge(context, stream, &mut due).await;
+        self.due.set(Some(due));
         done
     }
 
     /// Publishes random bytes, or purges, when all nodes have read what is before.
-    async fn go_on(
+    async fn fill_or_purge(
         &self,
         context: &Context,
         stream: &Stream,
@@ -143,7 +141,7 @@ impl Session {
         }
         if due.filled < FILLER.0 {
             let since = *due.all_read_since.get_or_insert_with(Instant::now);
-            let own = self.trail.prover().vkey();
+            let own = self.shared.trail.prover().vkey();
             let rank = own.map_or(0, |own| self.nodes.rank(&own.name));
             if since.elapsed() < RANK * u32::try_from(rank).unwrap_or(u32::MAX) {
                 return Ok(());
@@ -153,7 +151,7 @@ impl Session {
         if applied >= due.filler {
             // The mark of a node that has read just so far still names what comes next.
             let purged = stream.purge().sequence(due.filler + 1).await;
-            purged.map_err(|error| Trouble::Passing(error.to_string()))?;
+            purged.map_err(Trouble::passing)?;
         }
         Ok(())
     }
@@ -162,15 +160,14 @@ impl Session {
     async fn fill(&self, context: &Context, due: &mut Due) -> Result<(), Trouble> {
         while due.filled < FILLER.0 {
             let mut payload = vec![0; FILLER.1];
-            let filled = getrandom::fill(&mut payload);
-            filled.map_err(|error| Trouble::Passing(error.to_string()))?;
+            getrandom::fill(&mut payload).map_err(Trouble::passing)?;
             let publish = Publish::unanswered(Subject::Probe, payload, DEADLINE);
             match self.publish(context, &publish).await {
                 Published::At(at) => {
                     due.filled += 1;
                     due.filler = at;
                 }
-                _ => return Err(Trouble::Passing("the stream takes no messages".to_owned())),
+                _ => return Err(Trouble::passing("the stream takes no messages")),
             }
             // Calls come between.
             sleep(ATTEMPT / 40).await;

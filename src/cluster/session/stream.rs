@@ -27,14 +27,11 @@ const BESIDE: usize = 64 * 1024;
 impl Session {
     /// Gets the stream; creates it if no stream exists and this folder never belonged to a cluster.
     pub(super) async fn stream(&self, context: &Context) -> Result<Stream, Trouble> {
-        let name = format!("profiletrail-{:016x}", self.shared.log_id);
-        let found = match timeout(ATTEMPT, context.get_stream(&name)).await {
-            Ok(found) => found,
-            Err(_) => return Err(Trouble::Passing("no NATS server answers".to_owned())),
-        };
-        let error = match found {
-            Ok(stream) => return Ok(stream),
-            Err(error) => error,
+        let name = format!("profiletrail-{:016x}", self.shared.log_id());
+        let error = match timeout(ATTEMPT, context.get_stream(&name)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(Trouble::passing("no NATS server answers")),
         };
         let is_missing = match error.kind() {
             GetStreamErrorKind::JetStream(error) => {
@@ -43,7 +40,7 @@ impl Session {
             _ => false,
         };
         if !is_missing {
-            return Err(Trouble::Passing(error.to_string()));
+            return Err(Trouble::passing(error));
         }
         if self.membership()?.is_some() {
             return Err(Trouble::Refused(format!(
@@ -54,7 +51,7 @@ impl Session {
         let made = context.create_stream(Config {
             name,
             subjects: Subject::ALL
-                .map(|subject| subject.of(self.shared.log_id))
+                .map(|subject| subject.of(self.shared.log_id()))
                 .to_vec(),
             description: Some("The order of a profiletrail cluster".to_owned()),
             retention: RetentionPolicy::Limits,
@@ -66,11 +63,11 @@ impl Session {
             ..Config::default()
         });
         match timeout(ATTEMPT * 5, made).await {
-            Ok(Ok(_)) => Err(Trouble::Passing("the stream has just been made".to_owned())),
+            Ok(Ok(_)) => Err(Trouble::passing("the stream has just been made")),
             Ok(Err(error)) => Err(Trouble::Refused(format!(
                 "the stream could not be made on {REPLICAS} NATS servers: {error}"
             ))),
-            Err(_) => Err(Trouble::Passing("no NATS server answers".to_owned())),
+            Err(_) => Err(Trouble::passing("no NATS server answers")),
         }
     }
 
@@ -129,7 +126,7 @@ impl Session {
     }
 
     fn membership(&self) -> Result<Option<Membership>, Trouble> {
-        let read = Membership::read(self.trail.folder().path());
+        let read = Membership::read(self.shared.trail.folder().path());
         read.map_err(|error| {
             Trouble::Refused(format!("the file `cluster` of the data folder: {error}"))
         })
@@ -149,7 +146,7 @@ impl Session {
             None => Ok(Some(Membership {
                 stream,
                 checked: 0,
-                purged: self.trail.last_receipt(),
+                purged: self.shared.trail.last_receipt(),
             })),
         }
     }

@@ -1,7 +1,7 @@
 //! Whose a request is, when proxies pass it on.
 #![allow(clippy::unwrap_used)]
 
-use crate::frontend::origin::{Network, NotANetwork, Peer, Proxies};
+use crate::frontend::origin::{Network, Peer, Proxies};
 use httparse::Header;
 
 fn proxies(networks: &[&str]) -> Proxies {
@@ -188,6 +188,6 @@ fn networks_are_read_as_people_write_them() {
         "10.0.0.0/8,::1",
         "[::1]",
     ] {
-        assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+        assert!(text.parse::<Network>().is_err(), "{text}");
     }
 }

@@ -23,7 +23,6 @@ const MAX_LEN: u64 = 1 << 20;
 #[error("{0}")]
 pub struct TlsError(pub(super) String);
 
-/// Reads both files.
 pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let (cert, key) = (files.cert.display(), files.key.display());
     let refused = |reason: String| Err(TlsError(reason));

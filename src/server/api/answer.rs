@@ -24,7 +24,6 @@ const PAGE: usize = 1024 * 1024;
 /// The time after which a client gets the beginning of its answer.
 const SOON: Duration = Duration::from_secs(5);
 
-/// The type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
 /// The header or trailer field of notes.
@@ -40,24 +39,23 @@ const NOTES: (usize, usize) = (8, 500);
 pub(super) struct Sink(Mutex<Inner>);
 
 struct Inner {
-    way: Way,
+    state: State,
     held: Vec<u8>,
     begun: Instant,
     /// The number of bytes buffered before the first are sent.
     first: usize,
-    /// The head.
     head: Reply,
     /// Whether it may have a trailer, as lines may.
     trailed: bool,
 }
 
-enum Way {
+enum State {
     /// Nothing is sent yet.
-    Whole(Responder),
+    Unsent(Responder),
     /// It is streamed.
-    Pieces(ResponseStream),
+    Streamed(ResponseStream),
     /// The client has gone.
-    Nobody,
+    Gone,
 }
 
 impl Sink {
@@ -82,7 +80,7 @@ impl Sink {
     /// A document with this head.
     pub fn document(caller: Responder, head: Reply) -> Self {
         Self(Mutex::new(Inner {
-            way: Way::Whole(caller),
+            state: State::Unsent(caller),
             held: Vec::new(),
             begun: Instant::now(),
             first: PIECE,
@@ -99,7 +97,7 @@ impl Sink {
     /// is in progress.
     pub fn tick(&self) {
         if let Some(mut inner) = self.0.try_lock()
-            && matches!(inner.way, Way::Whole(_))
+            && matches!(inner.state, State::Unsent(_))
             && inner.begun.elapsed() >= SOON
         {
             // A lost connection is noticed when lines are sent.
@@ -129,7 +127,7 @@ impl Sink {
 
     /// Sends a failure instead; an answer that is partly sent is aborted.
     pub fn fail(self, reply: &Reply) {
-        if let Way::Whole(caller) = self.into_inner().way {
+        if let State::Unsent(caller) = self.into_inner().state {
             caller.answer(reply);
         }
     }
@@ -138,33 +136,33 @@ impl Sink {
 impl Inner {
     /// Sends the buffered bytes with the final fields.
     fn end(self, fields: String) {
-        match self.way {
-            Way::Whole(caller) => {
+        match self.state {
+            State::Unsent(caller) => {
                 caller.answer(&self.head.with_headers(&fields).with_body(self.held));
             }
-            Way::Pieces(mut stream) => {
+            State::Streamed(mut stream) => {
                 // The answer is incomplete if a piece was not accepted.
                 if stream.write(self.held).is_ok() {
                     stream.end(fields.into_bytes());
                 }
             }
-            Way::Nobody => {}
+            State::Gone => {}
         }
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
-        self.way = match std::mem::replace(&mut self.way, Way::Nobody) {
-            Way::Whole(caller) => {
+        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+            State::Unsent(caller) => {
                 let mut head = self.head.head();
                 if self.trailed {
                     head.extend_from_slice(TRAILER);
                 }
-                caller.stream(head).map_or(Way::Nobody, Way::Pieces)
+                caller.stream(head).map_or(State::Gone, State::Streamed)
             }
-            way => way,
+            state => state,
         };
-        match &mut self.way {
-            Way::Pieces(stream) => stream.write(std::mem::take(&mut self.held)),
+        match &mut self.state {
+            State::Streamed(stream) => stream.write(std::mem::take(&mut self.held)),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
@@ -174,9 +172,9 @@ impl Write for &Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut inner = self.0.lock();
         // Not all of it at once: what is handed over is held until it is sent.
-        let most = match inner.way {
-            Way::Whole(_) => inner.first,
-            Way::Pieces(_) | Way::Nobody => PIECE,
+        let most = match inner.state {
+            State::Unsent(_) => inner.first,
+            State::Streamed(_) | State::Gone => PIECE,
         };
         let room = most.saturating_sub(inner.held.len());
         let part = bytes.get(..room).unwrap_or(bytes);
@@ -192,7 +190,6 @@ impl Write for &Sink {
     }
 }
 
-/// The notes as header fields.
 fn notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> String {
     let (most, length) = NOTES;
     let plain = |c: char| match c {

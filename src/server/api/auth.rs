@@ -19,15 +19,13 @@ use crate::frontend::client_network;
 use crate::log_limiter::LogLimiter;
 use crate::server::reply::Reply;
 
-/// Checks the tokens of requests.
 #[derive(Debug)]
 pub(super) struct Authenticator {
-    tokens: Watched,
+    pub tokens: Watched,
     limiter: Limiter,
 }
 
 impl Authenticator {
-    /// Accepts these tokens.
     pub fn new(tokens: Watched) -> Self {
         Self {
             tokens,
@@ -40,11 +38,6 @@ impl Authenticator {
     pub fn find(&self, text: &str, address: &str) -> Result<Token, Option<Duration>> {
         let found = self.tokens.find(text);
         found.ok_or_else(|| self.limiter.refuse(address, Instant::now()))
-    }
-
-    /// Whether a token that was found is still valid.
-    pub fn is_good(&self, token: &Token) -> bool {
-        self.tokens.has(token)
     }
 
     /// Checks the `Authorization` of a request from an address: returns its token, or

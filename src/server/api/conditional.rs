@@ -22,26 +22,18 @@ use sha2::{Digest, Sha256};
 
 use super::parse::ParsedQuery;
 use super::questions::Depends;
+use crate::dice::random;
 use crate::store::Trail;
 
 /// Computes the tags of one server run.
 #[derive(Debug)]
 pub(super) struct Tags {
-    run: [u8; 16],
+    run: u64,
 }
 
 impl Tags {
-    /// For a run that begins.
     pub fn new() -> Self {
-        let mut run = [0; 16];
-        if let Err(error) = getrandom::fill(&mut run) {
-            tracing::debug!("no random number for tags: {error}");
-            let now = crate::event::now_micros().to_le_bytes();
-            for (byte, known) in run.iter_mut().zip(now) {
-                *byte = known;
-            }
-        }
-        Self { run }
+        Self { run: random() }
     }
 
     /// The tag of the answer that a question has now, if it can have one.
@@ -68,7 +60,7 @@ impl Tags {
     /// The tag of what stands for all that it depends on.
     pub fn tag(&self, state: &str) -> String {
         let digest = Sha256::new()
-            .chain_update(self.run)
+            .chain_update(self.run.to_le_bytes())
             .chain_update(state)
             .finalize();
         let short = digest.get(..15).unwrap_or(&digest);
@@ -77,7 +69,7 @@ impl Tags {
 }
 
 /// Whether the value of an `If-None-Match` names a tag, or any.
-pub(super) fn names(value: &str, tag: &str) -> bool {
+pub(super) fn matches_tag(value: &str, tag: &str) -> bool {
     fn opaque(tag: &str) -> &str {
         tag.strip_prefix("W/").unwrap_or(tag)
     }
@@ -103,7 +95,7 @@ mod tests {
             format!("W/\"\",{bare},\"y\""),
             " * ".to_owned(),
         ] {
-            assert!(names(&value, &tag), "{value}");
+            assert!(matches_tag(&value, &tag), "{value}");
         }
         for value in [
             "",
@@ -113,7 +105,7 @@ mod tests {
             &tag.replace('"', ""),
             &tags.tag("b"),
         ] {
-            assert!(!names(value, &tag), "{value}");
+            assert!(!matches_tag(value, &tag), "{value}");
         }
         assert_ne!(Tags::new().tag("a"), tag, "a tag of another run");
     }

@@ -30,7 +30,6 @@ pub(super) fn write(mark: Mark, store: u64, question: &str) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Decodes a cursor.
 pub(super) fn read(text: &str, store: u64, question: &str) -> Result<Mark, DecodeError> {
     let decoded = match text.len() {
         0..=LONGEST => URL_SAFE_NO_PAD.decode(text).unwrap_or_default(),

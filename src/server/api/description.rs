@@ -18,10 +18,8 @@ use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::DecodeError;
 use crate::metrics::Exposition;
 
-/// Where the description is.
 pub(super) const PATH: &str = "/v1/openapi.json";
 
-/// Where the list of questions is.
 pub(super) const INDEX: &str = "/v1/";
 
 /// What the API does not do is refused with one of these.
@@ -331,7 +329,7 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
     }
 }
 
-/// Adds those refusals of which it is so of their status.
+/// Adds the refusals whose status `of` accepts.
 fn refer(responses: &mut Map<String, Value>, of: impl Fn(u16) -> bool) {
     for (status, ..) in REFUSALS.iter().filter(|(status, ..)| of(*status)) {
         let refusal = json!({ "$ref": format!("#/components/responses/Refused{status}") });

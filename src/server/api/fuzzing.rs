@@ -5,7 +5,7 @@
     reason = "a broken promise must end the run of a target"
 )]
 
-use super::conditional::names;
+use super::conditional::matches_tag;
 use super::cursor;
 use super::parse::parse_query;
 use crate::query::Mark;
@@ -50,6 +50,6 @@ pub fn question(bytes: &[u8]) {
         assert_eq!(cursor::write(read, STORE, target), mark);
     }
     let tag = "W/\"of this run\"";
-    let _ = names(tags, tag);
-    assert!(names(&format!("{tags},{tag}"), tag));
+    let _ = matches_tag(tags, tag);
+    assert!(matches_tag(&format!("{tags},{tag}"), tag));
 }

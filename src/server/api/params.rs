@@ -153,7 +153,6 @@ pub(super) fn is_flag(arg: &Arg) -> bool {
     !arg.get_action().takes_values()
 }
 
-/// Whether a parameter can be given more than once.
 pub(super) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
@@ -167,7 +166,6 @@ pub(super) fn choices(arg: &Arg) -> Vec<String> {
     }
 }
 
-/// Whether a parameter's value is a number.
 pub(super) fn is_number(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<u64>()
 }

@@ -1,13 +1,11 @@
-//! JSON schemas that say null only where it can be.
-//!
-//! Leaves out how the lines themselves are described: that is theirs.
+//! JSON schemas that allow null only where it can occur.
 
 use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::{Map, Value};
 
-/// Takes `null` from what is left out rather than null where there is nothing:
-/// in Rust both are an `Option`. What is null even so has it in its own type.
+/// Removes `null` from the properties that are not required: without a value they are left out,
+/// though in Rust they are an `Option` like those that are null then.
 #[derive(Clone, Debug)]
 pub(super) struct Precise;
 

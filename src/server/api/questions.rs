@@ -115,7 +115,6 @@ impl Entry {
         Self { depends, ..self }
     }
 
-    /// The same with pages.
     fn in_pages(self) -> Self {
         Self {
             pages: true,
@@ -134,17 +133,14 @@ impl Entry {
         }
     }
 
-    /// The question that was parsed, and its parameters in canonical form.
     pub fn read(&self, matches: &ArgMatches) -> ReadResult {
         (self.read)(matches)
     }
 
-    /// The question of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         ENTRIES.iter().find(|entry| entry.name == name)
     }
 
-    /// Its parameters.
     pub fn command(&self) -> Command {
         let command = self.params.clone();
         if !self.pages {
@@ -298,7 +294,6 @@ impl IncidentsParams {
     }
 }
 
-/// All of them.
 pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     use SubjectKind::{Event, Everything, Profile};
     vec![

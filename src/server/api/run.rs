@@ -30,7 +30,6 @@ const CONNECTIONS: usize = 64;
 /// The maximum number of one address, so that others stay free.
 const CONNECTIONS_PER_ADDRESS: usize = CONNECTIONS / 2;
 
-/// The number of the frontend's private connections.
 const PRIVATE_CONNECTIONS: usize = 2;
 
 /// The time limit up to the first piece of an answer, including the build of an
@@ -51,7 +50,6 @@ pub(in crate::server) struct ApiParts {
     pub zone: Zone,
     /// Of the webhook's frontend.
     pub webhook: Answers,
-    /// The trusted proxies.
     pub proxies: Proxies,
     /// Whether the web interface is enabled.
     pub ui: bool,
@@ -72,7 +70,6 @@ pub(in crate::server) struct PageConfig {
     pub title: Vec<String>,
 }
 
-/// The running query API.
 pub(in crate::server) struct Api {
     address: SocketAddr,
     http: HttpServer,
@@ -80,7 +77,6 @@ pub(in crate::server) struct Api {
 }
 
 impl Api {
-    /// Starts serving at a bound listener.
     pub fn start(listener: TcpListener, parts: ApiParts) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let loopback = address.ip().to_canonical().is_loopback();
@@ -134,7 +130,6 @@ impl Api {
         })
     }
 
-    /// The address it listens at.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

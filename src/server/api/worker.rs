@@ -13,7 +13,7 @@ use tiny_http::{Method, Request};
 
 use super::answer::Sink;
 use super::auth::Authenticator;
-use super::conditional::{Tags, names};
+use super::conditional::{Tags, matches_tag};
 use super::cursor;
 use super::description::{INDEX, PATH, index, openapi};
 use super::params::refuse_params;
@@ -21,7 +21,7 @@ use super::parse::{ParsedQuery, parse_query};
 use super::questions::ENTRIES;
 use super::run::ApiParts;
 use super::scrape::State;
-use super::ui::{Asked, Asker, Opened, Route, Ui};
+use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
@@ -60,8 +60,6 @@ pub(super) struct Shared {
 /// The work that a request needs.
 enum Wanted {
     Metrics(Exposition),
-    /// An answer that needs no reading, and its tag.
-    Ready(Reply, String),
     /// A question, and the tag of its answer.
     Question(Box<ParsedQuery>, Option<String>),
     Page(Route),
@@ -73,7 +71,7 @@ impl Shared {
         let (call, payload) = take_payload(&request, &self.answers);
         let is_given_up = payload.is_none();
         let owned = |name| header(&request, name).map(str::to_owned);
-        let asked = Asked {
+        let asked = ApiRequest {
             method: request.method().clone(),
             target: request.url().to_owned(),
             peer: owned(PEER_HEADER).unwrap_or_default(),
@@ -109,9 +107,9 @@ impl Shared {
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.open(&asked, &self.authenticator, self.parts.zone, last) {
-                Opened::Now(reply) => caller.answer(&reply),
-                Opened::Page(route, token) => {
+            return match ui.dispatch(&asked, &self.authenticator, self.parts.zone, last) {
+                Err(reply) => caller.answer(&reply),
+                Ok((route, token)) => {
                     let client = Client::new(&token, &asked.peer);
                     self.begin(Wanted::Page(route), client, caller);
                 }
@@ -125,68 +123,66 @@ impl Shared {
                 return caller.answer(&reply);
             }
         };
-        let known = asked.tag.as_deref().unwrap_or_default();
         match self.wanted(&asked, token.scope) {
-            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(known, &tag) => {
-                self.parts.metrics.asked("unchanged");
-                caller.answer(&Reply::unchanged(&tag));
-            }
-            Ok(Wanted::Ready(reply, tag)) => {
-                self.parts.metrics.asked("answered");
-                caller.answer(&reply.tagged(&tag));
-            }
             Ok(wanted) => self.begin(wanted, Client::new(&token.id, &asked.peer), caller),
-            Err(reply) => {
-                self.parts.metrics.asked("refused");
+            Err((outcome, reply)) => {
+                self.parts.metrics.asked(outcome);
                 caller.answer(&reply);
             }
         }
     }
 
-    /// The work of an authorized request.
-    fn wanted(&self, asked: &Asked, scope: Scope) -> Result<Wanted, Reply> {
+    /// The work of an authorized request; if it needs none, the outcome and the reply.
+    fn wanted(&self, asked: &ApiRequest, scope: Scope) -> Result<Wanted, (&'static str, Reply)> {
         let (path, target) = (asked.path(), &asked.target);
-        let refused = |status, what: &str, place: &str| {
-            Reply::refused(status, &DecodeError::new(what, place))
+        let known = asked.tag.as_deref().unwrap_or_default();
+        let refused = |reply| Err(("refused", reply));
+        let wrong = |status, what: &str, place: &str| {
+            refused(Reply::refused(status, &DecodeError::new(what, place)))
         };
         if asked.method != Method::Get {
-            return Err(Reply::wrong_method("GET"));
+            return refused(Reply::wrong_method("GET"));
         }
         if asked.fault || !asked.body.is_empty() {
             let what = "a question must not have a body: its parameters belong in its target";
-            return Err(refused(413, what, "Content-Length"));
+            return wrong(413, what, "Content-Length");
         }
         if path == "/metrics" {
-            return Ok(Wanted::Metrics(Exposition::accepted(
-                asked.accept.as_deref(),
-            )));
+            let form = Exposition::accepted(asked.accept.as_deref());
+            return Ok(Wanted::Metrics(form));
         }
         if scope != Scope::Read {
-            let what = "this token is valid for /metrics only";
-            return Err(refused(403, what, "Authorization"));
+            return wrong(
+                403,
+                "this token is valid for /metrics only",
+                "Authorization",
+            );
         }
         if let INDEX | PATH = path {
             let query = target.split_once('?').map_or("", |(_, query)| query);
             let query = query.split('#').next().unwrap_or_default();
-            return match refuse_params(query) {
-                Ok(()) => Ok(self.ready(if path == PATH { &DESCRIPTION } else { &LIST })),
-                Err(error) => Err(Reply::refused(400, &error)),
-            };
+            if let Err(error) = refuse_params(query) {
+                return refused(Reply::refused(400, &error));
+            }
+            let text: &str = if path == PATH { &DESCRIPTION } else { &LIST };
+            let tag = self.tags.tag(text);
+            return Err(match matches_tag(known, &tag) {
+                true => ("unchanged", Reply::unchanged(&tag)),
+                false => ("answered", Reply::json(200, text.into()).tagged(&tag)),
+            });
         }
         let store = self.parts.trail.folder().log_id;
         match parse_query(target, self.parts.zone, now_micros(), store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
+                if let Some(tag) = tag.as_ref().filter(|tag| matches_tag(known, tag)) {
+                    return Err(("unchanged", Reply::unchanged(tag)));
+                }
                 Ok(Wanted::Question(Box::new(parsed), tag))
             }
-            Ok(None) => Err(nothing_at(path)),
-            Err(error) => Err(Reply::refused(400, &error)),
+            Ok(None) => refused(nothing_at(path)),
+            Err(error) => refused(Reply::refused(400, &error)),
         }
-    }
-
-    fn ready(&self, text: &str) -> Wanted {
-        let reply = Reply::json(200, text.as_bytes().to_vec());
-        Wanted::Ready(reply, self.tags.tag(text))
     }
 
     /// Answers it on a new thread.
@@ -224,7 +220,7 @@ impl Shared {
     fn busy(&self, wanted: &Wanted, caller: Responder) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
-            (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).busy(),
+            (Wanted::Page(_), Some(ui)) => Site::new(&self.parts, ui).busy(),
             _ => Reply::unavailable("too many other questions are being answered; ask again later"),
         };
         caller.answer(&reply);
@@ -240,9 +236,12 @@ impl Shared {
                 let text = self.parts.metrics.text(State(Arc::clone(self)), *form);
                 caller.answer(&Reply::new(200, form.content_type(), text.into_bytes()));
             }
-            // Answered before.
-            Wanted::Ready(..) => {}
-            Wanted::Page(route) => self.show(route, client, caller),
+            Wanted::Page(route) => {
+                if let Some(ui) = &self.ui {
+                    let outcome = Site::new(&self.parts, ui).show(route, client, caller);
+                    self.parts.metrics.asked(outcome);
+                }
+            }
             Wanted::Question(parsed, tag) => {
                 self.answer_question(wanted, parsed, tag.clone(), client, caller);
             }
@@ -267,15 +266,6 @@ impl Shared {
         let report = &mut |_| sink.tick();
         let answered = answer(&self.parts.trail, &parsed.query, page, &mut out, report);
         self.end(parsed, sink, answered);
-    }
-
-    /// Shows a page.
-    fn show(&self, route: &Route, client: &Client, caller: Responder) {
-        let Some(ui) = &self.ui else {
-            return;
-        };
-        let came = Asker::new(&self.parts, ui).show(route, client, caller);
-        self.parts.metrics.asked(came);
     }
 
     /// Ends an answer with its outcome.

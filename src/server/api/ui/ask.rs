@@ -12,8 +12,31 @@ use crate::format::LineSplitter;
 use crate::query::{Answered, Mark, Page, Query, QueryError, answer};
 use crate::store::Trail;
 
-/// Passes each line of an answer to `take` until that stops.
+/// Passes each line of an answer to `take`.
 pub(super) fn each<T: DeserializeOwned>(
+    trail: &Trail,
+    query: &Query,
+    take: impl FnMut(T),
+) -> Result<Answered, QueryError> {
+    Ok(each_of_page(trail, query, None, take)?.0)
+}
+
+/// Passes each line of an answer, or of a page of it, to `take`; returns where the next page begins.
+pub(super) fn each_of_page<T: DeserializeOwned>(
+    trail: &Trail,
+    query: &Query,
+    page: Option<Page>,
+    mut take: impl FnMut(T),
+) -> Result<(Answered, Option<Mark>), QueryError> {
+    let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
+        take(serde_json::from_slice(line)?);
+        Ok(())
+    }));
+    answer(trail, query, page, &mut lines, &mut |_| ())
+}
+
+/// Passes lines of an answer to `take` until that breaks.
+pub(super) fn each_until<T: DeserializeOwned>(
     trail: &Trail,
     query: &Query,
     mut take: impl FnMut(T) -> ControlFlow<()>,
@@ -38,20 +61,6 @@ pub(super) fn each<T: DeserializeOwned>(
     }
 }
 
-/// Passes each line of a page of an answer to `take`; returns where the next one begins.
-pub(super) fn each_of_page<T: DeserializeOwned>(
-    trail: &Trail,
-    query: &Query,
-    page: Page,
-    mut take: impl FnMut(T),
-) -> Result<(Answered, Option<Mark>), QueryError> {
-    let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
-        take(serde_json::from_slice(line)?);
-        Ok(())
-    }));
-    answer(trail, query, Some(page), &mut lines, &mut |_| ())
-}
-
 /// The first line of an answer, if it has any.
 pub(super) fn first<T: DeserializeOwned>(
     trail: &Trail,
@@ -59,10 +68,7 @@ pub(super) fn first<T: DeserializeOwned>(
 ) -> Result<(Option<T>, Answered), QueryError> {
     let mut first = None;
     let answered = each(trail, query, |line| {
-        if first.is_none() {
-            first = Some(line);
-        }
-        ControlFlow::Continue(())
+        first.get_or_insert(line);
     })?;
     Ok((first, answered))
 }

@@ -3,9 +3,9 @@
 use maud::Markup;
 
 use super::ask::each_of_page;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::panels::permit;
-use super::reply::{elsewhere, html as reply};
+use super::reply::{html as reply, redirect};
 use crate::event::{DecodeError, now_micros};
 use crate::query::lines::ChangesLine;
 use crate::query::{Query, changes_command};
@@ -19,47 +19,28 @@ use crate::web::with_query;
 /// The number of changes on a page.
 const PAGE: u64 = 100;
 
-/// What is asked of all changes.
-pub(super) struct Asked {
-    /// The filter and the page, in canonical form.
-    parsed: ParsedQuery,
-    oldest_first: bool,
+/// Reads the parameters: those of the query API, and `order`.
+pub(super) fn parse(site: &Site<'_>, query: &str) -> Result<ParsedQuery, DecodeError> {
+    let mut pairs = decode_pairs(query)?;
+    let reverse = !is_oldest_first(&pairs);
+    pairs.retain(|(name, _)| !matches!(name.as_str(), "order" | "cascade" | "reverse" | "limit"));
+    pairs.push(("cascade".to_owned(), "true".to_owned()));
+    pairs.push(("reverse".to_owned(), reverse.to_string()));
+    let target = with_query("/v1/changes".to_owned(), &pairs);
+    let store = site.parts.trail.folder().log_id;
+    let parsed = parse_query(&target, site.clock.zone, now_micros(), store)?;
+    let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
+    parsed.page.limit = Some(PAGE);
+    Ok(parsed)
 }
 
-impl Asked {
-    /// Reads the parameters: those of the query API, and `order`.
-    pub fn read(asker: &Asker<'_>, query: &str) -> Result<Self, DecodeError> {
-        let mut pairs = decode_pairs(query)?;
-        let oldest_first = is_oldest_first(&pairs);
-        pairs.retain(|(name, _)| {
-            !matches!(name.as_str(), "order" | "cascade" | "reverse" | "limit")
-        });
-        pairs.push(("cascade".to_owned(), "true".to_owned()));
-        pairs.push(("reverse".to_owned(), (!oldest_first).to_string()));
-        let target = with_query("/v1/changes".to_owned(), &pairs);
-        let store = asker.parts.trail.folder().log_id;
-        let parsed = parse_query(&target, asker.clock.zone, now_micros(), store)?;
-        let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
-        parsed.page.limit = Some(PAGE);
-        Ok(Self {
-            parsed,
-            oldest_first,
-        })
-    }
-
-    /// The question.
-    pub const fn query(&self) -> &Query {
-        &self.parsed.query
-    }
-
-    /// The filter in canonical form.
-    fn filters(&self) -> Filters {
-        let query = self.parsed.canonical.split_once('?');
-        let pairs = decode_pairs(query.map_or("", |(_, query)| query)).unwrap_or_default();
-        let own = pairs.into_iter();
-        let own = own.filter(|(name, _)| !matches!(name.as_str(), "cascade" | "reverse"));
-        Filters::new(own.collect())
-    }
+/// The filter in canonical form.
+fn filters(parsed: &ParsedQuery) -> Filters {
+    let query = parsed.canonical.split_once('?');
+    let pairs = decode_pairs(query.map_or("", |(_, query)| query)).unwrap_or_default();
+    let own = pairs.into_iter();
+    let own = own.filter(|(name, _)| !matches!(name.as_str(), "cascade" | "reverse"));
+    Filters::new(own.collect())
 }
 
 fn is_oldest_first(pairs: &Pairs) -> bool {
@@ -68,15 +49,15 @@ fn is_oldest_first(pairs: &Pairs) -> bool {
         .any(|pair| pair.0 == "order" && pair.1 == "oldest")
 }
 
-pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
+pub(super) fn page(site: &Site<'_>, query: &str) -> Result<Reply, Failure> {
     let pairs = decode_pairs(query).unwrap_or_default();
     let oldest_first = is_oldest_first(&pairs);
     if pairs.iter().any(|(name, _)| name == "form") {
         let target = with_order(&of_form(&pairs), oldest_first);
-        return Ok(elsewhere(&target, ""));
+        return Ok(redirect(&target));
     }
-    let asked = match Asked::read(asker, query) {
-        Ok(asked) => asked,
+    let parsed = match parse(site, query) {
+        Ok(parsed) => parsed,
         Err(error) => {
             let page = Page {
                 filters: &Filters::new(pairs),
@@ -89,37 +70,37 @@ pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
                 damage: Vec::new(),
                 notes: Vec::new(),
             };
-            return Ok(reply(400, page.render(&asker.reader())));
+            return Ok(reply(400, page.render(&site.reader())));
         }
     };
-    let query @ Query::Changes(changes) = asked.query() else {
+    let query @ Query::Changes(changes) = &parsed.query else {
         return Err(Failure::Busy);
     };
-    let (filters, reader) = (asked.filters(), asker.reader());
+    let (filters, reader) = (filters(&parsed), site.reader());
     let mut rows: Vec<Markup> = Vec::new();
     let (answered, mark) = {
-        let _permit = permit(asker, query)?;
+        let _permit = permit(site, query)?;
         each_of_page(
-            &asker.parts.trail,
+            &site.parts.trail,
             query,
-            asked.parsed.page,
+            Some(parsed.page),
             |line: ChangesLine<'static>| rows.push(row(&line, &filters, &reader)),
         )?
     };
-    let store = asker.parts.trail.folder().log_id;
+    let store = site.parts.trail.folder().log_id;
     let next = mark.map(|mark| {
         let mut pairs = filters.pairs.clone();
-        let cursor = cursor::write(mark, store, &asked.parsed.canonical);
+        let cursor = cursor::write(mark, store, &parsed.canonical);
         pairs.push(("after".to_owned(), cursor));
-        with_order(&pairs, asked.oldest_first)
+        with_order(&pairs, oldest_first)
     });
     let page = Page {
         filters: &filters,
-        oldest_first: asked.oldest_first,
+        oldest_first,
         wrong: None,
         rows,
         next,
-        is_later: asked.parsed.page.after.is_some(),
+        is_later: parsed.page.after.is_some(),
         command: changes_command(&changes.filter),
         damage: answered.damage,
         notes: answered.notes,

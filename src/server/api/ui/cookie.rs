@@ -15,7 +15,6 @@ pub(super) struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// The cookie of the listener at a port.
     pub(super) const fn new(port: u16) -> Self {
         Self { port }
     }
@@ -45,12 +44,12 @@ impl SessionCookie {
     }
 
     /// The header that sets the cookie.
-    pub(super) fn given(self, session: &str, secure: bool) -> String {
+    pub(super) fn set_header(self, session: &str, secure: bool) -> String {
         self.header(session, secure, LONGEST.as_secs())
     }
 
     /// The headers that delete the cookie under either name.
-    pub(super) fn taken(self) -> String {
+    pub(super) fn clear_headers(self) -> String {
         self.header("", true, 0) + &self.header("", false, 0)
     }
 }
@@ -82,14 +81,14 @@ mod tests {
     #[test]
     fn what_is_given_is_hardened() {
         assert_eq!(
-            COOKIE.given("x", true),
+            COOKIE.set_header("x", true),
             "Set-Cookie: __Host-profiletrail-8081=x; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure\r\n"
         );
         assert!(
             COOKIE
-                .given("x", false)
+                .set_header("x", false)
                 .starts_with("Set-Cookie: profiletrail-8081=x; Path=/; HttpOnly; SameSite=Strict;")
         );
-        assert_eq!(COOKIE.taken().matches("Max-Age=0").count(), 2);
+        assert_eq!(COOKIE.clear_headers().matches("Max-Age=0").count(), 2);
     }
 }

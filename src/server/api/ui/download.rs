@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use maud::html;
 use serde_json::json;
 
-use super::ask::each;
-use super::changes::Asked;
+use super::ask::each_until;
+use super::changes;
 use super::incident::{missing, undo};
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::panels::{permit, permit_for};
 use super::reply::{attachment, html as page};
 use crate::format::{LineSplitter, Printer};
@@ -22,7 +22,6 @@ use crate::server::semaphore::Client;
 use crate::web::shell;
 use crate::web::text::Text;
 
-/// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum FileFormat {
     Csv,
@@ -31,14 +30,9 @@ pub(in crate::server::api) enum FileFormat {
 }
 
 impl FileFormat {
-    /// The one with that ending.
     pub fn of(ending: &str) -> Option<Self> {
-        Some(match ending {
-            "csv" => Self::Csv,
-            "jsonl" => Self::Jsonl,
-            "xlsx" => Self::Xlsx,
-            _ => return None,
-        })
+        let mut all = [Self::Csv, Self::Jsonl, Self::Xlsx].into_iter();
+        all.find(|format| format.ending() == ending)
     }
 
     const fn ending(self) -> &'static str {
@@ -71,49 +65,45 @@ pub(in crate::server::api) enum Download {
 
 /// Sends it and returns the result.
 pub(super) fn send(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     what: &Download,
     format: FileFormat,
     (client, caller): (&Client, Responder),
 ) -> &'static str {
-    let asked;
     let (name, query) = match what {
-        Download::Changes(query) => {
-            asked = match Asked::read(asker, query) {
-                Ok(asked) => asked,
-                Err(error) => {
-                    caller.answer(&refused(asker, 400, &error.to_string()));
-                    return "refused";
-                }
-            };
-            ("changes".to_owned(), asked.query().clone())
-        }
+        Download::Changes(query) => match changes::parse(site, query) {
+            Ok(parsed) => ("changes".to_owned(), parsed.query),
+            Err(error) => {
+                caller.answer(&refused(site, 400, &error.to_string()));
+                return "refused";
+            }
+        },
         Download::Incident(id) => (format!("incident-{id}"), undo(id)),
     };
-    let _permit = match permit_for(asker, &query, client) {
+    let _permit = match permit_for(site, &query, client) {
         Ok(permit) => permit,
         Err(failure) => {
-            caller.answer(&asker.failed(&failure));
+            caller.answer(&site.failed(&failure));
             return "busy";
         }
     };
-    let day = asker.clock.format(asker.clock.now, "%Y-%m-%d");
+    let day = site.clock.format(site.clock.now, "%Y-%m-%d");
     let name = format!("{name}-{day}.{}", format.ending());
     let sink = Sink::document(caller, attachment(&name, format.content_type()));
-    match write(asker, &query, format, &sink) {
+    match write(site, &query, format, &sink) {
         // What a workbook cannot hold.
         Err(QueryError::Output(error))
             if format == FileFormat::Xlsx && error.kind() != io::ErrorKind::BrokenPipe =>
         {
-            sink.fail(&refused(asker, 422, &error.to_string()));
+            sink.fail(&refused(site, 422, &error.to_string()));
             "failed"
         }
-        written => end(asker, sink, written),
+        written => end(site, sink, written),
     }
 }
 
 /// Ends a document, and returns the result.
-pub(super) fn end(asker: &Asker<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
+pub(super) fn end(site: &Site<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
     match made {
         Ok(()) => {
             sink.end();
@@ -124,19 +114,19 @@ pub(super) fn end(asker: &Asker<'_>, sink: Sink, made: Result<(), QueryError>) -
             "broken_off"
         }
         Err(error) => {
-            sink.fail(&asker.failed(&Failure::Query(error)));
+            sink.fail(&site.failed(&Failure::Query(error)));
             "failed"
         }
     }
 }
 
 fn write(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     query: &Query,
     format: FileFormat,
     sink: &Sink,
 ) -> Result<(), QueryError> {
-    let trail = &asker.parts.trail;
+    let trail = &site.parts.trail;
     let mut out = sink;
     let columns = csv_columns(query).ok_or_else(|| io::Error::other("this answer has no rows"))?;
     let printer: Box<dyn Printer + '_> = match format {
@@ -162,12 +152,12 @@ fn write(
 /// The file that undoes an incident. It is made before it is sent, since it is not sent
 /// where an event cannot be read, which may have changed a value since.
 pub(super) fn undo_file(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     id: &IncidentId,
     collection: Option<String>,
     caller: Responder,
 ) -> &'static str {
-    match made(asker, id, collection) {
+    match made(site, id, collection) {
         Ok(Ok(mut file)) => {
             let head = attachment(&format!("{id}.csv"), CSV);
             let sink = Sink::document(caller, head);
@@ -182,7 +172,7 @@ pub(super) fn undo_file(
             "refused"
         }
         Err(failure) => {
-            caller.answer(&asker.failed(&failure));
+            caller.answer(&site.failed(&failure));
             "failed"
         }
     }
@@ -190,18 +180,18 @@ pub(super) fn undo_file(
 
 /// The whole file, or why it cannot be made.
 fn made(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     id: &IncidentId,
     collection: Option<String>,
 ) -> Result<Result<File, Reply>, Failure> {
     let query = undo(id);
-    let _permit = permit(asker, &query)?;
+    let _permit = permit(site, &query)?;
     let mut out =
-        tempfile::tempfile_in(asker.parts.trail.folder().path()).map_err(QueryError::Output)?;
+        tempfile::tempfile_in(site.parts.trail.folder().path()).map_err(QueryError::Output)?;
     let mut file = UndoFile::new(out.try_clone().map_err(QueryError::Output)?, collection);
     let mut wrong = None;
-    let answered = each(
-        &asker.parts.trail,
+    let answered = each_until(
+        &site.parts.trail,
         &query,
         |line: UndoLine<'static>| match file.take(&line) {
             Ok(_) => ControlFlow::Continue(()),
@@ -214,7 +204,7 @@ fn made(
     if let Some(error) = wrong {
         return Err(QueryError::Output(error).into());
     }
-    let refuse = |what: &str| Ok(Err(refused(asker, 409, what)));
+    let refuse = |what: &str| Ok(Err(refused(site, 409, what)));
     if !answered.damage.is_empty() {
         return refuse(
             "No file is made: some events cannot be read, and one of them may have changed a value since.",
@@ -229,7 +219,7 @@ fn made(
         Some(WrongCollection::Needless) => {
             return refuse("The incident is of profiles, which have no collection.");
         }
-        None if file.restored + file.left == 0 => return Ok(Err(missing(asker, id))),
+        None if file.restored + file.left == 0 => return Ok(Err(missing(site, id))),
         None if file.restored == 0 => return refuse("There is nothing to restore."),
         None => {}
     }
@@ -240,7 +230,7 @@ fn made(
 }
 
 /// A page that says why there is no file.
-fn refused(asker: &Asker<'_>, status: u16, what: &str) -> Reply {
+fn refused(site: &Site<'_>, status: u16, what: &str) -> Reply {
     let body = html! { p.error { (Text::new(what, 400)) } };
-    page(status, shell::message("No file", &body, Some(&asker.clock)))
+    page(status, shell::message("No file", &body, Some(&site.clock)))
 }

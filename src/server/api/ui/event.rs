@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ask::each;
+use super::ask::{each, each_until};
 use super::latest::history;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::reply::{attachment, html as reply};
 use crate::event::ProfileKey;
 use crate::format::seconds_of;
@@ -21,8 +21,8 @@ use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
 
-pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
-    let (trail, reader) = (&asker.parts.trail, &asker.reader());
+pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
+    let (trail, reader) = (&site.parts.trail, &site.reader());
     let none = |why: Option<String>| {
         let page = missing(seq, trail.last_seq(), why.as_deref(), reader);
         Ok(reply(404, page))
@@ -45,7 +45,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         ..history(key)
     });
     let mut page = None;
-    let answered = each(trail, &query, |line: HistoryLine<'static>| {
+    let answered = each_until(trail, &query, |line: HistoryLine<'static>| {
         if line.seq != seq {
             return ControlFlow::Continue(());
         }
@@ -64,7 +64,6 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         });
         let answered = each(trail, &query, |line: ExplainLine<'static>| {
             page.with_asked(&line);
-            ControlFlow::Continue(())
         })?;
         page.asked_notes = answered.notes;
     }
@@ -73,7 +72,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         profile: Some(key),
         ..ExportQuery::default()
     });
-    each(trail, &query, |line: ExportLine<'static>| {
+    each_until(trail, &query, |line: ExportLine<'static>| {
         if line.seq != seq || line.baseline.is_some() {
             return ControlFlow::Continue(());
         }
@@ -88,17 +87,14 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
 }
 
 /// The proof of an event: a ZIP file of the files that `prove` writes.
-pub(super) fn proof(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
+pub(super) fn proof(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
     let query = Query::Proof(EventQuery { seq });
     let mut files: Vec<BundleFile> = Vec::new();
-    let answered = each(&asker.parts.trail, &query, |file| {
-        files.push(file);
-        ControlFlow::Continue(())
-    })?;
+    let answered = each(&site.parts.trail, &query, |file| files.push(file))?;
     if !answered.found {
         let why = answered.hints.first().map(String::as_str);
-        let last = asker.parts.trail.last_seq();
-        return Ok(reply(404, missing(seq, last, why, &asker.reader())));
+        let last = site.parts.trail.last_seq();
+        return Ok(reply(404, missing(seq, last, why, &site.reader())));
     }
     let packed = pack(&format!("event-{seq}"), &files).map_err(QueryError::Output)?;
     let name = format!("event-{seq}-proof.zip");
@@ -135,7 +131,7 @@ fn beside(
         ..history(key)
     });
     let (mut passed, mut found) = (false, None);
-    each(trail, &query, |line: HistoryLine<'static>| {
+    each_until(trail, &query, |line: HistoryLine<'static>| {
         if line.seq == seq {
             passed = true;
         } else if passed || seconds_of(&line.time) != Some(time) {

@@ -4,10 +4,12 @@
 
 use std::ops::ControlFlow;
 
-use super::ask::each;
-use super::pages::{Asker, Failure};
+use maud::Markup;
+
+use super::ask::each_until;
+use super::pages::{Failure, Site};
 use super::panels::permit;
-use super::reply::{elsewhere, html as reply};
+use super::reply::{html as reply, redirect};
 use crate::event::{ProfileKey, parse_number};
 use crate::query::lines::FindLine;
 use crate::query::{FindQuery, Query, known_fields, nearest};
@@ -23,23 +25,23 @@ const SUGGESTED: usize = 8;
 /// The longest value in bytes that is suggested with a field.
 const LONGEST: usize = 200;
 
-pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
-    let reader = asker.reader();
+pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
+    let reader = site.reader();
     let asked = text.trim();
     let event = asked.strip_prefix("event ").or(asked.strip_prefix('#'));
     if let Some(seq) = event.and_then(|seq| parse_number(seq.trim())) {
-        return Ok(elsewhere(&format!("/event/{seq}"), ""));
+        return Ok(redirect(&format!("/event/{seq}")));
     }
     let key = asked.parse::<ProfileKey>().ok();
-    let snapshot = asker.parts.trail.snapshot();
+    let snapshot = site.parts.trail.snapshot();
     let tries = match key {
         Some(key) if !snapshot.events_of(key)?.is_empty() => Vec::new(),
         // A number may be a value, too, such as that of a telephone.
-        _ => sought(text, &asker.parts.pages.lookup),
+        _ => sought(text, &site.parts.pages.lookup),
     };
     let mut tried = None;
     for sought in tries {
-        let found = find(asker, &sought)?;
+        let found = find(site, &sought)?;
         let is_found = !found.hits.is_empty();
         tried = Some((sought, found));
         if is_found {
@@ -50,14 +52,14 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
         (Some((sought, found)), _) if !found.hits.is_empty() => {
             Ok(reply(200, hits(text, &sought, &found, &reader)))
         }
-        (_, Some(key)) => Ok(elsewhere(&format!("/profile/{key}"), "")),
+        (_, Some(key)) => Ok(redirect(&format!("/profile/{key}"))),
         (Some((sought, mut found)), None) => {
-            (found.hints, found.instead) = (shown(found.hints), instead(asker, asked));
+            (found.hints, found.instead) = (shown(found.hints), instead(site, asked));
             Ok(reply(404, hits(text, &sought, &found, &reader)))
         }
         (None, None) => {
-            let lookup = !asker.parts.pages.lookup.is_empty();
-            let searches = instead(asker, asked);
+            let lookup = !site.parts.pages.lookup.is_empty();
+            let searches = instead(site, asked);
             let status = if asked.is_empty() { 200 } else { 404 };
             Ok(reply(status, no_search(text, &searches, lookup, &reader)))
         }
@@ -72,7 +74,7 @@ fn shown(mut hints: Vec<String>) -> Vec<String> {
 
 /// Searches for the same value in fields that occur: in the one that was probably meant,
 /// or in fields for mail addresses, or in others.
-fn instead(asker: &Asker<'_>, asked: &str) -> Vec<String> {
+fn instead(site: &Site<'_>, asked: &str) -> Vec<String> {
     let (name, value) = match asked.split_once('=') {
         Some((name, value)) => (Some(name.trim()), value.trim()),
         None => (None, asked),
@@ -80,8 +82,8 @@ fn instead(asker: &Asker<'_>, asked: &str) -> Vec<String> {
     if value.is_empty() || value.len() > LONGEST {
         return Vec::new();
     }
-    let known = known_fields(&asker.parts.trail.snapshot());
-    let lookup = &asker.parts.pages.lookup;
+    let known = known_fields(&site.parts.trail.snapshot());
+    let lookup = &site.parts.pages.lookup;
     let is_new = |field: &&String| match name {
         Some(name) => *field != name,
         None => !lookup.contains(*field),
@@ -144,18 +146,19 @@ fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindQuery>> {
 }
 
 /// The profiles that have or had the value; current holders first.
-fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
-    let (reader, several) = (asker.reader(), can_differ(sought));
+fn find(site: &Site<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
     let mut all = Hits::default();
-    let (mut now, mut before) = (Vec::new(), Vec::new());
+    let (mut now, mut before): (Vec<Markup>, Vec<Markup>) = (Vec::new(), Vec::new());
+    let (several, reader) = (can_differ(sought), site.reader());
     for one in sought {
         let query = Query::Find(FindQuery {
             ever: true,
             cascade: true,
             ..one.clone()
         });
-        let _permit = permit(asker, &query)?;
-        let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
+        let _permit = permit(site, &query)?;
+        let mut more = false;
+        let answered = each_until(&site.parts.trail, &query, |line: FindLine<'static>| {
             let held = match line.until {
                 None => &mut now,
                 Some(_) => &mut before,
@@ -163,22 +166,25 @@ fn find(asker: &Asker<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
             if held.len() < MOST {
                 held.push(hit(&line, several, &reader));
             } else {
-                all.more = true;
+                more = true;
             }
             // Later hits would sort after these.
-            if all.more && now.len() >= MOST {
+            if more && now.len() >= MOST {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         })?;
+        all.more |= more;
         all.damage.extend(answered.damage);
         all.notes.extend(answered.notes);
         all.hints.extend(answered.hints);
     }
     now.append(&mut before);
-    all.more |= now.len() > MOST;
-    now.truncate(MOST);
+    if now.len() > MOST {
+        all.more = true;
+        now.truncate(MOST);
+    }
     all.hits = now;
     Ok(all)
 }

@@ -1,9 +1,7 @@
 //! The content of an incident's page.
 
-use std::ops::ControlFlow;
-
 use super::ask::each;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::panels::permit;
 use super::reply::html as reply;
 use crate::query::{Filter, IncidentId, IncidentsQuery, Query, UndoLine, Wanted};
@@ -21,23 +19,22 @@ pub(super) fn undo(id: &IncidentId) -> Query {
     })
 }
 
-pub(super) fn page(asker: &Asker<'_>, id: &IncidentId) -> Result<Reply, Failure> {
-    let (query, reader) = (undo(id), asker.reader());
+pub(super) fn page(site: &Site<'_>, id: &IncidentId) -> Result<Reply, Failure> {
+    let (query, reader) = (undo(id), site.reader());
     let mut page = Page::new(id.to_string());
     let answered = {
-        let _permit = permit(asker, &query)?;
-        each(&asker.parts.trail, &query, |line: UndoLine<'static>| {
+        let _permit = permit(site, &query)?;
+        each(&site.parts.trail, &query, |line: UndoLine<'static>| {
             page.take(&line, &reader);
-            ControlFlow::Continue(())
         })?
     };
     if page.is_empty() {
-        return Ok(missing(asker, id));
+        return Ok(missing(site, id));
     }
     (page.damage, page.notes) = (answered.damage, answered.notes);
     Ok(reply(200, page.render(&reader)))
 }
 
-pub(super) fn missing(asker: &Asker<'_>, id: &IncidentId) -> Reply {
-    reply(404, no_incident(&id.to_string(), &asker.reader()))
+pub(super) fn missing(site: &Site<'_>, id: &IncidentId) -> Reply {
+    reply(404, no_incident(&id.to_string(), &site.reader()))
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use maud::Markup;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::ask::each;
-use super::pages::Asker;
+use super::ask::each_until;
+use super::pages::Site;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
@@ -25,46 +25,23 @@ const HOURS: usize = 48;
 /// The maximum number of events that are counted.
 const COUNTED: u64 = 2_000_000;
 
-/// A cached value with a maximum age.
-#[derive(Debug)]
-pub(super) struct Remembered<T>(Mutex<Option<(Instant, T)>>);
+/// A value, and when it was made.
+pub(super) type Cache<T> = Mutex<Option<(Instant, T)>>;
 
-impl<T> Default for Remembered<T> {
-    fn default() -> Self {
-        Self(Mutex::new(None))
+/// The cached value if it is younger than `lasts`, else a new one.
+pub(super) fn refreshed<T: Clone, E>(
+    mut cached: MutexGuard<'_, Option<(Instant, T)>>,
+    lasts: Duration,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    if let Some((made, value)) = &*cached
+        && made.elapsed() < lasts
+    {
+        return Ok(value.clone());
     }
-}
-
-impl<T: Clone> Remembered<T> {
-    /// The cached value if it is fresh enough, else a new one. Callers wait while
-    /// it is computed.
-    pub fn get<E>(&self, lasts: Duration, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        Self::of(self.0.lock(), lasts, make)
-    }
-
-    /// The same for slow values: `None` while another caller computes it.
-    pub fn try_get<E>(
-        &self,
-        lasts: Duration,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Option<Result<T, E>> {
-        Some(Self::of(self.0.try_lock()?, lasts, make))
-    }
-
-    fn of<E>(
-        mut held: MutexGuard<'_, Option<(Instant, T)>>,
-        lasts: Duration,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        if let Some((made, value)) = &*held
-            && made.elapsed() < lasts
-        {
-            return Ok(value.clone());
-        }
-        let value = make()?;
-        *held = Some((Instant::now(), value.clone()));
-        Ok(value)
-    }
+    let value = make()?;
+    *cached = Some((Instant::now(), value.clone()));
+    Ok(value)
 }
 
 /// The question for all events of a (sub)profile.
@@ -93,7 +70,7 @@ pub(super) struct Latest {
 }
 
 /// The events after one, in the order of arrival, up to another.
-pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
+pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
     let first = after.max(last.saturating_sub(MOST));
     let query = Query::Tail(TailQuery {
         filter: Filter {
@@ -104,13 +81,13 @@ pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest,
         last: None,
         limit: None,
     });
-    let reader = asker.reader();
+    let reader = site.reader();
     let mut latest = Latest {
         rows: Vec::new(),
         last: None,
         skipped: first.saturating_sub(after),
     };
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
         if line.seq > last {
             return ControlFlow::Break(());
         }

@@ -26,7 +26,7 @@
 mod ask;
 mod changes;
 mod cookie;
-mod door;
+mod dispatch;
 mod dossier;
 mod download;
 mod event;
@@ -46,10 +46,11 @@ mod start;
 use maud::Markup;
 use tiny_http::Method;
 
+use self::latest::Cache;
 use crate::server::worker::path_of;
+use crate::web::bars::Hours;
 
-pub(super) use door::Opened;
-pub(super) use pages::Asker;
+pub(super) use pages::Site;
 pub(super) use route::Route;
 
 /// The maximum length of a login's body in bytes.
@@ -62,10 +63,10 @@ pub(super) struct Ui {
     cookie: cookie::SessionCookie,
     /// Whether only this machine reaches the listener.
     loopback: bool,
-    hours: latest::Remembered<crate::web::bars::Hours>,
-    gaps: latest::Remembered<Markup>,
-    incidents: latest::Remembered<Markup>,
-    loops: latest::Remembered<Markup>,
+    hours: Cache<Hours>,
+    gaps: Cache<Markup>,
+    incidents: Cache<Markup>,
+    loops: Cache<Markup>,
 }
 
 impl Ui {
@@ -75,17 +76,17 @@ impl Ui {
             sessions: sessions::Sessions::default(),
             cookie: cookie::SessionCookie::new(port),
             loopback,
-            hours: latest::Remembered::default(),
-            gaps: latest::Remembered::default(),
-            incidents: latest::Remembered::default(),
-            loops: latest::Remembered::default(),
+            hours: Cache::default(),
+            gaps: Cache::default(),
+            incidents: Cache::default(),
+            loops: Cache::default(),
         }
     }
 }
 
 /// A request of a browser or a program.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ApiRequest {
     pub method: Method,
     pub target: String,
     /// The address of the client.
@@ -105,8 +106,7 @@ pub(super) struct Asked {
     pub fault: bool,
 }
 
-impl Asked {
-    /// The path of the target.
+impl ApiRequest {
     pub fn path(&self) -> &str {
         path_of(&self.target)
     }

@@ -1,10 +1,7 @@
 //! The names of profiles: the present values of the fields of `serve --title`.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-
 use super::ask::first;
-use super::pages::Asker;
+use super::pages::Site;
 use crate::event::ProfileKey;
 use crate::query::lines::ShowLine;
 use crate::query::{Query, StateQuery};
@@ -13,16 +10,12 @@ use crate::web::Titles;
 /// The most profiles of a page whose names are looked up, each of which reads an event.
 const MOST: usize = 300;
 
-/// The names that are known.
-#[derive(Default)]
-pub(super) struct Names(RefCell<HashMap<ProfileKey, Option<String>>>);
-
-impl Titles for Asker<'_> {
+impl Titles for Site<'_> {
     fn title(&self, key: ProfileKey) -> Option<String> {
         if self.parts.pages.title.is_empty() {
             return None;
         }
-        let mut known = self.names.0.borrow_mut();
+        let mut known = self.names.borrow_mut();
         if let Some(name) = known.get(&key) {
             return name.clone();
         }
@@ -36,15 +29,15 @@ impl Titles for Asker<'_> {
 }
 
 /// A subprofile without such fields has the name of its profile.
-fn look_up(asker: &Asker<'_>, key: ProfileKey) -> Option<String> {
+fn look_up(site: &Site<'_>, key: ProfileKey) -> Option<String> {
     let query = Query::Show(StateQuery {
         key,
         at: None,
         cascade: false,
     });
-    let (line, _) = first::<ShowLine<'static>>(&asker.parts.trail, &query).ok()?;
+    let (line, _) = first::<ShowLine<'static>>(&site.parts.trail, &query).ok()?;
     let own = line.and_then(|line| {
-        let wanted = asker.parts.pages.title.iter();
+        let wanted = site.parts.pages.title.iter();
         let values = wanted.filter_map(|name| line.fields.get(name.as_str()));
         let values: Vec<&str> = values
             .map(|value| value.trim())
@@ -53,7 +46,7 @@ fn look_up(asker: &Asker<'_>, key: ProfileKey) -> Option<String> {
         (!values.is_empty()).then(|| values.join(" "))
     });
     match (own, key.subprofile) {
-        (None, Some(_)) => look_up(asker, ProfileKey::profile(key.profile)),
+        (None, Some(_)) => look_up(site, ProfileKey::profile(key.profile)),
         (own, _) => own,
     }
 }

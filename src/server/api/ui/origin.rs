@@ -7,12 +7,12 @@
 
 use std::net::IpAddr;
 
-use super::Asked;
+use super::ApiRequest;
 use crate::server::worker::path_of;
 
 /// The origin of a form, according to its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum FormOrigin {
     /// It came from this site's own page, over TLS (`true`) or on loopback.
     Own(bool),
     /// It came from this site's own page, unencrypted over the network.
@@ -22,16 +22,16 @@ pub(super) enum Way {
 }
 
 /// Determines a form's origin. `loopback`: only this machine reaches the listener.
-pub(super) fn way(asked: &Asked, loopback: bool) -> Way {
-    let origin = asked.origin.as_deref();
-    match asked.fetch_site.as_deref() {
+pub(super) fn form_origin(request: &ApiRequest, loopback: bool) -> FormOrigin {
+    let origin = request.origin.as_deref();
+    match request.fetch_site.as_deref() {
         Some("same-origin") => {}
-        Some(_) => return Way::Foreign,
+        Some(_) => return FormOrigin::Foreign,
         None => {
             let own = |origin: &str| {
                 let host = origin.split_once("://").map(|(_, host)| host);
                 let same = |host: &str| {
-                    asked
+                    request
                         .host
                         .as_deref()
                         .is_some_and(|it| it.eq_ignore_ascii_case(host))
@@ -39,23 +39,23 @@ pub(super) fn way(asked: &Asked, loopback: bool) -> Way {
                 host.is_some_and(same)
             };
             if origin.is_some_and(|origin| !own(origin)) {
-                return Way::Foreign;
+                return FormOrigin::Foreign;
             }
         }
     }
     match origin.and_then(|origin| origin.split_once("://")) {
-        Some(("https", _)) => Way::Own(true),
-        Some((_, host)) if is_loopback(host) => Way::Own(false),
-        Some(_) => Way::Clear,
-        None => Way::Own(!loopback),
+        Some(("https", _)) => FormOrigin::Own(true),
+        Some((_, host)) if is_loopback(host) => FormOrigin::Own(false),
+        Some(_) => FormOrigin::Clear,
+        None => FormOrigin::Own(!loopback),
     }
 }
 
 /// Whether a browser that has shown no form yet may come over the net in clear:
 /// it says nothing of where it comes from, as it does where it trusts the way.
-pub(super) fn may_be_clear(asked: &Asked) -> bool {
-    let here = asked.host.as_deref().is_some_and(is_loopback);
-    asked.fetch_site.is_none() && !here
+pub(super) fn may_be_clear(request: &ApiRequest) -> bool {
+    let here = request.host.as_deref().is_some_and(is_loopback);
+    request.fetch_site.is_none() && !here
 }
 
 /// Whether a host name, with or without a port, means this machine.
@@ -91,8 +91,8 @@ mod tests {
     use super::*;
     use tiny_http::Method;
 
-    fn asked(origin: Option<&str>, site: Option<&str>, host: &str) -> Asked {
-        Asked {
+    fn request(origin: Option<&str>, site: Option<&str>, host: &str) -> ApiRequest {
+        ApiRequest {
             method: Method::Post,
             target: "/login".to_owned(),
             peer: String::new(),
@@ -116,67 +116,70 @@ mod tests {
                 Some("http://127.0.0.1:8082"),
                 Some("same-origin"),
                 "127.0.0.1:8082",
-                Way::Own(false),
+                FormOrigin::Own(false),
             ),
             (
                 Some("https://trail.example"),
                 Some("same-origin"),
                 "127.0.0.1:8082",
-                Way::Own(true),
+                FormOrigin::Own(true),
             ),
             (
                 Some("https://trail.example"),
                 None,
                 "Trail.Example",
-                Way::Own(true),
+                FormOrigin::Own(true),
             ),
             (
                 Some("http://[::1]:8082"),
                 None,
                 "[::1]:8082",
-                Way::Own(false),
+                FormOrigin::Own(false),
             ),
             (
                 Some("http://10.0.0.5:8082"),
                 None,
                 "10.0.0.5:8082",
-                Way::Clear,
+                FormOrigin::Clear,
             ),
             (
                 Some("http://evil.example"),
                 None,
                 "10.0.0.5:8082",
-                Way::Foreign,
+                FormOrigin::Foreign,
             ),
-            (Some("null"), None, "10.0.0.5:8082", Way::Foreign),
+            (Some("null"), None, "10.0.0.5:8082", FormOrigin::Foreign),
             (
                 Some("null"),
                 Some("same-origin"),
                 "trail.example",
-                Way::Own(true),
+                FormOrigin::Own(true),
             ),
             (
                 Some("http://127.0.0.1:8082"),
                 Some("cross-site"),
                 "127.0.0.1:8082",
-                Way::Foreign,
+                FormOrigin::Foreign,
             ),
             (
                 Some("http://127.0.0.1:9"),
                 Some("same-site"),
                 "127.0.0.1:8082",
-                Way::Foreign,
+                FormOrigin::Foreign,
             ),
-            (None, Some("none"), "127.0.0.1:8082", Way::Foreign),
-            (None, None, "127.0.0.1:8082", Way::Own(true)),
+            (None, Some("none"), "127.0.0.1:8082", FormOrigin::Foreign),
+            (None, None, "127.0.0.1:8082", FormOrigin::Own(true)),
         ] {
             assert_eq!(
-                way(&asked(origin, site, host), false),
+                form_origin(&request(origin, site, host), false),
                 expected,
                 "{origin:?} {site:?} {host}"
             );
         }
-        assert_eq!(way(&asked(None, None, "x"), true), Way::Own(false));
+        assert_eq!(
+            form_origin(&request(None, None, "x"), true),
+            FormOrigin::Own(false)
+        );
         assert!(!is_loopback("127.0.0.1.evil.example:80") && !is_loopback("notlocalhost"));
         assert!(is_loopback("a.localhost:1") && is_loopback("127.8.8.8"));
     }

@@ -1,12 +1,14 @@
 //! Making the pages.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use maud::html;
 
-use super::names::Names;
 use super::reply::html as page;
 use super::route::Route;
 use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
-use crate::event::now_seconds;
+use crate::event::{ProfileKey, now_seconds};
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
@@ -16,16 +18,13 @@ use crate::web::{Clock, Reader, shell, start};
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
 
-/// Makes one page.
-pub(in crate::server::api) struct Asker<'a> {
-    /// What there is.
+/// What one page is made from.
+pub(in crate::server::api) struct Site<'a> {
     pub parts: &'a ApiParts,
-    /// What is remembered between pages.
     pub ui: &'a Ui,
-    /// The zone and the moment.
     pub clock: Clock,
-    /// The names of profiles that are known.
-    pub(super) names: Names,
+    /// The names of profiles that were looked up for this page.
+    pub(super) names: RefCell<HashMap<ProfileKey, Option<String>>>,
 }
 
 /// Why there is no page.
@@ -43,8 +42,7 @@ impl<E: Into<QueryError>> From<E> for Failure {
     }
 }
 
-impl<'a> Asker<'a> {
-    /// Of what the query API has.
+impl<'a> Site<'a> {
     pub fn new(parts: &'a ApiParts, ui: &'a Ui) -> Self {
         Self {
             parts,
@@ -53,11 +51,10 @@ impl<'a> Asker<'a> {
                 zone: parts.zone,
                 now: now_seconds(),
             },
-            names: Names::default(),
+            names: RefCell::default(),
         }
     }
 
-    /// The reader of its pages.
     pub fn reader(&self) -> Reader<'_> {
         Reader {
             clock: self.clock,
@@ -115,7 +112,7 @@ impl<'a> Asker<'a> {
         Ok(page(200, update))
     }
 
-    /// The answer where there is no time for a page.
+    /// The page of a busy server.
     pub fn busy(&self) -> Reply {
         self.failed(&Failure::Busy)
     }
@@ -129,7 +126,7 @@ impl<'a> Asker<'a> {
             .with("Refresh", "5")
     }
 
-    /// The answer where there is no page.
+    /// The page that says why there is no other.
     pub(super) fn failed(&self, failure: &Failure) -> Reply {
         let (status, title, body) = match failure {
             Failure::Busy => (

@@ -5,14 +5,14 @@
 //! become a panel, which is cached for [`LASTS`] and computed one at a time.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use maud::Markup;
 use serde::de::DeserializeOwned;
 
 use super::ask::each;
-use super::pages::{Asker, Failure};
+use super::latest::{Cache, refreshed};
+use super::pages::{Failure, Site};
 use super::reply::html as reply;
 use super::route::Panel;
 use crate::query::lines::RejectedLine;
@@ -35,45 +35,48 @@ const LOOPS: u64 = 200;
 /// How long findings are cached.
 const LASTS: Duration = Duration::from_secs(300);
 
-pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
-    let ui = asker.ui;
+pub(super) fn page(site: &Site<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
+    let ui = site.ui;
     let (title, made) = match panel {
-        Panel::Gaps => {
-            let made = ui.gaps.try_get(LASTS, || gaps(asker));
-            ("Unexplained changes", made)
-        }
-        Panel::Incidents => {
-            let made = ui.incidents.try_get(LASTS, || incidents(asker));
-            ("Incidents", made)
-        }
-        Panel::Loops => ("Loops", ui.loops.try_get(LASTS, || loops(asker))),
-        Panel::Rejected => ("Rejected calls", Some(calls(asker))),
+        Panel::Gaps => ("Unexplained changes", cached(&ui.gaps, || gaps(site))),
+        Panel::Incidents => ("Incidents", cached(&ui.incidents, || incidents(site))),
+        Panel::Loops => ("Loops", cached(&ui.loops, || loops(site))),
+        Panel::Rejected => ("Rejected calls", calls(site)),
     };
-    let content = made.unwrap_or(Err(Failure::Busy))?;
+    let content = made?;
     Ok(reply(
         200,
         match alone {
             true => content,
-            false => findings::page(title, &content, &asker.reader()),
+            false => findings::page(title, &content, &site.reader()),
         },
     ))
 }
 
+/// The cached panel or a new one; busy while that is being made for another page.
+fn cached(
+    cache: &Cache<Markup>,
+    make: impl FnOnce() -> Result<Markup, Failure>,
+) -> Result<Markup, Failure> {
+    let cached = cache.try_lock().ok_or(Failure::Busy)?;
+    refreshed(cached, LASTS, make)
+}
+
 /// A permit for the query of a page. It is released before the page is sent, so nobody
 /// can keep it by not reading.
-pub(super) fn permit(asker: &Asker<'_>, query: &Query) -> Result<Permit, Failure> {
-    permit_for(asker, query, &Client::default())
+pub(super) fn permit(site: &Site<'_>, query: &Query) -> Result<Permit, Failure> {
+    permit_for(site, query, &Client::default())
 }
 
 /// The same within a client's share, where the answer is sent while it is made.
 pub(super) fn permit_for(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     query: &Query,
     client: &Client,
 ) -> Result<Permit, Failure> {
     let begun = Instant::now();
-    let weight = weight(query, &asker.parts.trail);
-    let permit = asker.parts.queries.acquire(weight, client, || {
+    let weight = weight(query, &site.parts.trail);
+    let permit = site.parts.queries.acquire(weight, client, || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {
@@ -84,10 +87,10 @@ pub(super) fn permit_for(
 }
 
 /// The filter of the changes in the time range.
-fn lately(asker: &Asker<'_>) -> Filter {
+fn recent(site: &Site<'_>) -> Filter {
     Filter {
         span: Span {
-            since: Some(asker.clock.now.saturating_sub(BACK)),
+            since: Some(site.clock.now.saturating_sub(BACK)),
             until: None,
         },
         ..Filter::default()
@@ -96,24 +99,23 @@ fn lately(asker: &Asker<'_>) -> Filter {
 
 /// Runs a query and adds a finding for each line.
 fn ask<T: DeserializeOwned>(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     query: &Query,
     mut findings: Findings,
     finding: fn(&T, &Reader<'_>) -> Markup,
 ) -> Result<Markup, Failure> {
-    let reader = asker.reader();
-    let _permit = permit(asker, query)?;
-    let answered = each(&asker.parts.trail, query, |line: T| {
+    let reader = site.reader();
+    let _permit = permit(site, query)?;
+    let answered = each(&site.parts.trail, query, |line: T| {
         findings.add(|| finding(&line, &reader));
-        ControlFlow::Continue(())
     })?;
-    Ok(findings.panel(&answered.damage, &answered.notes, &asker.reader()))
+    Ok(findings.panel(&answered.damage, &answered.notes, &site.reader()))
 }
 
 /// Unexplained changes.
-fn gaps(asker: &Asker<'_>) -> Result<Markup, Failure> {
+fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Gaps(GapsQuery {
-        filter: lately(asker),
+        filter: recent(site),
         limit: None,
         within: GapsQuery::WITHIN,
         least: GapsQuery::LEAST,
@@ -124,15 +126,15 @@ fn gaps(asker: &Asker<'_>) -> Result<Markup, Failure> {
         command: "profiletrail gaps --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<GapLine<'static>>(asker, &query, findings, |line, reader| {
+    ask::<GapLine<'static>>(site, &query, findings, |line, reader| {
         findings::gap(line, reader)
     })
 }
 
 /// Bursts in which many profiles got the same field changed.
-fn incidents(asker: &Asker<'_>) -> Result<Markup, Failure> {
+fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Incidents(IncidentsQuery {
-        filter: lately(asker),
+        filter: recent(site),
         limit: None,
         within: IncidentsQuery::WITHIN,
         least: IncidentsQuery::LEAST,
@@ -144,15 +146,15 @@ fn incidents(asker: &Asker<'_>) -> Result<Markup, Failure> {
         command: "profiletrail incidents --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<IncidentLine<'static>>(asker, &query, findings, |line, reader| {
+    ask::<IncidentLine<'static>>(site, &query, findings, |line, reader| {
         findings::incident(line, reader)
     })
 }
 
 /// Fields that change again and again.
-fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
+fn loops(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Loops(LoopsQuery {
-        filter: lately(asker),
+        filter: recent(site),
         limit: Some(LOOPS),
         within: LoopsQuery::WITHIN,
         least: LoopsQuery::LEAST,
@@ -164,48 +166,44 @@ fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
         ..Findings::default()
     };
     let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
-    let _permit = permit(asker, &query)?;
-    let answered = each(&asker.parts.trail, &query, |line: LoopsLine| {
-        match line {
-            LoopsLine::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
-            LoopsLine::Group(_) => findings.further += 1,
-            LoopsLine::Loop(one) => {
-                // The groups with the most changes come first.
-                let own = groups.iter_mut().find(|(group, example)| {
-                    example.is_none()
-                        && group.subject == one.subject
-                        && one
-                            .writers
-                            .iter()
-                            .all(|writer| !writer.claimed || group.labels.contains(&writer.label))
-                });
-                if let Some((_, example)) = own {
-                    *example = Some(*one);
-                }
+    let _permit = permit(site, &query)?;
+    let answered = each(&site.parts.trail, &query, |line: LoopsLine| match line {
+        LoopsLine::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
+        LoopsLine::Group(_) => findings.further += 1,
+        LoopsLine::Loop(one) => {
+            // The groups with the most changes come first.
+            let own = groups.iter_mut().find(|(group, example)| {
+                example.is_none()
+                    && group.subject == one.subject
+                    && one
+                        .writers
+                        .iter()
+                        .all(|writer| !writer.claimed || group.labels.contains(&writer.label))
+            });
+            if let Some((_, example)) = own {
+                *example = Some(*one);
             }
         }
-        ControlFlow::Continue(())
     })?;
     let rows = groups.iter();
     findings.rows = rows
-        .map(|(group, one)| findings::unrest(group, one.as_ref(), &asker.reader()))
+        .map(|(group, one)| findings::unrest(group, one.as_ref(), &site.reader()))
         .collect();
-    Ok(findings.panel(&answered.damage, &answered.notes, &asker.reader()))
+    Ok(findings.panel(&answered.damage, &answered.notes, &site.reader()))
 }
 
 /// The number of recent unreadable calls, and the last of them, newest first.
-fn calls(asker: &Asker<'_>) -> Result<Markup, Failure> {
+fn calls(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Rejected(RejectedQuery {
-        span: lately(asker).span,
+        span: recent(site).span,
         limit: None,
         reverse: false,
     });
     let (mut count, mut last) = (0, VecDeque::new());
-    each(&asker.parts.trail, &query, |line: RejectedLine<'static>| {
+    each(&site.parts.trail, &query, |line: RejectedLine<'static>| {
         count += 1;
-        last.push_front(rejected_call(&line, &asker.reader()));
+        last.push_front(rejected_call(&line, &site.reader()));
         last.truncate(SHOWN);
-        ControlFlow::Continue(())
     })?;
-    Ok(rejected(count, &last, &asker.reader()))
+    Ok(rejected(count, &last, &site.reader()))
 }

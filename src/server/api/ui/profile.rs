@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use serde::de::IgnoredAny;
 
-use super::ask::{each, first};
+use super::ask::{each, each_until, first};
 use super::latest::history;
-use super::pages::{Asker, Failure};
+use super::pages::{Failure, Site};
 use super::reply::html as reply;
 use super::route::ProfileRoute;
 use crate::event::ProfileKey;
@@ -52,18 +52,18 @@ const fn show(key: ProfileKey, at: Option<i64>) -> Query {
     Query::Show(StateQuery { key, at, cascade })
 }
 
-pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
-    let (trail, clock, key) = (&asker.parts.trail, &asker.clock, route.key);
+pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
+    let (trail, clock, key) = (&site.parts.trail, &site.clock, route.key);
     let mut known = Known::default();
     let (now, answered) = first::<ShowLine<'static>>(trail, &show(key, None))?;
     known.add(answered);
     let Some(now) = now else {
-        let page = unknown(key, trail.last_seq(), &known.damage, &asker.reader());
+        let page = unknown(key, trail.last_seq(), &known.damage, &site.reader());
         return Ok(reply(404, page));
     };
     // What was deleted opens on its last state, of the moment before.
     let deleted = match (&route.at, now.state.as_str()) {
-        (None, "deleted") => deleted(asker, &now)?,
+        (None, "deleted") => deleted(site, &now)?,
         _ => None,
     };
     let usual = deleted.map_or(clock.now, |(_, time)| time.saturating_sub(1));
@@ -72,24 +72,24 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
         Some(Err((text, why))) => (clock.now, Some((text.as_str(), why.as_str()))),
         None => (usual, None),
     };
-    let state = state(asker, &now, at, &mut known)?;
+    let state = state(site, &now, at, &mut known)?;
     if route.fragment {
         let status = if wrong.is_some() { 400 } else { 200 };
         return Ok(reply(status, state.table(clock)));
     }
     let subprofiles = match key.subprofile {
-        None => subprofiles(asker, key)?,
+        None => subprofiles(site, key)?,
         Some(_) => (Vec::new(), false),
     };
     let ends = (
-        end(asker, key, false, &mut known)?,
-        end(asker, key, true, &mut known)?,
+        end(site, key, false, &mut known)?,
+        end(site, key, true, &mut known)?,
     );
     // Without an event all were pruned: the remaining state is older.
     let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
-    let timeline = timeline(asker, route, scale, &mut known)?;
-    let list = list(asker, route, &timeline)?;
+    let timeline = timeline(site, route, scale, &mut known)?;
+    let list = list(site, route, &timeline)?;
     let page = Page {
         key,
         now,
@@ -107,12 +107,12 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     };
     Ok(reply(
         if wrong.is_some() { 400 } else { 200 },
-        page.render(&asker.reader()),
+        page.render(&site.reader()),
     ))
 }
 
 /// The event that deleted a (sub)profile, and its time.
-fn deleted(asker: &Asker<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, Failure> {
+fn deleted(site: &Site<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, Failure> {
     if let Some(end) = &now.cascade {
         return Ok(seconds_of(&end.time).map(|time| (end.seq, time)));
     }
@@ -121,7 +121,7 @@ fn deleted(asker: &Asker<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, 
         ..history(now.who)
     });
     let mut found = None;
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
         if ends(&line) {
             found = seconds_of(&line.time).map(|time| (line.seq, time));
             return ControlFlow::Break(());
@@ -133,7 +133,7 @@ fn deleted(asker: &Asker<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, 
 
 /// The time of the first or the last event; adds the notes on the answer.
 fn end(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     key: ProfileKey,
     reverse: bool,
     known: &mut Known,
@@ -143,7 +143,7 @@ fn end(
         reverse,
         ..history(key)
     });
-    let (line, answered) = first::<HistoryLine<'static>>(&asker.parts.trail, &query)?;
+    let (line, answered) = first::<HistoryLine<'static>>(&site.parts.trail, &query)?;
     known.add(answered);
     Ok(line.and_then(|line| seconds_of(&line.time)))
 }
@@ -165,12 +165,12 @@ fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
 }
 
 fn timeline(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     route: &ProfileRoute,
     scale: Scale,
     known: &mut Known,
 ) -> Result<Timeline, Failure> {
-    let (trail, key) = (&asker.parts.trail, route.key);
+    let (trail, key) = (&site.parts.trail, route.key);
     let at = Some(scale.from.saturating_sub(1));
     let (before, _) = first::<ShowLine<'static>>(trail, &show(key, at))?;
     let mut timeline = Timeline::new(scale, before.as_ref(), route.only.as_ref());
@@ -183,21 +183,20 @@ fn timeline(
     });
     known.add(each(trail, &query, |line: HistoryLine<'static>| {
         timeline.take(&line);
-        ControlFlow::Continue(())
     })?);
     Ok(timeline.finish())
 }
 
 /// The state at a moment, and its differences from now.
 fn state(
-    asker: &Asker<'_>,
+    site: &Site<'_>,
     now: &ShowLine<'_>,
     at: i64,
     known: &mut Known,
 ) -> Result<State, Failure> {
-    let (trail, key) = (&asker.parts.trail, now.who);
+    let (trail, key) = (&site.parts.trail, now.who);
     let earlier;
-    let shown = if at == asker.clock.now {
+    let shown = if at == site.clock.now {
         now
     } else {
         let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
@@ -211,7 +210,7 @@ fn state(
     if now.state == "deleted" && shown.state == "present" {
         return Ok(state.alone());
     }
-    if at < asker.clock.now {
+    if at < site.clock.now {
         let query = Query::Diff(DiffQuery {
             key,
             from: at,
@@ -220,14 +219,13 @@ fn state(
         });
         known.add(each(trail, &query, |line: DiffLine<'static>| {
             state.differs(&line);
-            ControlFlow::Continue(())
         })?);
     }
     Ok(state)
 }
 
 /// A page of the list of events, newest first.
-fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<List, Failure> {
+fn list(site: &Site<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<List, Failure> {
     let (fields, interests) = match &route.only {
         Some(Subject::Field(name)) => (vec![name.to_string()], Vec::new()),
         Some(Subject::Interest(name)) => (Vec::new(), vec![name.to_string()]),
@@ -248,10 +246,7 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
         list.all = timeline.events;
     } else {
         let query = Query::History(whole.clone());
-        each(&asker.parts.trail, &query, |_: IgnoredAny| {
-            list.all += 1;
-            ControlFlow::Continue(())
-        })?;
+        each(&site.parts.trail, &query, |_: IgnoredAny| list.all += 1)?;
     }
     let query = Query::History(HistoryQuery {
         span: Span {
@@ -260,11 +255,11 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
         },
         ..whole
     });
-    let reader = asker.reader();
+    let reader = site.reader();
     // Skips the events of the same second that the previous page has shown.
     let mut before = route.before;
     let (mut last, mut more) = (None, false);
-    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
         let at = seconds_of(&line.time).unwrap_or_default();
         if let Some((time, seq)) = before {
             let passed = at < time;
@@ -288,8 +283,8 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<
 }
 
 /// Some of a profile's subprofiles, and whether there are more.
-fn subprofiles(asker: &Asker<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, bool), Failure> {
-    let all = asker.parts.trail.snapshot().subprofiles(key.profile);
+fn subprofiles(site: &Site<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, bool), Failure> {
+    let all = site.parts.trail.snapshot().subprofiles(key.profile);
     let mut keys: Vec<_> = all.take(SUBPROFILES + 1).collect::<Result<_, _>>()?;
     let more = keys.len() > SUBPROFILES;
     keys.truncate(SUBPROFILES);

@@ -51,7 +51,6 @@ pub(super) fn attachment(name: &str, content_type: &'static str) -> Reply {
         )
 }
 
-/// What pages are.
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A page, or a fragment of one.
@@ -59,26 +58,23 @@ pub(super) fn html(status: u16, page: Markup) -> Reply {
     Reply::new(status, HTML, page.into_string().into_bytes()).bound_by(PAGE)
 }
 
-/// A file of the page.
 pub(super) fn file(asset: &'static Asset) -> Reply {
     Reply::new(200, asset.content_type, asset.content.as_bytes().to_vec()).immutable()
 }
 
-/// The browser is to go somewhere else on this site. `more` has further
-/// headers, each with its line break.
-pub(super) fn elsewhere(target: &str, more: &str) -> Reply {
-    Reply::new(303, "text/plain", Vec::new())
-        .bound_by(PAGE)
-        .with_headers(&format!("Location: {target}\r\n{more}"))
+/// Sends the browser to another page of this site.
+pub(super) fn redirect(target: &str) -> Reply {
+    let reply = Reply::new(303, "text/plain", Vec::new()).bound_by(PAGE);
+    reply.with("Location", target)
 }
 
-/// The browser is to log in, and comes back after that.
+/// Sends the browser to the login, which leads back to a target.
 pub(super) fn log_in(target: &str) -> Reply {
     let next: String = byte_serialize(target.as_bytes()).collect();
-    elsewhere(&format!("/login?next={next}"), "")
+    redirect(&format!("/login?next={next}"))
 }
 
-/// What the browser has is still so.
+/// What the browser has is current.
 pub(super) fn unchanged() -> Reply {
     Reply::new(304, HTML, Vec::new()).bound_by(PAGE)
 }

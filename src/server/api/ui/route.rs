@@ -10,21 +10,16 @@ use crate::web::{Clock, Zoom};
 /// A page, or a fragment of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Route {
-    /// The start page.
     Start,
-    /// The results of a search.
     Search(String),
-    /// A (sub)profile.
     Profile(Box<ProfileRoute>),
     /// Everything about a (sub)profile as a document.
     Dossier(Box<DossierQuery>),
-    /// An event.
     Event(u64),
     /// The events after an event.
     Live(u64),
     /// The changes that the parameters ask for.
     Changes(String),
-    /// An incident.
     Incident(IncidentId),
     /// The proof of an event as a file.
     Proof(u64),
@@ -36,7 +31,6 @@ pub(in crate::server::api) enum Route {
     Panel(Panel, bool),
 }
 
-/// A panel of anomalies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Panel {
     /// Unexplained changes.
@@ -52,7 +46,6 @@ pub(in crate::server::api) enum Panel {
 /// The parameters of a (sub)profile's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) struct ProfileRoute {
-    /// The (sub)profile.
     pub key: ProfileKey,
     /// The moment whose state is shown; if it is invalid, the input and the reason.
     pub at: Option<Result<i64, (String, String)>>,
@@ -79,7 +72,6 @@ impl Route {
     }
 }
 
-/// The parameters of a page.
 struct Params(Pairs);
 
 impl Params {
@@ -193,7 +185,7 @@ fn profile(
     let at = params.one("at")?.filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
         let micros = clock.now.saturating_mul(1_000_000);
-        let read = parse_time(&written(text), clock.zone, micros, Rounding::Down);
+        let read = parse_time(&from_date_field(text), clock.zone, micros, Rounding::Down);
         read.map_err(|why| (text.to_owned(), why))
     });
     let (from, to) = (params.time("from", clock)?, params.time("to", clock)?);
@@ -234,7 +226,7 @@ fn profile(
 }
 
 /// A moment as a browser's date field writes it, as people write it.
-fn written(text: &str) -> String {
+fn from_date_field(text: &str) -> String {
     let text = text.trim();
     match text.split_once('T') {
         Some((date, time)) if date.len() == 10 && time.len() == 5 => format!("{date} {time}:00"),

@@ -25,7 +25,6 @@ pub(super) const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// The maximum number of sessions.
 const MOST: usize = 200;
 
-/// The sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 
@@ -91,7 +90,6 @@ impl Sessions {
         (session.secure == secure).then(|| session.token.id.clone())
     }
 
-    /// Ends the session, if it exists.
     pub fn end(&self, name: &str) {
         self.0.lock().remove(&key(name));
     }

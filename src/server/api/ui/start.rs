@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use maud::Markup;
 
-use super::latest::{hours, latest};
-use super::pages::{Asker, Failure};
+use super::latest::{hours, latest, refreshed};
+use super::pages::{Failure, Site};
 use crate::web::start::{Health, Page};
 
 /// How long the hourly counts stay cached.
 const LASTS: Duration = Duration::from_secs(10);
 
-pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
-    let (parts, clock) = (asker.parts, &asker.clock);
+pub(super) fn page(site: &Site<'_>) -> Result<Markup, Failure> {
+    let (parts, clock) = (site.parts, &site.clock);
     let progress = parts.trail.index().progress();
     let last = parts.inactivity.last_event();
     let health = Health {
@@ -28,13 +28,12 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let cursor = parts.trail.last_seq();
     let page = Page {
         health,
-        hours: asker
-            .ui
-            .hours
-            .get(LASTS, || hours(&parts.trail, clock.now))?,
+        hours: refreshed(site.ui.hours.lock(), LASTS, || {
+            hours(&parts.trail, clock.now)
+        })?,
         cursor,
-        latest: latest(asker, 0, cursor)?.rows,
+        latest: latest(site, 0, cursor)?.rows,
         webhook: parts.pages.webhook.clone(),
     };
-    Ok(page.render(&asker.reader()))
+    Ok(page.render(&site.reader()))
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use maud::html;
 use tiny_http::Method;
 
-use super::origin::{Way, may_be_clear, own_target, way};
-use super::reply::{elsewhere, file, html as page, log_in, unchanged};
+use super::origin::{FormOrigin, form_origin, may_be_clear, own_target};
+use super::reply::{file, html as page, log_in, redirect, unchanged};
 use super::route::{Route, route};
-use super::{Asked, Ui};
+use super::{ApiRequest, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{Zone, now_seconds};
 use crate::server::api::auth::Authenticator;
@@ -17,35 +17,34 @@ use crate::server::reply::Reply;
 use crate::web::text::Text;
 use crate::web::{Clock, assets, shell};
 
-/// The result of a request.
-pub(in crate::server::api) enum Opened {
-    /// The finished reply.
-    Now(Reply),
-    /// A page to render, and the ID of the token that it is shown to.
-    Page(Route, String),
-}
-
 impl Ui {
-    /// Dispatches a request. `last_seq` is that of the last event.
-    pub fn open(&self, asked: &Asked, door: &Authenticator, zone: Zone, last_seq: u64) -> Opened {
-        let path = asked.path();
-        let reads = matches!(asked.method, Method::Get | Method::Head);
-        let posts = asked.method == Method::Post;
+    /// Returns the page to make, and the ID of the token that it is shown to, or else a reply that
+    /// can be sent at once. `last_seq` is that of the last event.
+    pub fn dispatch(
+        &self,
+        request: &ApiRequest,
+        auth: &Authenticator,
+        zone: Zone,
+        last_seq: u64,
+    ) -> Result<(Route, String), Reply> {
+        let path = request.path();
+        let reads = matches!(request.method, Method::Get | Method::Head);
+        let posts = request.method == Method::Post;
         if path == "/login" && posts {
-            return Opened::Now(self.log_in(asked, door));
+            return Err(self.log_in(request, auth));
         }
         if path == "/logout" && posts {
-            return Opened::Now(self.log_out(asked));
+            return Err(self.log_out(request));
         }
         if !reads || path == "/logout" {
-            return Opened::Now(wrong_method(path));
+            return Err(wrong_method(path));
         }
-        if asked.fault || !asked.body.is_empty() {
+        if request.fault || !request.body.is_empty() {
             let body = html! { p { "A request for a page must not have a body." } };
-            return Opened::Now(page(413, shell::message("Not so", &body, None)));
+            return Err(page(413, shell::message("Not so", &body, None)));
         }
         if path.starts_with("/static/") {
-            return Opened::Now(match assets::find(path) {
+            return Err(match assets::find(path) {
                 Some(asset) => file(asset),
                 None => nothing(None),
             });
@@ -54,38 +53,38 @@ impl Ui {
             zone,
             now: now_seconds(),
         };
-        let wanted = route(&asked.target, clock);
+        let wanted = route(&request.target, clock);
         let by_script = matches!(&wanted, Ok(Some(route)) if route.is_fragment());
-        let token = self.token_id(asked, door, !by_script);
+        let token = self.token_id(request, auth, !by_script);
         if path == "/login" {
-            let next = next(&asked.target);
-            return Opened::Now(match token {
-                Some(_) => elsewhere(own_target(&next), ""),
+            let next = next(&request.target);
+            return Err(match token {
+                Some(_) => redirect(own_target(&next)),
                 None => page(
                     200,
-                    shell::login(own_target(&next), None, may_be_clear(asked)),
+                    shell::login(own_target(&next), None, may_be_clear(request)),
                 ),
             });
         }
         match (token, wanted) {
             (None, _) if by_script => {
                 let body = html! { p { "Log in again." } };
-                Opened::Now(page(401, body))
+                Err(page(401, body))
             }
-            (None, _) => Opened::Now(log_in(own_target(&asked.target))),
+            (None, _) => Err(log_in(own_target(&request.target))),
             (Some(_), Ok(Some(Route::Live(_))))
-                if asked.tag.as_deref() == Some(&*tag(last_seq)) =>
+                if request.tag.as_deref() == Some(&*tag(last_seq)) =>
             {
-                Opened::Now(unchanged())
+                Err(unchanged())
             }
-            (Some(token), Ok(Some(route))) => Opened::Page(route, token),
-            (Some(_), Ok(None)) => Opened::Now(nothing(Some(&clock))),
+            (Some(token), Ok(Some(route))) => Ok((route, token)),
+            (Some(_), Ok(None)) => Err(nothing(Some(&clock))),
             (Some(_), Err(wrong)) => {
                 let body = html! {
                     p.error { (Text::new(&wrong, 400)) }
                     p { a href="/" { "To the start page" } }
                 };
-                Opened::Now(page(
+                Err(page(
                     400,
                     shell::message("That cannot be asked", &body, Some(&clock)),
                 ))
@@ -94,33 +93,33 @@ impl Ui {
     }
 
     /// The ID of the token with which somebody is logged in.
-    fn token_id(&self, asked: &Asked, door: &Authenticator, used: bool) -> Option<String> {
+    fn token_id(&self, request: &ApiRequest, auth: &Authenticator, used: bool) -> Option<String> {
         let now = Instant::now();
         self.cookie
-            .sessions(asked.cookie.as_deref())
+            .sessions(request.cookie.as_deref())
             .find_map(|session| {
                 self.sessions
-                    .token_id(session, now, used, |token| door.is_good(token))
+                    .token_id(session, now, used, |token| auth.tokens.has(token))
             })
     }
 
     /// Handles a login, the only request whose body is read.
-    fn log_in(&self, asked: &Asked, door: &Authenticator) -> Reply {
-        let secure = match way(asked, self.loopback) {
-            Way::Own(secure) => secure,
-            Way::Foreign => return foreign(),
-            Way::Clear => return in_clear(),
+    fn log_in(&self, request: &ApiRequest, auth: &Authenticator) -> Reply {
+        let secure = match form_origin(request, self.loopback) {
+            FormOrigin::Own(secure) => secure,
+            FormOrigin::Foreign => return foreign(),
+            FormOrigin::Clear => return in_clear(),
         };
-        let form = asked.content_type.as_deref().unwrap_or_default();
+        let form = request.content_type.as_deref().unwrap_or_default();
         let form = form.split(';').next().unwrap_or_default().trim();
-        if asked.fault || !form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if request.fault || !form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return page(
                 400,
                 shell::login("/", Some("The form arrived incomplete; try again."), false),
             );
         }
         let (mut token, mut next) = (String::new(), String::new());
-        for (name, value) in form_urlencoded::parse(&asked.body) {
+        for (name, value) in form_urlencoded::parse(&request.body) {
             match &*name {
                 "token" => token = value.trim().to_owned(),
                 "next" => next = value.into_owned(),
@@ -129,7 +128,7 @@ impl Ui {
         }
         let next = own_target(&next);
         let again = |status, what: &str| page(status, shell::login(next, Some(what), false));
-        let found = match door.find(&token, &asked.peer) {
+        let found = match auth.find(&token, &request.peer) {
             Ok(found) => found,
             Err(None) => {
                 return again(
@@ -149,11 +148,11 @@ impl Ui {
             return again(403, what);
         }
         // A login replaces an existing session.
-        for (old, _) in self.cookie.sessions(asked.cookie.as_deref()) {
+        for (old, _) in self.cookie.sessions(request.cookie.as_deref()) {
             self.sessions.end(old);
         }
         match self.sessions.begin(found, secure, Instant::now()) {
-            Ok(session) => elsewhere(next, &self.cookie.given(&session, secure)),
+            Ok(session) => redirect(next).with_headers(&self.cookie.set_header(&session, secure)),
             Err(error) => {
                 tracing::error!("no session could be started: {error}");
                 let what = "No session could be started; the server's log says why.";
@@ -162,14 +161,14 @@ impl Ui {
         }
     }
 
-    fn log_out(&self, asked: &Asked) -> Reply {
-        if way(asked, self.loopback) == Way::Foreign {
+    fn log_out(&self, request: &ApiRequest) -> Reply {
+        if form_origin(request, self.loopback) == FormOrigin::Foreign {
             return foreign();
         }
-        for (session, _) in self.cookie.sessions(asked.cookie.as_deref()) {
+        for (session, _) in self.cookie.sessions(request.cookie.as_deref()) {
             self.sessions.end(session);
         }
-        elsewhere("/login", &self.cookie.taken())
+        redirect("/login").with_headers(&self.cookie.clear_headers())
     }
 }
 
