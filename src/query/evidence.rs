@@ -34,13 +34,9 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
     let unreadable = |error: RecordError| Missing::of_record(seq, error);
     let damage = |error: String| Missing::Damage(format!("event {seq}: {error}"));
     let EventRecord { head, body } = EventRecord::decode(bytes).map_err(unreadable)?;
-    let Some(evidence) = head.evidence else {
+    let proof = Evidence::proof(head.evidence, body).map_err(|error| damage(error.to_string()))?;
+    let Some(proof) = proof else {
         return Ok(None);
-    };
-    let proof = match Evidence::decode(evidence, body) {
-        Ok(Evidence::Proof(proof)) => *proof,
-        Ok(Evidence::Unsigned | Evidence::VerifiedElsewhere) => return Ok(None),
-        Err(error) => return Err(damage(error.to_string())),
     };
     proof
         .check(body)

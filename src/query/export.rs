@@ -14,7 +14,7 @@ use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
-use crate::auth::signature::{Evidence, EvidenceError, Proof};
+use crate::auth::signature::Evidence;
 use crate::log::record::EventRecord;
 use crate::store::{Damages, EventReader, Missing, Snapshot, TrailError, Walk, WalkBatch};
 
@@ -158,17 +158,6 @@ fn encode(query: &ExportQuery, load: Load, damage: &mut Damages) -> (Vec<u8>, Ve
     (lines, marks)
 }
 
-/// The proof stored in a record, if any.
-fn proof_of(record: &EventRecord<'_>) -> Result<Option<Proof>, EvidenceError> {
-    let Some(bytes) = record.head.evidence else {
-        return Ok(None);
-    };
-    Ok(match Evidence::decode(bytes, record.body)? {
-        Evidence::Proof(proof) => Some(*proof),
-        Evidence::Unsigned | Evidence::VerifiedElsewhere => None,
-    })
-}
-
 /// Adds the line of a record, if it matches. The head is checked before the body is
 /// read.
 fn encode_record(
@@ -192,8 +181,8 @@ fn encode_record(
         (line.body, line.body_base64) = body_fields(body);
     }
     if query.raw && as_sent {
-        line.evidence =
-            proof_of(&record).map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
+        line.evidence = Evidence::proof(head.evidence, body)
+            .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
     }
     serde_json::to_writer(&mut *lines, &line)
         .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;

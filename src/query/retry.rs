@@ -294,8 +294,6 @@ impl Group<'_> {
 
 /// The signed message of evidence, if it is a proof.
 fn message_of(evidence: Option<&[u8]>, body: &[u8]) -> Option<String> {
-    match Evidence::decode(evidence?, body) {
-        Ok(Evidence::Proof(proof)) => Some(proof.text),
-        _ => None,
-    }
+    let proof = Evidence::proof(evidence, body).ok().flatten();
+    proof.map(|proof| proof.text)
 }

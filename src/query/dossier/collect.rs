@@ -150,12 +150,8 @@ impl<'a> Collector<'a> {
             return None;
         }
         let key = self.reader.record(event.seq, |record| {
-            let evidence = record.head.evidence;
-            let evidence = evidence.map(|evidence| Evidence::decode(evidence, record.body));
-            Ok(match evidence {
-                Some(Ok(Evidence::Proof(proof))) => Some(proof.key),
-                _ => None,
-            })
+            let proof = Evidence::proof(record.head.evidence, record.body);
+            Ok(proof.ok().flatten().map(|proof| proof.key))
         });
         // Unreadable events were reported when they were replayed.
         let key = key.ok().flatten()?;
