@@ -153,6 +153,12 @@ pub enum QueryError {
     Restore(#[from] PruneError),
 }
 
+impl From<serde_json::Error> for QueryError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
 /// An error with its causes, each once.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

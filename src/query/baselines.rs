@@ -80,7 +80,7 @@ fn put(
         let is_before = |after: Mark| after.is_before_baseline(*key);
         if query.from_seq.is_none() && lines.after.is_none_or(is_before) {
             let mark = Mark::Baseline(*key);
-            let line = serde_json::to_vec(&line_of(kept)).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line_of(kept))?;
             lines.put_at(mark, &line)?;
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn export(
             None => query.database.is_none(),
         };
         if is_meant && lines.after.is_none_or(|after| after < mark) {
-            let line = serde_json::to_vec(&line_of(erasure)).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line_of(erasure))?;
             if !lines.put_at(mark, &line)? {
                 break;
             }

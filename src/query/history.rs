@@ -9,8 +9,6 @@
 //! With cascade, a profile's `delete` is among the events of each subprofile that
 //! it ends.
 
-use std::io;
-
 use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
 use super::lines::HistoryLine;
@@ -164,7 +162,7 @@ impl ReplayVisitor for HistoryVisitor<'_> {
             return Ok(true);
         }
         let line = HistoryLine::new(event, changes, duplicate_of);
-        let line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+        let line = serde_json::to_vec(&line)?;
         self.sorter.push(Mark::of_event(event), &line)?;
         Ok(true)
     }

@@ -69,7 +69,7 @@ pub(super) fn answer(
                 body,
                 body_base64,
             };
-            let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line)?;
             if query.reverse {
                 newest.push(Mark::Number(number), &line)?;
             } else if !lines.put_at(Mark::Number(number), &line)? {

@@ -134,7 +134,7 @@ fn enter(
     };
     for line in &lines {
         if line.seq.is_some() || line.error.is_some() {
-            serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
+            serde_json::to_writer(&mut *out, line)?;
             out.write_all(b"\n")?;
         }
     }

@@ -22,8 +22,6 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::io;
-
 use parking_lot::Mutex;
 
 use self::keys::keys;
@@ -258,7 +256,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 },
             };
             let line = ChangesLine::new(event, change);
-            serde_json::to_writer(&mut self.lines, &line).map_err(io::Error::from)?;
+            serde_json::to_writer(&mut self.lines, &line)?;
             self.ends.push((mark, self.lines.len()));
             if self.lines.len() >= HELD {
                 self.flush()?;

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
 
 use bincode::{Decode, Encode};
 
@@ -108,7 +107,7 @@ impl<'a> Collector<'a> {
 
     /// Adds a line at its place.
     pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
-        let line = serde_json::to_vec(line).map_err(io::Error::from)?;
+        let line = serde_json::to_vec(line)?;
         Ok(self.sorter.push(place, &line)?)
     }
 

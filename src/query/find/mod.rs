@@ -16,8 +16,6 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::io;
-
 pub use lines::FindLine;
 pub use matcher::FindQuery;
 
@@ -179,7 +177,7 @@ impl Asked<'_> {
                 let begin = result.lines.len();
                 let (out, mut own) = (&mut result.lines, Damages::default());
                 let is_whole = self.each_line(track, replayer, &mut own, &mut |line| {
-                    serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+                    serde_json::to_writer(&mut *out, &line)?;
                     out.push(b'\n');
                     Ok(out.len() <= self.most)
                 })?;

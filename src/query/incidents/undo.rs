@@ -5,8 +5,6 @@
 //! looked up, as `show --cascade` returns it. A value is restored only if it is
 //! still the one the incident left, and the earlier value is known.
 
-use std::io;
-
 use super::counts::Group;
 use super::lines::{SkipReason, UndoLine};
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
@@ -73,7 +71,7 @@ pub(super) fn answer(
     };
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
         for (key, line) in affected.found {
-            let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
+            let blob = serde_json::to_vec(&line)?;
             sorter.push(key, &blob)?;
         }
         Ok(())
@@ -81,7 +79,7 @@ pub(super) fn answer(
     let at = now();
     let mut replayer = Replayer::new(snapshot, true);
     sorter.finish(|key: ProfileKey, blob| {
-        let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
+        let mut line: UndoLine<'_> = serde_json::from_slice(blob)?;
         let events = snapshot.events_of(key)?;
         let damage = &mut lines.damage;
         let replay = replayer.state_at(key, &events, at, damage, is_full_state)?;

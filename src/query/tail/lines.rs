@@ -3,8 +3,6 @@
 //! Sorted by (sub)profile and time, the state before each event is read (mostly
 //! from one event), all in one pass through the log.
 
-use std::io;
-
 use crate::event::{Event, ProfileKey};
 use crate::history::Replay;
 use crate::query::answer::QueryError;
@@ -145,7 +143,7 @@ impl ReplayVisitor for TailVisitor<'_> {
         changes.retain(|change| self.filter.matches_change(change));
         if !changes.is_empty() || !self.filter.needs_changes() {
             let line = HistoryLine::new(event, changes, duplicate_of);
-            let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+            let mut line = serde_json::to_vec(&line)?;
             line.push(b'\n');
             self.lines.push((event.seq, event.key.subprofile, line));
         }
