@@ -304,10 +304,10 @@ impl<'a> Lines<'a> {
         self.at_limit() && (self.more || !self.paged)
     }
 
-    /// The maximum number of lines that are needed.
-    pub fn wanted(&self) -> Option<u64> {
-        let limit = self.limit?;
-        Some(limit.saturating_add(u64::from(self.paged)))
+    /// The maximum number of lines that are needed; `usize::MAX` without a limit.
+    pub fn wanted(&self) -> usize {
+        let limit = self.limit.unwrap_or(u64::MAX);
+        usize::try_from(limit.saturating_add(u64::from(self.paged))).unwrap_or(usize::MAX)
     }
 
     fn at_limit(&self) -> bool {

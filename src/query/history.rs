@@ -50,8 +50,7 @@ pub(super) fn answer(
     let times = times_of(&tracks);
     let mut times = times.as_slice();
     // Few lines need few events.
-    let wanted = lines.wanted().map(usize::try_from).and_then(Result::ok);
-    let mut size = wanted.map_or(FIRST_PIECE, |wanted| wanted.clamp(1, FIRST_PIECE));
+    let mut size = lines.wanted().clamp(1, FIRST_PIECE);
     while !times.is_empty() && !lines.is_full() {
         let piece = take_piece(&mut times, size, query.reverse);
         replay_piece(snapshot, query, piece, &mut tracks, &mut replayer, lines)?;

@@ -26,9 +26,8 @@ pub(super) fn answer(
         Some(after) => (after.saturating_add(1), u64::MAX),
         None => (1, u64::MAX),
     };
-    let most = lines.wanted().map(usize::try_from);
     let mut newest = Sorter::new(snapshot.trail().folder().path())
-        .keep(most.and_then(Result::ok).unwrap_or(usize::MAX))
+        .keep(lines.wanted())
         .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
     let all = scan.last_seq();

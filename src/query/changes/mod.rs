@@ -55,8 +55,7 @@ pub(super) fn answer_where(
 ) -> Result<bool, QueryError> {
     let (after, is_paged) = (lines.after, lines.paged);
     let query = &from(query, after.and_then(Mark::time));
-    let most = lines.wanted().map(usize::try_from);
-    let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
+    let most = lines.wanted();
     let sorter = Mutex::new(
         Sorter::new(snapshot.trail().folder().path())
             .keep(most)

@@ -16,10 +16,12 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
+use std::collections::BTreeSet;
+
 pub use lines::FindLine;
 pub use matcher::FindQuery;
 
-use self::candidates::{Candidates, MOST_KEYS, are_few, gather};
+use self::candidates::{MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError, now};
 use super::progress::{Progress, Stage};
@@ -79,11 +81,8 @@ fn answer_within(
         ));
     }
     let candidates = gather(snapshot, query, &matcher, most_keys, lines)?;
-    let all = match &candidates {
-        Candidates::Some(keys) => keys.len() as u64,
-        Candidates::All => 0,
-    };
-    let mut groups = candidates.into_groups(snapshot);
+    let all = candidates.as_ref().map_or(0, |keys| keys.len() as u64);
+    let mut groups = groups_of(candidates, snapshot);
     let mut done = 0;
     let next = move || {
         let keys = groups()?;
@@ -116,22 +115,20 @@ fn answer_within(
     Ok(lines.written > 0)
 }
 
-impl Candidates {
-    /// The (sub)profiles in groups, in order; an empty group marks the end.
-    fn into_groups<'s>(
-        self,
-        snapshot: &'s Snapshot<'_>,
-    ) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
-        match self {
-            Self::Some(keys) => {
-                let group = (keys.len() / GROUPS).clamp(16, GROUP);
-                let mut keys = keys.into_iter();
-                Box::new(move || Ok(keys.by_ref().take(group).collect()))
-            }
-            Self::All => {
-                let mut keys = snapshot.keys(None);
-                Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
-            }
+/// These (sub)profiles, or all, in groups, in order; an empty group marks the end.
+fn groups_of<'s>(
+    candidates: Option<BTreeSet<ProfileKey>>,
+    snapshot: &'s Snapshot<'_>,
+) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
+    match candidates {
+        Some(keys) => {
+            let group = (keys.len() / GROUPS).clamp(16, GROUP);
+            let mut keys = keys.into_iter();
+            Box::new(move || Ok(keys.by_ref().take(group).collect()))
+        }
+        None => {
+            let mut keys = snapshot.keys(None);
+            Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
         }
     }
 }
