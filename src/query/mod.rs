@@ -75,8 +75,8 @@ pub use reconcile::{
 };
 pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
-    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, InvalidParam,
-    RejectedQuery, StateQuery, TailQuery, params_of,
+    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, RejectedQuery,
+    StateQuery, TailQuery, params_of,
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
 pub use stats::{Count, StatsLine, StatsQuery};

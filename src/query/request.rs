@@ -10,26 +10,6 @@ use super::filter::{Filter, Span, key_text};
 use super::moment::{Rounding, unix_time};
 use crate::event::ProfileKey;
 
-/// A parameter that is invalid, alone or in combination with others.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--{name}: {reason}")]
-pub struct InvalidParam {
-    /// Its name, which is the flag's.
-    pub name: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl InvalidParam {
-    /// With what is wrong.
-    pub fn new(name: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            name,
-            reason: reason.into(),
-        }
-    }
-}
-
 /// The parameters of a question by their names, in the order in which they are declared, one for
 /// each item of a list; what is left out or false is not among them. Times are Unix seconds.
 pub fn params_of(question: &impl Serialize) -> Vec<(String, Value)> {

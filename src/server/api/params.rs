@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::DecodeError;
-use crate::query::{Clock, InvalidParam, params_of, with_clock};
+use crate::query::{Clock, params_of, with_clock};
 
 /// The parameters whose values are times, in Unix seconds when serialized.
 const TIMES: [&str; 5] = ["since", "until", "at", "from", "to"];
@@ -31,12 +31,6 @@ const WITHIN: &str = "within";
 
 /// Names and values as they are written in a target.
 pub(super) type Pairs = Vec<(String, String)>;
-
-impl From<InvalidParam> for DecodeError {
-    fn from(error: InvalidParam) -> Self {
-        Self::new(error.reason, error.name)
-    }
-}
 
 /// The flags of a question as a command of clap.
 pub(super) fn command_of<T: Args>() -> Command {
