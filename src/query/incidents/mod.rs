@@ -238,10 +238,10 @@ impl<'q> Asking<'q> {
         let make = || Counter::new(&counts);
         visit_changes(self.snapshot, &filter, lines, &make, &mut |_| Ok(()))?;
         let counts = counts.into_inner();
-        if counts.left_out > 0 {
+        if counts.groups.others > 0 {
             lines.note(format!(
                 "there are more than {GROUPS} fields: {} changes of others were not examined",
-                counts.left_out
+                counts.groups.others
             ));
         }
         let Some((first, last)) = counts.time_range.get() else {

@@ -30,7 +30,7 @@ pub(super) fn line(
     };
     let times = extent.times.or_default();
     let seqs = extent.seqs.or_default();
-    let more_pairs = detail.pairs.others() > 0 || detail.pairs.counts().len() > PAIRS;
+    let more_pairs = detail.pairs.others > 0 || detail.pairs.values.len() > PAIRS;
     let pairs = detail.pairs.ranked().into_iter().take(PAIRS);
     let labels = detail.labels.ranked().into_iter().take(LABELS);
     let causes = detail.causes.ranked().into_iter();

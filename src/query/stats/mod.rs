@@ -231,11 +231,11 @@ fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<Stats
         .filter(|(_, name)| sealed_segment_of(name).is_some());
     let sealed = sealed.count() as u64;
     let lists = [
-        ("days", tally.days.others()),
-        ("types", tally.types.others()),
-        ("labels", tally.labels.others()),
-        ("databases", tally.databases.others()),
-        ("fields", tally.fields.others()),
+        ("days", tally.days.others),
+        ("types", tally.types.others),
+        ("labels", tally.labels.others),
+        ("databases", tally.databases.others),
+        ("fields", tally.fields.others),
     ];
     let capped = lists.iter().filter(|(_, others)| *others > 0);
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
