@@ -8,7 +8,7 @@
 use super::counts::Group;
 use super::lines::{SkipReason, UndoLine};
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
-use crate::history::{Change, Known, Subject, Value, is_full_state};
+use crate::history::{Change, Value, is_full_state};
 use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{ChangeVisitor, visit_changes};
 use crate::query::filter::Filter;
@@ -18,7 +18,7 @@ use crate::store::{Snapshot, Sorter};
 /// What an incident did to the (sub)profiles of one thread.
 struct AffectedValues<'g> {
     group: &'g Group,
-    found: Vec<(ProfileKey, UndoLine<'static>)>,
+    found: Vec<UndoLine<'static>>,
 }
 
 impl ChangeVisitor for AffectedValues<'_> {
@@ -33,24 +33,21 @@ impl ChangeVisitor for AffectedValues<'_> {
         let bad = change.new.to_owned();
         let (seq, time) = (event.seq, seconds_to_rfc3339(event.time));
         match self.found.last_mut() {
-            Some((key, line)) if *key == event.key => {
+            Some(line) if line.who == event.key => {
                 line.bad = bad;
                 line.seq = seq;
                 line.time = time;
             }
-            _ => {
-                let line = UndoLine {
-                    who: event.key,
-                    subject: change.subject.to_owned(),
-                    old: change.old.as_ref().map(Value::to_owned),
-                    bad,
-                    now: None,
-                    seq,
-                    time,
-                    left: None,
-                };
-                self.found.push((event.key, line));
-            }
+            _ => self.found.push(UndoLine {
+                who: event.key,
+                subject: change.subject.to_owned(),
+                old: change.old.as_ref().map(Value::to_owned),
+                bad,
+                now: None,
+                seq,
+                time,
+                left: None,
+            }),
         }
         Ok(())
     }
@@ -70,9 +67,8 @@ pub(super) fn answer(
         found: Vec::new(),
     };
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
-        for (key, line) in affected.found {
-            let blob = serde_json::to_vec(&line)?;
-            sorter.push(key, &blob)?;
+        for line in affected.found {
+            sorter.push(line.who, &serde_json::to_vec(&line)?)?;
         }
         Ok(())
     })?;
@@ -83,15 +79,12 @@ pub(super) fn answer(
         let events = snapshot.events_of(key)?;
         let damage = &mut lines.damage;
         let replay = replayer.state_at(key, &events, at, damage, is_full_state)?;
-        line.now = value_now(&replay.known, &group.subject);
+        // Without one it was deleted.
+        let state = replay.known.state();
+        line.now = state.map(|state| state.value_of(&group.subject));
         line.left = skip_reason(&line);
         Ok(lines.put(&line)?)
     })
-}
-
-/// The current value; `None` if the (sub)profile was deleted.
-fn value_now(known: &Known<'_>, subject: &Subject<'_>) -> Option<Value<'static>> {
-    Some(known.state()?.value_of(subject).to_owned())
 }
 
 /// Why a value is not restored, if it is not.
