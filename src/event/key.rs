@@ -60,8 +60,8 @@ impl fmt::Display for ProfileKey {
     }
 }
 
-/// A number as the sender writes it: decimal digits alone, within 64 bits.
-pub(super) fn parse_number(text: &str) -> Option<u64> {
+/// A number of decimal digits alone, within 64 bits.
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
 }

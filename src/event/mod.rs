@@ -32,6 +32,7 @@ pub use fields::{Fields, Lookup};
 pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;
+pub(crate) use key::parse_number;
 pub use label::is_label;
 pub use seen::Seen;
 pub(crate) use time::rfc3339;

@@ -8,6 +8,7 @@ use super::charset::Charset;
 use super::error::DecodeError;
 use super::form::{FormPair, FormText, form_pairs};
 use super::json::json_variables;
+use super::key::parse_number;
 
 /// The most pairs of one body.
 pub(super) const MAX_PAIRS: usize = 10_000;
@@ -166,9 +167,7 @@ impl NextNumbers {
 
 /// A number as PHP writes the keys of an array.
 pub(super) fn canonical_number(text: &str) -> Option<u64> {
-    let plain = text.len() == 1 || !text.starts_with('0');
-    let digits = plain && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    parse_number(text).filter(|_| text.len() == 1 || !text.starts_with('0'))
 }
 
 /// Passes the variables of a call's body on in the order sent; none of a body of

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::event::parse_number;
+
 /// An account of the sender: the product's word for it and its number, as in `account_1234` or
 /// `environment-1234`. Both count; `-` equals `_`, and a number alone is an `account`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +23,8 @@ impl FromStr for Account {
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, digits) = text.rsplit_once(['_', '-']).unwrap_or((ACCOUNT, text));
         let is_word = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        match digits.parse() {
-            Ok(number) if is_word && is_number => Ok(Self {
+        match parse_number(digits) {
+            Some(number) if is_word => Ok(Self {
                 kind: kind.to_ascii_lowercase(),
                 number,
             }),

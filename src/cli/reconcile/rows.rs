@@ -13,7 +13,7 @@ use anyhow::Context;
 use super::export::Export;
 use super::header::Columns;
 use crate::cli::{Bar, CommandContext};
-use crate::event::ProfileKey;
+use crate::event::{ProfileKey, parse_number};
 use crate::query::FileRow;
 use crate::store::{Sorter, ensure_free_space};
 
@@ -121,9 +121,7 @@ fn row(mut cells: Vec<String>, columns: &Columns) -> Result<FileRow, String> {
         let text = cells.get(place).map_or("", String::as_str);
         let name = columns.names.get(place).map_or("", String::as_str);
         let digits = text.trim();
-        let number = digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number = number.then(|| digits.parse().ok()).flatten();
-        number.ok_or_else(|| {
+        parse_number(digits).ok_or_else(|| {
             let begin: String = text.chars().take(40).collect();
             let why = match is_rounded(digits) {
                 true => ": a spreadsheet has rounded it; export the file again, and do not save it in one",

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::event::parse_number;
 use crate::history::Subject;
 
 /// The longest field name that is used unchanged in an incident's name.
@@ -74,8 +75,7 @@ impl FromStr for IncidentId {
         let (word, seq) = text.rsplit_once('-').ok_or_else(wrong)?;
         let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
         let is_word = !word.is_empty() && word.len() <= 2 * LONGEST && word.bytes().all(part);
-        let digits = seq.bytes().all(|byte| byte.is_ascii_digit());
-        let seq = seq.parse().ok().filter(|seq| is_word && digits && *seq > 0);
+        let seq = parse_number(seq).filter(|seq| is_word && *seq > 0);
         Ok(Self {
             word: word.to_owned(),
             seq: seq.ok_or_else(wrong)?,
