@@ -28,7 +28,7 @@ use super::moment::parse_seconds;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
 use crate::store::Snapshot;
-use track::{FEW_SECONDS, Rule, Run, Step, Track};
+use track::{FEW_SECONDS, Rule, Run, Track};
 
 /// Fields that go on changing.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,29 +223,20 @@ impl ChangeVisitor for Loops {
         }
         for change in &changes {
             let subject = change.subject.to_owned();
-            let claimed = match change.cause {
-                Cause::Set => true,
-                Cause::Unexplained { .. } | Cause::Observed { .. } => false,
+            match change.cause {
+                Cause::Set | Cause::Unexplained { .. } | Cause::Observed { .. } => {}
                 Cause::Create | Cause::FirstSeen | Cause::Cascade => {
                     if let Some(track) = self.tracks.remove(&subject) {
                         self.end_track(&subject, track);
                     }
                     continue;
                 }
-            };
-            let step = Step {
-                time: event.time,
-                seq: event.seq,
-                label: event.label.as_deref(),
-                claimed,
-                old: change.old.as_ref(),
-                new: &change.new,
-            };
+            }
             let name_len = subject.name().len();
             let known = self.tracks.get(&subject);
             let before = known.map_or(0, |track| track.held() + name_len);
             let track = self.tracks.entry(subject).or_default();
-            track.step(self.rule, step);
+            track.step(self.rule, event, change);
             self.held = (self.held + track.held() + name_len).saturating_sub(before);
             if self.held > HELD {
                 self.end();
