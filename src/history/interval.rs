@@ -99,7 +99,8 @@ pub struct IntervalBuilder<'f> {
     /// The values that are followed.
     follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
     baseline: Option<Baseline>,
-    open: BTreeMap<Subject<'static>, Interval>,
+    /// The values that are held.
+    pub open: BTreeMap<Subject<'static>, Interval>,
     count: u64,
 }
 
@@ -120,16 +121,6 @@ impl<'f> IntervalBuilder<'f> {
             open: BTreeMap::new(),
             count: 0,
         }
-    }
-
-    /// The values that are held.
-    pub const fn open(&self) -> &BTreeMap<Subject<'static>, Interval> {
-        &self.open
-    }
-
-    /// Takes the values that are held at the end.
-    pub fn take_open(&mut self) -> BTreeMap<Subject<'static>, Interval> {
-        std::mem::take(&mut self.open)
     }
 
     /// Applies the baseline if the replay has done so, which ends everything

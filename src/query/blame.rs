@@ -43,7 +43,7 @@ impl ReplayVisitor for BlameVisitor<'_, '_> {
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
         self.intervals.follow_baseline(replay);
-        let mut held = self.intervals.take_open();
+        let mut held = std::mem::take(&mut self.intervals.open);
         let subjects = replay.known.state().map(State::subjects);
         for subject in subjects.into_iter().flatten() {
             let Some(Interval {

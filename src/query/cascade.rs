@@ -29,7 +29,7 @@ const WINDOW: usize = 4096;
 
 /// The deletes of a profile.
 pub(super) struct ProfileDeletes {
-    profile: u64,
+    pub profile: u64,
     events: EventsOf,
     /// The index in the events' times from which on the heads were read.
     read_from: usize,
@@ -54,11 +54,6 @@ impl ProfileDeletes {
             deletes: Vec::new(),
             events,
         }
-    }
-
-    /// The profile.
-    pub const fn profile(&self) -> u64 {
-        self.profile
     }
 
     /// The time of the profile's last pruned event.

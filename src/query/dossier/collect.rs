@@ -320,7 +320,7 @@ impl KeyVisitor<'_, '_> {
     fn state(&mut self, replay: &Replay<'_>) -> Result<(), QueryError> {
         self.all.total.duplicates += self.duplicates;
         let is_held = |subject: &Subject<'_>| self.all.wants(subject);
-        if !self.is_mentioned && !self.intervals.open().keys().any(is_held) {
+        if !self.is_mentioned && !self.intervals.open.keys().any(is_held) {
             return Ok(());
         }
         let mut order = Vec::new();
@@ -341,7 +341,7 @@ impl KeyVisitor<'_, '_> {
         };
         let state = LinePlace::State(self.number, 0);
         self.all.push(state, &DossierLine::State(part))?;
-        let open = self.intervals.take_open();
+        let open = std::mem::take(&mut self.intervals.open);
         let mut now = Vec::new();
         for subject in order.into_iter().filter(|subject| self.all.wants(subject)) {
             if let Some(interval) = open.get(&subject) {

@@ -113,7 +113,7 @@ fn in_baselines(
         let Known::Present(state) = &kept.baseline.known else {
             continue;
         };
-        let held = match matcher.subject() {
+        let held = match &matcher.subject {
             Subject::Field(name) => state
                 .fields
                 .get(name)
@@ -164,7 +164,7 @@ fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>,
     let record = EventRecord::decode(record)?;
     let (kind, body) = (record.head.body_kind, record.body);
     let mut gives = false;
-    match matcher.subject() {
+    match &matcher.subject {
         Subject::Field(name) => values_of(kind, body, &[name.as_ref()], |_, value| {
             gives = matcher.matches_text(&value);
         })?,

@@ -112,7 +112,7 @@ impl FindQuery {
 /// Whether a value is what is looked for.
 #[derive(Clone, Debug)]
 pub(super) struct ValueMatcher {
-    subject: Subject<'static>,
+    pub subject: Subject<'static>,
     test: Test,
 }
 
@@ -159,11 +159,6 @@ impl ValueMatcher {
             subject: query.subject().to_owned(),
             test,
         })
-    }
-
-    /// The field or interest.
-    pub const fn subject(&self) -> &Subject<'static> {
-        &self.subject
     }
 
     /// Whether a value matches.

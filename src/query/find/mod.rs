@@ -201,7 +201,7 @@ impl Asked<'_> {
         put: &mut PutLine<'_>,
     ) -> Result<bool, QueryError> {
         let follows = |subject: &Subject<'_>, value: &Value<'_>| {
-            *subject == *self.matcher.subject() && self.matcher.matches(value)
+            *subject == self.matcher.subject && self.matcher.matches(value)
         };
         let mut visitor = FindVisitor {
             asked: self,
@@ -278,7 +278,7 @@ impl ReplayVisitor for FindVisitor<'_> {
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
         let ended = self.intervals.follow_baseline(replay);
-        let open = self.intervals.take_open().into_values();
+        let open = std::mem::take(&mut self.intervals.open).into_values();
         self.put(ended.into_iter().chain(open), replay)
     }
 }

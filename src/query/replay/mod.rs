@@ -132,7 +132,7 @@ impl<'t> Replayer<'t> {
         }
         if let Some((deletes, known)) = &self.deletes
             && *known >= until
-            && deletes.borrow().profile() == key.profile
+            && deletes.borrow().profile == key.profile
         {
             return Ok(Some(Rc::clone(deletes)));
         }
