@@ -6,7 +6,7 @@ use super::ask::each_of_page;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
 use super::reply::{elsewhere, html as reply};
-use crate::event::{DecodeError, now_micros};
+use crate::event::DecodeError;
 use crate::query::lines::ChangesLine;
 use crate::query::{Query, changes_command};
 use crate::server::api::cursor;
@@ -38,7 +38,7 @@ impl Asked {
         pairs.push(("reverse".to_owned(), (!oldest_first).to_string()));
         let target = with_query("/v1/changes".to_owned(), &pairs);
         let store = asker.parts.trail.folder().log_id;
-        let parsed = parse_query(&target, asker.clock.zone, now_micros(), store)?;
+        let parsed = parse_query(&target, asker.clock, store)?;
         let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
         parsed.page.limit = Some(PAGE);
         Ok(Self {
