@@ -419,11 +419,6 @@ pub(super) fn note_without_owner(
     Ok(())
 }
 
-/// The current Unix second.
-pub(super) fn now() -> i64 {
-    crate::event::now_micros().div_euclid(1_000_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,12 +4,12 @@
 //! subprofile, collection are known. Profiles have no collection: proving that no
 //! event ever named one would need the whole history.
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::lines::{LastEvent, ShowLine};
 use super::replay::Replayer;
 use super::request::StateQuery;
 use super::state_before::Missing;
-use crate::event::seconds_to_rfc3339;
+use crate::event::{now_seconds, seconds_to_rfc3339};
 use crate::store::Snapshot;
 
 pub(super) fn answer(
@@ -21,7 +21,7 @@ pub(super) fn answer(
     if events.is_empty() {
         return Ok(false);
     }
-    let at = query.at.unwrap_or_else(now);
+    let at = query.at.unwrap_or_else(now_seconds);
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
     let mut missing = Missing::new(query.key);
     let mut replayer = Replayer::new(snapshot, query.cascade);

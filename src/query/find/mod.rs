@@ -23,10 +23,10 @@ pub use matcher::FindQuery;
 
 use self::candidates::{MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
-use crate::event::{ProfileKey, seconds_to_rfc3339};
+use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
 use crate::store::{Damages, Snapshot, Trail};
 
@@ -65,7 +65,7 @@ fn answer_within(
     most_keys: usize,
 ) -> Result<bool, QueryError> {
     let matcher = ValueMatcher::new(query).map_err(QueryError::Wrong)?;
-    let at = query.at.unwrap_or_else(now);
+    let at = query.at.unwrap_or_else(now_seconds);
     let asked = Asked {
         matcher: &matcher,
         at: (!query.ever).then_some(at),

@@ -7,9 +7,9 @@
 
 use super::counts::Group;
 use super::lines::{SkipReason, UndoLine};
-use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::event::{Event, ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Change, Value, is_full_state};
-use crate::query::answer::{Lines, QueryError, now};
+use crate::query::answer::{Lines, QueryError};
 use crate::query::changes::{ChangeVisitor, visit_changes};
 use crate::query::filter::Filter;
 use crate::query::replay::Replayer;
@@ -72,7 +72,7 @@ pub(super) fn answer(
         }
         Ok(())
     })?;
-    let at = now();
+    let at = now_seconds();
     let mut replayer = Replayer::new(snapshot, true);
     sorter.finish(|key: ProfileKey, blob| {
         let mut line: UndoLine<'_> = serde_json::from_slice(blob)?;

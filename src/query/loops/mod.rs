@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 
 pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::CommandLine;
 use super::counter::{BoundedMap, Counted, TimeRange};
 use super::filter::{Filter, Span};
 use super::moment::parse_seconds;
-use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::event::{Event, ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
 use crate::store::Snapshot;
 use track::{FEW_SECONDS, Rule, Run, Track};
@@ -273,7 +273,7 @@ pub(super) fn answer(
     let most = limit.map_or(LOOPS, |limit| {
         usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
     });
-    let now = now();
+    let now = now_seconds();
     let at = query.filter.span.until.map_or(now, |until| until.min(now));
     let make = || Loops::new(rule, at, most);
     let mut all = collect_changes(snapshot, &query.filter, lines, &make)?;
