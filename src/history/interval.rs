@@ -96,7 +96,6 @@ pub struct Interval {
 
 /// Builds the intervals of one (sub)profile from its replay.
 pub struct IntervalBuilder<'f> {
-    /// The values that are followed.
     follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
     baseline: Option<Baseline>,
     /// The values that are held.

@@ -27,7 +27,6 @@ use crate::store::{
 /// How many heads are read ahead.
 const WINDOW: usize = 4096;
 
-/// The deletes of a profile.
 pub(super) struct ProfileDeletes {
     pub profile: u64,
     events: EventsOf,

@@ -9,7 +9,6 @@ use super::filter::Filter;
 use super::request::params_of;
 use crate::event::seconds_to_rfc3339;
 
-/// A command being built.
 #[derive(Debug)]
 pub(super) struct CommandLine {
     words: Vec<String>,
@@ -24,7 +23,6 @@ impl CommandLine {
         }
     }
 
-    /// Adds a flag with its value.
     pub fn flag(mut self, flag: &str, value: impl Into<String>) -> Self {
         let value = value.into();
         if value.starts_with('-') {

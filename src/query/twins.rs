@@ -92,7 +92,6 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Reads it from a record.
     pub fn read(seq: u64, record: &EventRecord<'_>) -> Result<Self, RecordError> {
         let event = record.to_event(seq)?;
         let mut says = Sha256::new();

@@ -105,7 +105,6 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Adds a line at its place.
     pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
         let line = serde_json::to_vec(line)?;
         Ok(self.sorter.push(place, &line)?)

@@ -40,7 +40,6 @@ pub(super) struct Window {
     pub until: i64,
     /// The fields and interests, by their number.
     pub subjects: Vec<u32>,
-    /// The (sub)profile.
     pub key: ProfileKey,
     /// The event's `seq`.
     pub seq: u64,

@@ -58,7 +58,6 @@ pub(super) struct Rule {
 /// Slices in which many (sub)profiles had a field changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Burst {
-    /// The first slice.
     pub first: i64,
     /// The last slice, inclusive.
     pub last: i64,

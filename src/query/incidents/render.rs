@@ -17,7 +17,6 @@ const PAIRS: usize = 5;
 /// The maximum number of labels listed for an incident.
 const LABELS: usize = 20;
 
-/// The line of an incident.
 pub(super) fn line(
     query: &IncidentsQuery,
     found: &Found,

@@ -85,7 +85,6 @@ struct Keys {
 type Item = (ProfileKey, Option<FileRow>);
 
 impl Keys {
-    /// Peeks at the next one.
     fn peek(&mut self, snapshot: &Snapshot<'_>) -> Result<Option<ProfileKey>, QueryError> {
         if self.ahead.is_empty() && !self.ended {
             self.ahead = snapshot.some_keys_after(self.after)?.into();

@@ -7,11 +7,9 @@ use crate::query::answer::QueryError;
 /// What happened to a (sub)profile.
 #[derive(Clone, Copy)]
 pub(in crate::query) enum What<'s, 'a> {
-    /// An event.
     Event(&'s Event<'a>),
     /// An event that repeats another one and changes nothing.
     Duplicate {
-        /// The event.
         event: &'s Event<'a>,
         /// The `seq` of the event it repeats.
         of: u64,
@@ -25,9 +23,7 @@ pub(in crate::query) enum What<'s, 'a> {
 
 /// One step of a replay.
 pub(in crate::query) struct Step<'s, 'a> {
-    /// What happened.
     pub what: What<'s, 'a>,
-    /// What it changed.
     pub changes: Vec<Change<'a>>,
     /// The state after it.
     pub replay: &'s Replay<'a>,
