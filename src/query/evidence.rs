@@ -19,13 +19,8 @@ pub(super) fn answer(
         let line = line_of(seq, record)?;
         Ok(line.map(|line| lines.put(&line)))
     });
-    match written {
-        Ok(written) => Ok(written.flatten().transpose()?.is_some()),
-        Err(unreadable) => {
-            lines.damage.add(unreadable.into_damage()?);
-            Ok(false)
-        }
-    }
+    let written = lines.damage.readable(written)?;
+    Ok(written.flatten().flatten().transpose()?.is_some())
 }
 
 /// The line of an event; `None` if it has no stored proof. A proof that does not

@@ -98,15 +98,13 @@ pub(super) fn state_before<'a>(
             reader.read_ahead(part.to_vec());
         }
         for seq in part.iter().rev() {
-            match reader.event_of(held, *seq) {
-                Ok(event) => {
-                    while let Some(delete) = deletes.next_if(|delete| *delete < Place::of(&event)) {
-                        replay.apply_cascade(delete);
-                    }
-                    replay.skip(&event);
-                }
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+            let Some(event) = damage.readable(reader.event_of(held, *seq))? else {
+                continue;
+            };
+            while let Some(delete) = deletes.next_if(|delete| *delete < Place::of(&event)) {
+                replay.apply_cascade(delete);
             }
+            replay.skip(&event);
         }
     }
     for delete in deletes {

@@ -37,12 +37,9 @@ impl<V: ReplayVisitor> Fold<'_, V> {
                 if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
                     continue;
                 }
-                let event = match self.reader.event_of(held, seq) {
-                    Ok(event) => event,
-                    Err(unreadable) => {
-                        self.damage.add(unreadable.into_damage()?);
-                        continue;
-                    }
+                let read = self.reader.event_of(held, seq);
+                let Some(event) = self.damage.readable(read)? else {
+                    continue;
                 };
                 if !self.event(replay, &event, duplicate_of)? {
                     return Ok(false);
