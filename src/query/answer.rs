@@ -223,15 +223,11 @@ impl<'a> Lines<'a> {
     /// Adds a note if the answer covers a period whose events were pruned: it
     /// starts at `since`, and events of `key` were pruned up to `baseline`.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
-        let full = self.notes.len() >= NOTES;
-        let reaches = |time: &i64| !full && since.is_none_or(|since| since < *time);
-        if let Some(time) = baseline.filter(reaches) {
+        if let Some(time) = baseline.filter(|time| since.is_none_or(|since| since < *time)) {
             let time = seconds_to_rfc3339(time);
-            let what =
-                format!("events of {key} up to {time} were pruned: earlier values may be unknown");
-            if !self.notes.contains(&what) {
-                self.notes.push(what);
-            }
+            self.note(format!(
+                "events of {key} up to {time} were pruned: earlier values may be unknown"
+            ));
         }
     }
 

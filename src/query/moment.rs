@@ -214,8 +214,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" | "day" | "days" => 86_400,
         _ => return Err(wrong()),
     };
-    let seconds = u64::from(number) * unit;
-    match seconds {
+    match u64::from(number) * unit {
         0 => Err(wrong()),
         seconds => Ok(Duration::from_secs(seconds)),
     }
