@@ -16,6 +16,7 @@ use crate::event::{Fields, Interests, ProfileKey, TimeSource};
 pub use crate::history::{Change as ChangeLine, Difference as DiffLine};
 use crate::history::{Subject, Value, known};
 use crate::log::Erasure;
+use crate::proofs::base64;
 
 /// An event of `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -311,14 +312,8 @@ pub struct LabelCount<'a> {
 
 /// A body as `body`, or as `body_base64` if it is not UTF-8.
 pub(super) fn body_fields(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
-    use base64::Engine as _;
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(Cow::Borrowed(text)), None),
-        Err(_) => (
-            None,
-            Some(Cow::Owned(
-                base64::engine::general_purpose::STANDARD.encode(bytes),
-            )),
-        ),
+        Err(_) => (None, Some(Cow::Owned(base64(bytes)))),
     }
 }
