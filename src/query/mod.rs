@@ -11,7 +11,6 @@ mod blame;
 mod cascade;
 mod changes;
 mod command;
-mod convert;
 mod counter;
 mod diff;
 pub mod dossier;

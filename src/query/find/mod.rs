@@ -9,7 +9,6 @@
 //! The requested moment only selects: an interval is returned whole, with its end.
 
 mod candidates;
-mod lines;
 mod matcher;
 #[cfg(test)]
 mod tests;
@@ -18,12 +17,12 @@ mod tests_store;
 
 use std::collections::BTreeSet;
 
-pub use lines::FindLine;
 pub use matcher::FindQuery;
 
 use self::candidates::{MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError};
+use super::lines::FindLine;
 use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
 use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
