@@ -13,7 +13,7 @@ use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
 use super::lines::HistoryLine;
 use super::page::Mark;
-use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
+use super::replay::{ReplayVisitor, Replayer, Step, Track, seconds_of};
 use super::request::HistoryQuery;
 use crate::event::Event;
 use crate::history::Replay;
@@ -138,8 +138,10 @@ struct HistoryVisitor<'q> {
 }
 
 impl ReplayVisitor for HistoryVisitor<'_> {
-    fn wants(&mut self, event: &Event<'_>, of: Option<u64>, _: &Replay<'_>) -> bool {
-        (self.query.all || of.is_none()) && !self.is_written(event)
+    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        // A previous page has what it covers.
+        let is_written = |after: Mark| after.covers(event, self.query.reverse);
+        !self.after.is_some_and(is_written)
     }
 
     fn wants_duplicates(&self) -> bool {
@@ -150,9 +152,6 @@ impl ReplayVisitor for HistoryVisitor<'_> {
         let Some(event) = step.event() else {
             return Ok(true);
         };
-        if matches!(step.what, What::Cascade(_)) && self.is_written(event) {
-            return Ok(true);
-        }
         let (query, duplicate_of) = (self.query, step.duplicate_of());
         let is_filtered = !query.fields.is_empty() || !query.interests.is_empty();
         let mut changes = step.changes;
@@ -164,13 +163,5 @@ impl ReplayVisitor for HistoryVisitor<'_> {
         let line = serde_json::to_vec(&line)?;
         self.sorter.push(Mark::of_event(event), &line)?;
         Ok(true)
-    }
-}
-
-impl HistoryVisitor<'_> {
-    /// Whether a previous page has an event.
-    fn is_written(&self, event: &Event<'_>) -> bool {
-        let is_written = |after: Mark| after.covers(event, self.query.reverse);
-        self.after.is_some_and(is_written)
     }
 }

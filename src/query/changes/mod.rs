@@ -29,7 +29,7 @@ use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
 use super::page::{Mark, digest_of};
-use super::replay::{ReplayVisitor, Step, What};
+use super::replay::{ReplayVisitor, Step};
 use super::request::ChangesQuery;
 use crate::event::Event;
 use crate::history::{Change, Replay};
@@ -173,12 +173,11 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
         };
         let mut changes = step.changes;
         changes.retain(|change| self.filter.matches_change(change));
-        let is_wanted = !matches!(step.what, What::Cascade(_)) || self.filter.matches_event(event);
-        if is_wanted && !changes.is_empty() {
-            self.visitor.visit(event, changes)?;
-            return Ok(!self.visitor.is_done());
+        if changes.is_empty() {
+            return Ok(true);
         }
-        Ok(true)
+        self.visitor.visit(event, changes)?;
+        Ok(!self.visitor.is_done())
     }
 }
 

@@ -105,6 +105,7 @@ impl<V: ReplayVisitor> Fold<'_, V> {
                 self.delete
                     .event(delete, self.track.key, replay, self.reader, self.damage)?;
             let what = match &event {
+                Some(event) if !self.visitor.wants(event, None, replay) => continue,
                 Some(event) => What::Cascade(event),
                 None => What::UnseenCascade(delete.place),
             };

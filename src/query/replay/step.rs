@@ -53,8 +53,8 @@ impl<'s, 'a> Step<'s, 'a> {
 
 /// Receives the replay of a (sub)profile.
 pub(in crate::query) trait ReplayVisitor {
-    /// Whether the changes of an event are needed; it may repeat the event `_of`.
-    /// If not, the event is applied to the state but not visited.
+    /// Whether the changes of an event are needed, which may repeat the event `_of`, or be
+    /// the profile's delete. If not, it is applied to the state but not visited.
     fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
         true
     }
