@@ -204,15 +204,18 @@ impl<'f> IntervalBuilder<'f> {
         ended
     }
 
-    /// Ends everything at a profile's delete that is known only by its place.
-    pub fn unseen_cascade(&mut self, place: Place, replay: &Replay<'_>) -> Vec<Interval> {
+    /// Ends everything at the profile's delete that the replay has applied last, of which
+    /// nothing else is known.
+    pub fn unseen_cascade(&mut self, replay: &Replay<'_>) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
-        ended.extend(self.end_all(&Ending {
-            seq: place.seq,
-            time: place.time,
-            cause: Cause::Cascade.name().into(),
-            not_before: None,
-        }));
+        if let Some((seq, time)) = replay.ended {
+            ended.extend(self.end_all(&Ending {
+                seq,
+                time,
+                cause: Cause::Cascade.name().into(),
+                not_before: None,
+            }));
+        }
         ended
     }
 

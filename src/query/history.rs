@@ -149,10 +149,10 @@ impl ReplayVisitor for HistoryVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let Some(event) = step.event() else {
+        let Some(event) = step.event else {
             return Ok(true);
         };
-        let (query, duplicate_of) = (self.query, step.duplicate_of());
+        let (query, duplicate_of) = (self.query, step.duplicate_of);
         let is_filtered = !query.fields.is_empty() || !query.interests.is_empty();
         let mut changes = step.changes;
         changes.retain(|change| matches_subject(change, &query.fields, &query.interests));

@@ -168,7 +168,7 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let Some(event) = step.event() else {
+        let Some(event) = step.event else {
             return Ok(true);
         };
         let mut changes = step.changes;

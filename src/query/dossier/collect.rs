@@ -15,7 +15,7 @@ use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
 use crate::query::lines::{HistoryLine, LastEvent};
-use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step};
 use crate::store::{EventReader, Snapshot, Sorter};
 
 /// Where a line stands: in the order of the parts, and among those of its part by the
@@ -194,19 +194,16 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
         let ended = self.intervals.visit(&step);
         self.ended(ended)?;
         let span = self.all.query.span;
-        let Some(event) = step.event().filter(|event| span.contains(event.time)) else {
+        let Some(event) = step.event.filter(|event| span.contains(event.time)) else {
             return Ok(true);
         };
-        match step.what {
-            What::Duplicate { .. } => {
-                self.duplicates += 1;
-                return Ok(true);
-            }
-            What::Event(_) => {
-                self.events += 1;
-                self.all.count(event);
-            }
-            What::Cascade(_) | What::UnseenCascade(_) => {}
+        if step.duplicate_of.is_some() {
+            self.duplicates += 1;
+            return Ok(true);
+        }
+        if !step.is_cascade {
+            self.events += 1;
+            self.all.count(event);
         }
         self.event(event, step.changes)?;
         Ok(true)

@@ -16,7 +16,7 @@ mod fold;
 mod step;
 mod track;
 
-pub(in crate::query) use step::{ReplayVisitor, Step, What};
+pub(in crate::query) use step::{ReplayVisitor, Step};
 pub(in crate::query) use track::Track;
 
 use std::cell::RefCell;

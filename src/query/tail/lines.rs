@@ -125,8 +125,8 @@ impl ReplayVisitor for TailVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let duplicate_of = step.duplicate_of();
-        let Some(event) = step.event() else {
+        let duplicate_of = step.duplicate_of;
+        let Some(event) = step.event else {
             return Ok(true);
         };
         let mut changes = step.changes;
