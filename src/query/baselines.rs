@@ -90,7 +90,7 @@ fn put(
 pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let KeptBaseline { key, baseline } = kept;
     let (state, content) = baseline.known.into_state();
-    let hex = |gone: &PrunedDigest| gone.digest.map(|byte| format!("{byte:02x}")).concat();
+    let hex = |gone: &PrunedDigest| format!("{:032x}", u128::from_be_bytes(gone.digest));
     let second = baseline.second.iter();
     ExportLine {
         seq: baseline.place.seq,
