@@ -1,6 +1,6 @@
 //! Collects unexplained changes in bounded memory.
 
-use super::find::{Claims, Window};
+use super::find::Window;
 use crate::event::Event;
 use crate::history::{Cause, Change, Subject};
 use crate::query::answer::QueryError;
@@ -72,13 +72,6 @@ impl SubjectCount {
         self.revealed.add_place(window.key, window.seq, false);
         self.revealed_by.add(window.label, 1);
         self.times.join(TimeRange::of(window.since, window.until));
-    }
-
-    pub const fn claims(&self) -> Claims {
-        Claims {
-            set: self.set,
-            unexplained: self.revealed.events,
-        }
     }
 }
 

@@ -32,7 +32,7 @@ use super::moment::parse_seconds;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 use collect::{Collector, SubjectCount};
-use find::{Bounds, Claims, Finding, Window};
+use find::{Bounds, Finding, Window};
 
 /// What changed unexplained.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +105,9 @@ pub(super) fn answer(
     }
     let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
     let mut windows = std::mem::take(&mut all.windows);
-    let claims = |subject| match all.count(subject) {
-        Some((_, count)) => count.claims(),
-        None => Claims::default(),
+    let claims = |subject| {
+        let count = all.count(subject);
+        count.map_or((0, 0), |(_, count)| (count.set, count.revealed.events))
     };
     let silent = find::silent_fields(&windows, claims, least);
     for window in &mut windows {
