@@ -142,7 +142,8 @@ pub(super) fn digest_of(subject: &Subject<'_>) -> [u8; 8] {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-fn turned(order: Ordering, reverse: bool) -> Ordering {
+/// An order in an answer that may have the newest first.
+pub(super) fn turned(order: Ordering, reverse: bool) -> Ordering {
     if reverse { order.reverse() } else { order }
 }
 

@@ -28,7 +28,7 @@ use self::keys::keys;
 use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
-use super::page::{Mark, digest_of};
+use super::page::{Mark, digest_of, turned};
 use super::replay::{ReplayVisitor, Step};
 use super::request::ChangesQuery;
 use crate::event::Event;
@@ -232,7 +232,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 seq: of,
                 ..
             }) = self.sorter.lock().bound()
-            && is_after((time, seq), (*last, *of), self.reverse)
+            && turned((time, seq).cmp(&(*last, *of)), self.reverse).is_gt()
         {
             // Events come in the order of time.
             self.is_done = !self.reverse && *last < time;
@@ -261,14 +261,5 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether an event comes after another one in the order of the answer.
-fn is_after(event: (i64, u64), other: (i64, u64), reverse: bool) -> bool {
-    if reverse {
-        event < other
-    } else {
-        event > other
     }
 }
