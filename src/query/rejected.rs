@@ -41,12 +41,8 @@ pub(super) fn answer(
             }
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
-                Err(RecordError::Lost(lost)) => {
-                    lines.damage.add(Missing::Lost(lost));
-                    continue;
-                }
                 Err(error) => {
-                    lines.damage.add(format!("rejected call {number}: {error}"));
+                    lines.damage.add(missing(number, error));
                     continue;
                 }
             };
@@ -78,4 +74,12 @@ pub(super) fn answer(
     }
     newest.finish::<QueryError>(|mark, line| Ok(lines.put_at(mark, line)?))?;
     Ok(lines.written > 0)
+}
+
+/// Classifies the record of a rejected call that cannot be read.
+pub(super) fn missing(number: u64, error: RecordError) -> Missing {
+    match error {
+        RecordError::Lost(lost) => Missing::Lost(lost),
+        error => Missing::Damage(format!("rejected call {number}: {error}")),
+    }
 }

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answered, QueryError};
 use super::reconcile::Append;
+use super::rejected::missing;
 use crate::auth::signature::Evidence;
 use crate::event::{BodyKind, DecodeError, Event, Zone, decode_envelope};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, is_pruned};
-use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Trail};
+use crate::store::{Arrival, Damages, EventReader, Outcome, Snapshot, Trail};
 
 /// The most calls that are entered at once.
 const GROUP_LEN: usize = 256;
@@ -83,7 +84,7 @@ pub fn retry(
                 }
                 Err(error) => {
                     found = true;
-                    damage.add(Missing::of_record(number, error));
+                    damage.add(missing(number, error));
                 }
             }
             if calls.len() >= GROUP_LEN || held >= GROUP_BYTES {
