@@ -13,7 +13,7 @@ use super::lines::{ExportLine, body_fields};
 use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
-use super::twins::{Compared, Crowded, in_need};
+use super::twins::{Compared, Crowded, needing_bodies};
 use crate::auth::signature::Evidence;
 use crate::log::record::EventRecord;
 use crate::store::{Damages, EventReader, Missing, Snapshot, TrailError, WalkBatch};
@@ -73,7 +73,7 @@ pub(super) fn answer(
         let mut with_body = BTreeSet::new();
         if let Some(last) = batch.records.last_seq() {
             while let Some(seqs) = crowded.next(last) {
-                bodies.extend(in_need(read_second(&mut reader, seqs)?));
+                bodies.extend(needing_bodies(read_second(&mut reader, seqs)?));
             }
             let later = bodies.split_off(&(last + 1));
             with_body = std::mem::replace(&mut bodies, later);

@@ -8,7 +8,7 @@ use super::answer::{Lines, QueryError};
 use super::lines::{LastEvent, ShowLine};
 use super::replay::Replayer;
 use super::request::StateQuery;
-use super::state_before::Missing;
+use super::state_before::Needed;
 use crate::event::{now_seconds, seconds_to_rfc3339};
 use crate::store::Snapshot;
 
@@ -23,11 +23,11 @@ pub(super) fn answer(
     }
     let at = query.at.unwrap_or_else(now_seconds);
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
-    let mut missing = Missing::new(query.key);
+    let mut needed = Needed::new(query.key);
     let mut replayer = Replayer::new(snapshot, query.cascade);
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let damage = &mut lines.damage;
-    let replay = replayer.state_at(query.key, &events, at, damage, |event| missing.take(event))?;
+    let replay = replayer.state_at(query.key, &events, at, damage, |event| needed.take(event))?;
     let (word, state) = replay.known.into_state();
     lines.put(&ShowLine {
         who: query.key,

@@ -113,15 +113,15 @@ pub(super) fn state_before<'a>(
     Ok(replay)
 }
 
-/// What is still missing, reading backwards, until state, database and collection
+/// What is still needed, reading backwards, until state, database and collection
 /// are known.
-pub(super) struct Missing {
+pub(super) struct Needed {
     state: bool,
     database: bool,
     collection: bool,
 }
 
-impl Missing {
+impl Needed {
     /// Everything; a collection only for a subprofile.
     pub const fn new(key: ProfileKey) -> Self {
         Self {
@@ -131,7 +131,7 @@ impl Missing {
         }
     }
 
-    /// Takes the data of an event; returns whether nothing is missing any more.
+    /// Takes the data of an event; returns whether nothing is needed any more.
     pub fn take(&mut self, event: &Event<'_>) -> bool {
         let content = &event.content;
         let has_state = match event.event_type {

@@ -29,7 +29,7 @@ use crate::history::{Replay, is_full_state};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::cascade::{DeleteReader, ProfileDeletes};
 use crate::query::filter::Span;
-use crate::query::state_before::{Missing, state_before};
+use crate::query::state_before::{Needed, state_before};
 use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot};
 
 /// How many events are read ahead at first.
@@ -333,11 +333,11 @@ fn start_of<'a>(
     let mut deletes = track.deletes.as_ref().map(|deletes| deletes.borrow_mut());
     let deletes = deletes.as_deref_mut();
     // The line of a cascade has database and collection as last named.
-    let mut missing = (!track.cascades().is_empty()).then(|| Missing::new(track.key));
+    let mut needed = (!track.cascades().is_empty()).then(|| Needed::new(track.key));
     let mut is_found = false;
     let is_enough = |event: &Event<'_>| {
-        is_found = match &mut missing {
-            Some(missing) => missing.take(event),
+        is_found = match &mut needed {
+            Some(needed) => needed.take(event),
             None => is_full_state(event),
         };
         is_found
