@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::page::Mark;
-use super::progress::{Progress, Stage};
+use super::parallel::batches_of;
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, needing_bodies};
 use crate::auth::signature::Evidence;
@@ -62,12 +62,11 @@ pub(super) fn answer(
             snapshot.walk_ranges(seqs.into_iter().map(|seq| (seq, seq)).collect())
         }
     };
-    let mut walk = walk.after(after);
-    let all = walk.events();
+    let mut batches = batches_of(walk.after(after));
     crowded.arrange();
     let mut reader = snapshot.reader();
     let next = move || {
-        let Some(batch) = walk.next_batch()? else {
+        let Some((batch, progress)) = batches()? else {
             return Ok(None);
         };
         let mut with_body = BTreeSet::new();
@@ -78,7 +77,6 @@ pub(super) fn answer(
             let later = bodies.split_off(&(last + 1));
             with_body = std::mem::replace(&mut bodies, later);
         }
-        let progress = Progress::new(Stage::Reading, batch.done, all);
         Ok(Some(((batch, with_body), progress)))
     };
     lines.in_order(
