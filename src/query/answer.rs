@@ -71,8 +71,8 @@ pub enum Query {
 }
 
 impl Query {
-    /// Whether the answer shows subprofiles as deleted with their profile, if it speaks of
-    /// states.
+    /// Whether the answer is to show subprofiles as deleted with their profile; `None` if it
+    /// has no states.
     pub const fn cascade_mut(&mut self) -> Option<&mut bool> {
         match self {
             Self::History(query) => Some(&mut query.cascade),

@@ -184,7 +184,7 @@ impl<T> Default for TimeRange<T> {
 }
 
 impl<T: Ord + Copy> TimeRange<T> {
-    /// from one value to another.
+    /// The range from one value to another.
     pub const fn of(first: T, last: T) -> Self {
         Self(Some((first, last)))
     }

@@ -20,7 +20,8 @@ pub enum Rounding {
     Down,
 }
 
-/// The clock by which times are read that name no zone or are a phrase, and shown on pages.
+/// The zone and the present moment: for reading times that name no zone, or are phrases, and
+/// for showing times on pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     /// Its zone.

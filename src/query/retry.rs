@@ -22,7 +22,7 @@ use crate::store::{Arrival, Damages, EventReader, Outcome, Snapshot, Trail};
 /// The most calls that are entered at once.
 const GROUP_LEN: usize = 256;
 
-/// From so many bytes of calls on they are entered, too.
+/// A group with this many bytes of calls is entered, too.
 const GROUP_BYTES: usize = 4 << 20;
 
 /// What came of a rejected call.

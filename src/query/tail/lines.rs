@@ -116,7 +116,7 @@ impl ReplayVisitor for TailVisitor<'_> {
         let head = self
             .heads
             .binary_search_by_key(&place, |head| (head.time, head.seq));
-        // The head of a profile's delete does not have all that the filter asks of a subprofile.
+        // A profile's delete was found without the subprofile's database and collection.
         head.is_ok() && self.filter.matches_event(event)
     }
 
