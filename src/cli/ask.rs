@@ -12,17 +12,18 @@ use super::client;
 use super::out_file::OutFile;
 use super::output::printer;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
+use crate::event::DecodeError;
 use crate::format::{LineSplitter, Printer};
 use crate::history::Subject;
 use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
-use crate::query::{Answered, FindQuery, InvalidParam, Query, Span, Wanted};
+use crate::query::{Answered, FindQuery, Query, Span, Wanted};
 
 impl<Q: clap::Args> Ask<Q> {
     /// Asks the question that is made of the arguments.
     pub fn run(
         self,
         context: &CommandContext,
-        make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
+        make: impl FnOnce(Q) -> Result<Query, DecodeError>,
     ) -> anyhow::Result<ExitStatus> {
         let query = make(self.query).map_err(UsageError::from)?;
         run(query, self.output, context)
@@ -40,7 +41,7 @@ impl<Q: clap::Args> AskStates<Q> {
     pub fn run(
         self,
         context: &CommandContext,
-        make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
+        make: impl FnOnce(Q) -> Result<Query, DecodeError>,
     ) -> anyhow::Result<ExitStatus> {
         let Self {
             query,

@@ -7,9 +7,8 @@ use bytesize::ByteSize;
 use clap::ColorChoice;
 
 use super::args::{Common, Format};
-use crate::event::{Zone, now_seconds};
+use crate::event::{DecodeError, Zone, now_seconds};
 use crate::format::{Styles, View};
-use crate::query::InvalidParam;
 
 /// A narrower terminal counts as this many columns.
 const MIN_COLUMNS: usize = 20;
@@ -25,9 +24,10 @@ impl UsageError {
     }
 }
 
-impl From<InvalidParam> for UsageError {
-    fn from(error: InvalidParam) -> Self {
-        Self::new(error.to_string())
+/// Of a flag that is wrong together with others.
+impl From<DecodeError> for UsageError {
+    fn from(error: DecodeError) -> Self {
+        Self::new(format!("--{}: {}", error.place, error.reason))
     }
 }
 

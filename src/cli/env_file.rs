@@ -20,7 +20,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 use super::args::Args;
 use super::common_args::DEFAULT_DATA;
 use super::{Format, UsageError};
-use crate::event::now_micros;
+use crate::event::now_seconds;
 use crate::format::is_unsafe;
 use crate::query::{Clock, with_clock};
 use crate::storage::{Links, read_small};
@@ -117,7 +117,7 @@ pub fn parse() -> anyhow::Result<Args> {
     let command = super::help::laid_out(with_sources(&words, &mut super::say)?);
     // The zone of times is itself an argument: they are read again once it is known.
     let zone = read_args(command.clone()).common.timezone;
-    let now = now_micros();
+    let now = now_seconds();
     Ok(read_args(with_clock(command, Clock { zone, now })))
 }
 

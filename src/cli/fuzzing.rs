@@ -6,7 +6,7 @@ use crate::event::{
     seconds_to_rfc3339, zone_from_name,
 };
 use crate::format::plain;
-use crate::query::{Rounding, parse_time};
+use crate::query::{Clock, Rounding, parse_time};
 
 /// 2025-10-09T08:53:20Z.
 const NOW: i64 = 1_760_000_000;
@@ -24,7 +24,7 @@ pub fn command_line(bytes: &[u8]) {
         chrono_tz::America::New_York,
         chrono_tz::Pacific::Apia,
     ] {
-        let read = |text: &str, rounding| parse_time(text, zone, NOW * 1_000_000, rounding);
+        let read = |text: &str, rounding| parse_time(text, Clock { zone, now: NOW }, rounding);
         let (down, up) = (read(text, Rounding::Down), read(text, Rounding::Up));
         if let (Ok(down), Ok(up)) = (&down, &up) {
             assert!((0..=1).contains(&(up - down)), "{down} and {up}");

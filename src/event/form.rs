@@ -17,12 +17,10 @@ pub(super) enum FormText<'a> {
 }
 
 impl<'a> FormText<'a> {
-    /// A whole form.
     pub fn new(body: &'a [u8]) -> Self {
         std::str::from_utf8(body).map_or(Self::Bytes(body), Self::Utf8)
     }
 
-    /// Its bytes.
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::Utf8(text) => text.as_bytes(),

@@ -70,18 +70,15 @@ impl FromStr for ProfileKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong =
-            || format!("'{text}' is not a profile: write 123, or 123/456 for a subprofile of it");
-        let (profile, subprofile) = match text.split_once('/') {
-            None => (text, None),
-            Some((profile, subprofile)) => (profile, Some(subprofile)),
+        let key = match text.split_once('/') {
+            None => parse_number(text).map(Self::profile),
+            Some((profile, own)) => {
+                let numbers = parse_number(profile).zip(parse_number(own));
+                numbers.map(|(profile, own)| Self::subprofile(profile, own))
+            }
         };
-        Ok(Self {
-            profile: parse_number(profile).ok_or_else(wrong)?,
-            subprofile: match subprofile {
-                None => None,
-                Some(number) => Some(parse_number(number).ok_or_else(wrong)?),
-            },
+        key.ok_or_else(|| {
+            format!("'{text}' is not a profile: write 123, or 123/456 for a subprofile of it")
         })
     }
 }

@@ -5,6 +5,8 @@ use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, TimeZo
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::key::parse_number;
+
 /// A time zone of the IANA database.
 pub type Zone = chrono_tz::Tz;
 
@@ -163,10 +165,7 @@ pub fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
 
 /// The variable `time`: whole Unix seconds that can be printed.
 pub(super) fn parse_unix_seconds(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
+    parse_number(text.strip_prefix('-').unwrap_or(text))?;
     text.parse()
         .ok()
         .filter(|seconds| seconds_in_range(*seconds))

@@ -99,7 +99,6 @@ impl<'a> Variable<'a> {
         self.value.decode()
     }
 
-    /// The key and the value.
     pub fn into_key_and_value(self) -> (Cow<'a, str>, Cow<'a, str>) {
         (self.key.unwrap_or_default(), self.value.decode())
     }

@@ -24,57 +24,41 @@ pub struct CascadeDelete {
 
 /// Which of a profile's deletes, in their order, may end a subprofile with
 /// events of these times and `seq`, which are ordered. `pruned` stands for one
-/// that was pruned.
+/// that was pruned, after the subprofile's first event.
 pub fn cascade_candidates(
     deletes: &[Place],
     pruned: Option<Place>,
     times: &[(i64, u64)],
     baseline: Option<&Baseline>,
 ) -> Vec<CascadeDelete> {
-    let baseline = baseline.map(|baseline| baseline.place);
-    let begun = baseline.map(|place| place.time);
-    let first = times.first().map(|(time, _)| *time);
-    let Some(first) = begun.into_iter().chain(first).min() else {
-        return Vec::new();
-    };
-    let pruned = pruned.filter(|place| place.time >= first);
-    let mut ends: Vec<CascadeDelete> = pruned
-        .map(|place| CascadeDelete {
-            place,
-            pruned: true,
-        })
-        .into_iter()
-        .collect();
+    let mut ends = Vec::new();
+    ends.extend(pruned.map(|place| CascadeDelete {
+        place,
+        pruned: true,
+    }));
     // The first delete after each event. The type of the event, and so its place
     // within its second, is unknown: it is tried as the first and as among the last.
     let latest = EventType::Observed(Seen::Present).rank();
-    let early = times.iter().map(|(time, _)| Place {
-        time: *time,
-        rank: 0,
-        seq: 0,
+    let places = times.iter().flat_map(|(time, seq)| {
+        let place = |rank, seq| Place {
+            time: *time,
+            rank,
+            seq,
+        };
+        [place(0, 0), place(latest, *seq)]
     });
-    let late = times.iter().map(|(time, seq)| Place {
-        time: *time,
-        rank: latest,
-        seq: *seq,
-    });
-    let mut find = |places: &mut dyn Iterator<Item = Place>| {
-        let mut last = None;
-        for place in places {
-            let after = deletes.partition_point(|delete| *delete <= place);
-            let found = deletes.get(after).copied();
-            // The same delete is found twice if no event is between.
-            if let Some(place) = found.filter(|_| found != last) {
-                ends.push(CascadeDelete {
-                    place,
-                    pruned: false,
-                });
-            }
-            last = found;
+    let baseline = baseline.map(|baseline| baseline.place);
+    for place in baseline.into_iter().chain(places) {
+        let after = deletes.partition_point(|delete| *delete <= place);
+        let end = deletes.get(after).map(|place| CascadeDelete {
+            place: *place,
+            pruned: false,
+        });
+        // The same delete is found twice if no event is between.
+        if end.as_ref() != ends.last() {
+            ends.extend(end);
         }
-    };
-    find(&mut early.chain(baseline));
-    find(&mut late.into_iter());
+    }
     ends.sort_unstable();
     ends.dedup();
     ends

@@ -210,15 +210,3 @@ pub struct Change<'a> {
     #[serde(flatten)]
     pub cause: Cause,
 }
-
-impl Change<'_> {
-    /// The same without what it borrows.
-    pub fn to_owned(&self) -> Change<'static> {
-        Change {
-            subject: self.subject.to_owned(),
-            old: self.old.as_ref().map(Value::to_owned),
-            new: self.new.to_owned(),
-            cause: self.cause,
-        }
-    }
-}

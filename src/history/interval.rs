@@ -96,10 +96,10 @@ pub struct Interval {
 
 /// Builds the intervals of one (sub)profile from its replay.
 pub struct IntervalBuilder<'f> {
-    /// The values that are followed.
     follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
     baseline: Option<Baseline>,
-    open: BTreeMap<Subject<'static>, Interval>,
+    /// The values that are held.
+    pub open: BTreeMap<Subject<'static>, Interval>,
     count: u64,
 }
 
@@ -120,16 +120,6 @@ impl<'f> IntervalBuilder<'f> {
             open: BTreeMap::new(),
             count: 0,
         }
-    }
-
-    /// The values that are held.
-    pub const fn open(&self) -> &BTreeMap<Subject<'static>, Interval> {
-        &self.open
-    }
-
-    /// Takes the values that are held at the end.
-    pub fn take_open(&mut self) -> BTreeMap<Subject<'static>, Interval> {
-        std::mem::take(&mut self.open)
     }
 
     /// Applies the baseline if the replay has done so, which ends everything
@@ -214,15 +204,18 @@ impl<'f> IntervalBuilder<'f> {
         ended
     }
 
-    /// Ends everything at a profile's delete that is known only by its place.
-    pub fn unseen_cascade(&mut self, place: Place, replay: &Replay<'_>) -> Vec<Interval> {
+    /// Ends everything at the profile's delete that the replay has applied last, of which
+    /// nothing else is known.
+    pub fn unseen_cascade(&mut self, replay: &Replay<'_>) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
-        ended.extend(self.end_all(&Ending {
-            seq: place.seq,
-            time: place.time,
-            cause: Cause::Cascade.name().into(),
-            not_before: None,
-        }));
+        if let Some((seq, time)) = replay.ended {
+            ended.extend(self.end_all(&Ending {
+                seq,
+                time,
+                cause: Cause::Cascade.name().into(),
+                not_before: None,
+            }));
+        }
         ended
     }
 

@@ -127,11 +127,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether an event comes before the baseline, and so stands alone. For a later
-    /// event the baseline is applied first.
-    fn precedes_baseline(&mut self, event: &Event<'_>) -> bool {
-        let baseline = self.pending.as_ref().map(|baseline| baseline.place);
-        let before = baseline.is_some_and(|place| Place::of(event) < place);
+    /// Whether an event at a place comes before the baseline, and so stands alone. For a
+    /// later one the baseline is applied first.
+    fn precedes_baseline(&mut self, place: Place) -> bool {
+        let baseline = self.pending.as_ref();
+        let before = baseline.is_some_and(|baseline| place < baseline.place);
         if !before {
             self.apply_baseline();
         }
@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
     /// Applies the next event, which is not a duplicate, and returns its changes:
     /// fields in the order sent, fields that are gone by name, interests by name.
     pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
-        if self.precedes_baseline(event) {
+        if self.precedes_baseline(Place::of(event)) {
             return changes_without_history(event);
         }
         let since = self.last.map_or(event.time, |(_, time)| time);
@@ -189,7 +189,7 @@ impl<'a> Replay<'a> {
     /// Applies the next event, which is not a duplicate, without computing its
     /// changes. Returns what was known before it, if that has changed.
     pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
-        if self.precedes_baseline(event) {
+        if self.precedes_baseline(Place::of(event)) {
             return Known::Nothing;
         }
         let content = &event.content;
@@ -217,11 +217,9 @@ impl<'a> Replay<'a> {
     /// Applies the profile's `delete` at a place to a subprofile and returns the
     /// changes; `None` if it was not present.
     pub fn apply_cascade(&mut self, delete: Place) -> Option<Vec<Change<'a>>> {
-        let baseline = self.pending.as_ref().map(|baseline| baseline.place);
-        if baseline.is_some_and(|baseline| delete < baseline) {
+        if self.precedes_baseline(delete) {
             return None;
         }
-        self.apply_baseline();
         let before = match std::mem::take(&mut self.known) {
             Known::Present(before) => before,
             other => {

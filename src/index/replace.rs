@@ -10,7 +10,7 @@ use super::manifest::Position;
 use super::shared::{Reason, Replace, Shared};
 use super::store::EventStore;
 use super::tree::Database;
-use crate::event::{now_micros, seconds_to_rfc3339};
+use crate::event::{now_seconds, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::log::record::is_pruned;
 use crate::storage::found;
@@ -151,7 +151,7 @@ impl Shared {
     /// Renames the index's folder, and returns the new name; `None` if there is
     /// no folder.
     fn set_aside(&self) -> io::Result<Option<PathBuf>> {
-        let time = seconds_to_rfc3339(now_micros().div_euclid(1_000_000)).replace([':', '-'], "");
+        let time = seconds_to_rfc3339(now_seconds()).replace([':', '-'], "");
         let names = std::iter::once(format!("damaged-{time}"))
             .chain((1..1000).map(|number| format!("damaged-{time}-{number}")));
         let mut paths = names.map(|name| self.path.with_extension(name));

@@ -1,6 +1,7 @@
 //! The file names of segments.
 
 use super::frame::MAX_SEQ;
+use crate::event::parse_number;
 
 /// The file name of the plain segment that begins with a `seq`.
 pub(super) fn segment_name(first_seq: u64) -> String {
@@ -16,11 +17,10 @@ pub(super) fn sealed_name(first_seq: u64) -> String {
 pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     let plain = name.strip_suffix(".zst");
     let number = plain.unwrap_or(name).strip_suffix(".log")?;
-    let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
-    let first_seq = number
-        .parse()
-        .ok()
-        .filter(|seq| digits && (1..=MAX_SEQ).contains(seq))?;
+    let first_seq = parse_number(number).filter(|seq| (1..=MAX_SEQ).contains(seq))?;
+    if number.len() != 20 {
+        return None;
+    }
     Some((first_seq, plain.is_some()))
 }
 

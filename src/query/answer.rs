@@ -71,8 +71,8 @@ pub enum Query {
 }
 
 impl Query {
-    /// Whether the answer shows subprofiles as deleted with their profile, if it speaks of
-    /// states.
+    /// Whether the answer is to show subprofiles as deleted with their profile; `None` if it
+    /// has no states.
     pub const fn cascade_mut(&mut self) -> Option<&mut bool> {
         match self {
             Self::History(query) => Some(&mut query.cascade),
@@ -153,6 +153,12 @@ pub enum QueryError {
     Restore(#[from] PruneError),
 }
 
+impl From<serde_json::Error> for QueryError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
 /// An error with its causes, each once.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -217,15 +223,11 @@ impl<'a> Lines<'a> {
     /// Adds a note if the answer covers a period whose events were pruned: it
     /// starts at `since`, and events of `key` were pruned up to `baseline`.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
-        let full = self.notes.len() >= NOTES;
-        let reaches = |time: &i64| !full && since.is_none_or(|since| since < *time);
-        if let Some(time) = baseline.filter(reaches) {
+        if let Some(time) = baseline.filter(|time| since.is_none_or(|since| since < *time)) {
             let time = seconds_to_rfc3339(time);
-            let what =
-                format!("events of {key} up to {time} were pruned: earlier values may be unknown");
-            if !self.notes.contains(&what) {
-                self.notes.push(what);
-            }
+            self.note(format!(
+                "events of {key} up to {time} were pruned: earlier values may be unknown"
+            ));
         }
     }
 
@@ -298,10 +300,10 @@ impl<'a> Lines<'a> {
         self.at_limit() && (self.more || !self.paged)
     }
 
-    /// The maximum number of lines that are needed.
-    pub fn wanted(&self) -> Option<u64> {
-        let limit = self.limit?;
-        Some(limit.saturating_add(u64::from(self.paged)))
+    /// The maximum number of lines that are needed; `usize::MAX` without a limit.
+    pub fn wanted(&self) -> usize {
+        let limit = self.limit.unwrap_or(u64::MAX);
+        usize::try_from(limit.saturating_add(u64::from(self.paged))).unwrap_or(usize::MAX)
     }
 
     fn at_limit(&self) -> bool {
@@ -411,11 +413,6 @@ pub(super) fn note_without_owner(
         ));
     }
     Ok(())
-}
-
-/// The current Unix second.
-pub(super) fn now() -> i64 {
-    crate::event::now_micros().div_euclid(1_000_000)
 }
 
 #[cfg(test)]

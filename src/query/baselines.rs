@@ -80,7 +80,7 @@ fn put(
         let is_before = |after: Mark| after.is_before_baseline(*key);
         if query.from_seq.is_none() && lines.after.is_none_or(is_before) {
             let mark = Mark::Baseline(*key);
-            let line = serde_json::to_vec(&line_of(kept)).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line_of(kept))?;
             lines.put_at(mark, &line)?;
         }
     }
@@ -90,7 +90,7 @@ fn put(
 pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let KeptBaseline { key, baseline } = kept;
     let (state, content) = baseline.known.into_state();
-    let hex = |gone: &PrunedDigest| gone.digest.map(|byte| format!("{byte:02x}")).concat();
+    let hex = |gone: &PrunedDigest| format!("{:032x}", u128::from_be_bytes(gone.digest));
     let second = baseline.second.iter();
     ExportLine {
         seq: baseline.place.seq,

@@ -1,10 +1,10 @@
 //! `blame`: the last change of every field and interest that is present.
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::lines::BlameLine;
 use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::StateQuery;
-use crate::event::seconds_to_rfc3339;
+use crate::event::{now_seconds, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, State};
 use crate::store::{Damages, Snapshot};
 
@@ -13,7 +13,7 @@ pub(super) fn answer(
     query: &StateQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let at = query.at.unwrap_or_else(now);
+    let at = query.at.unwrap_or_else(now_seconds);
     let events = snapshot.events_of(query.key)?;
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
     let mut replayer = Replayer::new(snapshot, query.cascade);
@@ -43,7 +43,7 @@ impl ReplayVisitor for BlameVisitor<'_, '_> {
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
         self.intervals.follow_baseline(replay);
-        let mut held = self.intervals.take_open();
+        let mut held = std::mem::take(&mut self.intervals.open);
         let subjects = replay.known.state().map(State::subjects);
         for subject in subjects.into_iter().flatten() {
             let Some(Interval {

@@ -27,9 +27,8 @@ use crate::store::{
 /// How many heads are read ahead.
 const WINDOW: usize = 4096;
 
-/// The deletes of a profile.
 pub(super) struct ProfileDeletes {
-    profile: u64,
+    pub profile: u64,
     events: EventsOf,
     /// The index in the events' times from which on the heads were read.
     read_from: usize,
@@ -54,11 +53,6 @@ impl ProfileDeletes {
             deletes: Vec::new(),
             events,
         }
-    }
-
-    /// The profile.
-    pub const fn profile(&self) -> u64 {
-        self.profile
     }
 
     /// The time of the profile's last pruned event.
@@ -135,13 +129,10 @@ impl ProfileDeletes {
             let mut deletes = Vec::new();
             let mut ranks = HashMap::new();
             for (time, seq) in second {
-                match delete_rank(held, reader, *seq) {
-                    Ok(Some(rank)) => {
-                        deletes.push((*time, *seq));
-                        ranks.insert(*seq, rank);
-                    }
-                    Ok(None) => {}
-                    Err(unreadable) => damage.add(unreadable.into_damage()?),
+                let rank = damage.readable(delete_rank(held, reader, *seq))?;
+                if let Some(rank) = rank.flatten() {
+                    deletes.push((*time, *seq));
+                    ranks.insert(*seq, rank);
                 }
             }
             let baseline = self.events.baseline.as_ref();
@@ -193,18 +184,13 @@ impl DeleteReader {
             return Ok(None);
         }
         if self.last.as_ref().is_none_or(|last| last.seq != seq) {
-            match reader.event(seq) {
-                Ok(event) => {
-                    self.last = Some(Event {
-                        content: Content::default(),
-                        ..event
-                    });
-                }
-                Err(unreadable) => {
-                    damage.add(unreadable.into_damage()?);
-                    return Ok(None);
-                }
-            }
+            let Some(event) = damage.readable(reader.event(seq))? else {
+                return Ok(None);
+            };
+            self.last = Some(Event {
+                content: Content::default(),
+                ..event
+            });
         }
         Ok(self.last.clone().map(|delete| Event {
             key: subprofile,

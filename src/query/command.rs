@@ -3,10 +3,12 @@
 //! Names and values are untrusted, so every word is quoted. Control characters are
 //! kept: code that displays a line must escape them first.
 
+use serde_json::Value;
+
 use super::filter::Filter;
+use super::request::params_of;
 use crate::event::seconds_to_rfc3339;
 
-/// A command being built.
 #[derive(Debug)]
 pub(super) struct CommandLine {
     words: Vec<String>,
@@ -21,7 +23,6 @@ impl CommandLine {
         }
     }
 
-    /// Adds a flag with its value.
     pub fn flag(mut self, flag: &str, value: impl Into<String>) -> Self {
         let value = value.into();
         if value.starts_with('-') {
@@ -33,40 +34,22 @@ impl CommandLine {
         self
     }
 
-    /// Adds a flag with each of its values.
-    fn flags(self, flag: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let values = values.into_iter();
-        values.fold(self, |line, value| line.flag(flag, value))
-    }
-
-    fn maybe(self, flag: &str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.flag(flag, value.to_string()),
-            None => self,
-        }
-    }
-
-    /// Adds the flags of a filter.
-    pub fn filter(self, filter: &Filter) -> Self {
-        self.flags("--field", &filter.fields)
-            .flags("--interest", &filter.interests)
-            .maybe("--database", filter.database)
-            .maybe("--collection", filter.collection)
-            .maybe("--profile", filter.profile)
-            .maybe("--since", filter.span.since.map(seconds_to_rfc3339))
-            .maybe("--until", filter.span.until.map(seconds_to_rfc3339))
-            .maybe("--old", filter.old.as_ref())
-            .maybe("--new", filter.new.as_ref())
-            .flags("--cause", filter.causes.iter().map(|cause| cause.name()))
-            .flags("--label", &filter.labels)
-            .flags("--not-label", &filter.not_labels)
-            .flags("--type", &filter.types)
-            .switch("--cascade", filter.cascade)
-    }
-
-    fn switch(mut self, flag: &str, is_set: bool) -> Self {
-        if is_set {
-            self.words.push(flag.to_owned());
+    /// Adds the flags of a filter, which have the names of its parameters.
+    pub fn filter(mut self, filter: &Filter) -> Self {
+        for (name, value) in params_of(filter) {
+            let flag = format!("--{name}");
+            let text = match value {
+                Value::Bool(_) => {
+                    self.words.push(flag);
+                    continue;
+                }
+                Value::String(text) => text,
+                Value::Number(number) if matches!(name.as_str(), "since" | "until") => {
+                    seconds_to_rfc3339(number.as_i64().unwrap_or_default())
+                }
+                other => other.to_string(),
+            };
+            self = self.flag(&flag, text);
         }
         self
     }

@@ -17,23 +17,49 @@ pub(super) fn label_len(label: &Option<String>) -> usize {
 /// The maximum number of bytes of all names of a [`BoundedMap`].
 const NAMES_LEN: usize = 4 << 20;
 
+/// What is counted for a name.
+pub(super) trait Counted: Default {
+    /// Adds what was counted elsewhere.
+    fn join(&mut self, other: Self);
+
+    /// How much is left out if there is no room for the name.
+    fn count(&self) -> u64;
+}
+
+impl Counted for u64 {
+    fn join(&mut self, other: Self) {
+        *self += other;
+    }
+
+    fn count(&self) -> u64 {
+        *self
+    }
+}
+
 /// Values by name, numbered in order of first use. The number of names and their
 /// bytes are bounded, so that senders of ever new or long names cannot exhaust
 /// memory.
 #[derive(Clone, Debug)]
 pub(super) struct BoundedMap<K, V> {
-    values: IndexMap<K, V>,
+    /// The names and values in the order of their numbers.
+    pub values: IndexMap<K, V>,
+    /// What was counted for all names beyond the bounds together.
+    pub others: u64,
     most: usize,
     /// The length of a name in bytes, as far as it comes from a sender.
     len_of: fn(&K) -> usize,
     names_len: usize,
 }
 
+/// Counts by name.
+pub(super) type BoundedCounter<K> = BoundedMap<K, u64>;
+
 impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
     /// A map for at most this many names of such lengths.
     pub fn new(most: usize, len_of: fn(&K) -> usize) -> Self {
         Self {
             values: IndexMap::new(),
+            others: 0,
             most,
             len_of,
             names_len: 0,
@@ -57,63 +83,30 @@ impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
         let (_, value) = self.values.get_index_mut(number)?;
         Some((u32::try_from(number).ok()?, value))
     }
-
-    /// The names and values in the order of their numbers.
-    pub const fn values(&self) -> &IndexMap<K, V> {
-        &self.values
-    }
-
-    /// The names and values, without the bound.
-    pub fn into_values(self) -> IndexMap<K, V> {
-        self.values
-    }
 }
 
-/// Counts by name. All names beyond the bounds are counted together.
-#[derive(Clone, Debug)]
-pub(super) struct BoundedCounter<K> {
-    counts: BoundedMap<K, u64>,
-    others: u64,
-}
-
-impl<K: Eq + Hash + Ord> BoundedCounter<K> {
-    /// A counter for at most this many distinct names of such lengths.
-    pub fn new(most: usize, len_of: fn(&K) -> usize) -> Self {
-        Self {
-            counts: BoundedMap::new(most, len_of),
-            others: 0,
+impl<K: Eq + Hash, V: Counted> BoundedMap<K, V> {
+    /// Adds to what is counted for a name.
+    pub fn add(&mut self, name: K, value: V) {
+        match self.entry(name) {
+            Some((_, own)) => own.join(value),
+            None => self.others += value.count(),
         }
     }
 
-    /// Adds to the count of a name.
-    pub fn add(&mut self, name: K, count: u64) {
-        match self.counts.entry(name) {
-            Some((_, own)) => *own += count,
-            None => self.others += count,
-        }
-    }
-
-    /// Merges another counter.
+    /// Merges another map.
     pub fn join(&mut self, other: Self) {
         self.others += other.others;
-        for (name, count) in other.counts.into_values() {
-            self.add(name, count);
+        for (name, value) in other.values {
+            self.add(name, value);
         }
     }
+}
 
-    /// The counts by name.
-    pub const fn counts(&self) -> &IndexMap<K, u64> {
-        self.counts.values()
-    }
-
-    /// The count of all names that are not counted separately.
-    pub const fn others(&self) -> u64 {
-        self.others
-    }
-
+impl<K: Ord> BoundedCounter<K> {
     /// The names by their counts, the highest first.
     pub fn ranked(self) -> Vec<(K, u64)> {
-        ranked(self.counts.into_values())
+        ranked(self.values)
     }
 }
 
@@ -191,7 +184,7 @@ impl<T> Default for TimeRange<T> {
 }
 
 impl<T: Ord + Copy> TimeRange<T> {
-    /// from one value to another.
+    /// The range from one value to another.
     pub const fn of(first: T, last: T) -> Self {
         Self(Some((first, last)))
     }
@@ -237,7 +230,7 @@ mod tests {
             other.add(name, 10);
         }
         counter.join(other);
-        assert_eq!(counter.others(), 23);
+        assert_eq!(counter.others, 23);
         assert_eq!(counter.ranked(), [("b", 11), ("a", 2)]);
     }
 
@@ -250,7 +243,7 @@ mod tests {
         for name in names.iter().chain(&names) {
             counter.add(name.as_str(), 1);
         }
-        assert_eq!((counter.counts().len(), counter.others()), (4, 4));
+        assert_eq!((counter.values.len(), counter.others), (4, 4));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `diff`: the net differences between two moments.
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::replay::Replayer;
 use super::request::DiffQuery;
+use crate::event::now_seconds;
 use crate::history::{Known, State, differences, is_full_state};
 use crate::store::Snapshot;
 
@@ -18,7 +19,7 @@ pub(super) fn answer(
         return Ok(false);
     }
     lines.note_pruned(query.key, events.baseline_time(), Some(query.from));
-    let to = query.to.unwrap_or_else(now);
+    let to = query.to.unwrap_or_else(now_seconds);
     let mut replayer = Replayer::new(snapshot, query.cascade);
     replayer.note_pruned_deletes(query.key, to, lines)?;
     let damage = &mut lines.damage;

@@ -27,15 +27,12 @@ pub(super) fn of_profile(snapshot: &Snapshot<'_>, profile: u64) -> Option<String
     ))
 }
 
-/// The note of a question over all profiles. A feed goes on for ever, and has none.
+/// The note of a question over all profiles.
 pub(super) fn note(snapshot: &Snapshot<'_>, query: &Query, lines: &mut Lines<'_>) {
     let profiles = snapshot.retention().erasures().iter();
     let profiles: BTreeSet<u64> = profiles.map(|erasure| erasure.profile).collect();
     let count = profiles.len() as u64;
-    let filter = query.filter().filter(|_| !matches!(query, Query::Tail(_)));
-    let is_over_all =
-        matches!(query, Query::Stats(_)) || filter.is_some_and(|filter| filter.profile.is_none());
-    if count > 0 && is_over_all {
+    if count > 0 && (query.is_over_all() || matches!(query, Query::Stats(_))) {
         let were = if count == 1 { "was" } else { "were" };
         let persons = counted(count, "profile");
         lines.note(format!(
@@ -59,7 +56,7 @@ pub(super) fn export(
             None => query.database.is_none(),
         };
         if is_meant && lines.after.is_none_or(|after| after < mark) {
-            let line = serde_json::to_vec(&line_of(erasure)).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line_of(erasure))?;
             if !lines.put_at(mark, &line)? {
                 break;
             }

@@ -19,13 +19,8 @@ pub(super) fn answer(
         let line = line_of(seq, record)?;
         Ok(line.map(|line| lines.put(&line)))
     });
-    match written {
-        Ok(written) => Ok(written.flatten().transpose()?.is_some()),
-        Err(unreadable) => {
-            lines.damage.add(unreadable.into_damage()?);
-            Ok(false)
-        }
-    }
+    let written = lines.damage.readable(written)?;
+    Ok(written.flatten().flatten().transpose()?.is_some())
 }
 
 /// The line of an event; `None` if it has no stored proof. A proof that does not
@@ -34,13 +29,9 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
     let unreadable = |error: RecordError| Missing::of_record(seq, error);
     let damage = |error: String| Missing::Damage(format!("event {seq}: {error}"));
     let EventRecord { head, body } = EventRecord::decode(bytes).map_err(unreadable)?;
-    let Some(evidence) = head.evidence else {
+    let proof = Evidence::proof(head.evidence, body).map_err(|error| damage(error.to_string()))?;
+    let Some(proof) = proof else {
         return Ok(None);
-    };
-    let proof = match Evidence::decode(evidence, body) {
-        Ok(Evidence::Proof(proof)) => *proof,
-        Ok(Evidence::Unsigned | Evidence::VerifiedElsewhere) => return Ok(None),
-        Err(error) => return Err(damage(error.to_string())),
     };
     proof
         .check(body)

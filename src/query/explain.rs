@@ -69,13 +69,9 @@ pub(super) fn answer(
     query: &ExplainQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let (key, time) = match snapshot.head_of(query.seq) {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(false),
-        Err(unreadable) => {
-            lines.damage.add(unreadable.into_damage()?);
-            return Ok(false);
-        }
+    let head = lines.damage.readable(snapshot.head_of(query.seq))?;
+    let Some((key, time)) = head.flatten() else {
+        return Ok(false);
     };
     let events = snapshot.events_of(key)?;
     lines.note_pruned(key, events.baseline_time(), Some(time));

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::page::Mark;
-use super::progress::{Progress, Stage};
+use super::parallel::batches_of;
 use super::request::ExportQuery;
-use super::twins::{Compared, Crowded, in_need};
-use crate::auth::signature::{Evidence, EvidenceError, Proof};
+use super::twins::{Compared, Crowded, needing_bodies};
+use crate::auth::signature::Evidence;
 use crate::log::record::EventRecord;
-use crate::store::{Damages, EventReader, Missing, Snapshot, TrailError, Walk, WalkBatch};
+use crate::store::{Damages, EventReader, Missing, Snapshot, TrailError, WalkBatch};
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -27,7 +27,8 @@ pub(super) fn answer(
         super::erasures::export(snapshot, query, lines)?;
         return Ok(lines.written > 0);
     }
-    let bodies = super::baselines::export(snapshot, query, lines)?;
+    // Later events that carry their bodies.
+    let mut bodies = super::baselines::export(snapshot, query, lines)?;
     if lines.is_full() {
         return Ok(lines.written > 0);
     }
@@ -61,26 +62,27 @@ pub(super) fn answer(
             snapshot.walk_ranges(seqs.into_iter().map(|seq| (seq, seq)).collect())
         }
     };
-    let walk = walk.after(after);
-    let all = walk.events();
+    let mut batches = batches_of(walk.after(after));
     crowded.arrange();
-    let mut batches = Batches {
-        walk,
-        reader: snapshot.reader(),
-        crowded,
-        with_body: bodies,
-    };
+    let mut reader = snapshot.reader();
     let next = move || {
-        let load = batches.next()?;
-        Ok(load.map(|load| {
-            let done = load.events.done;
-            (load, Progress::new(Stage::Reading, done, all))
-        }))
+        let Some((batch, progress)) = batches()? else {
+            return Ok(None);
+        };
+        let mut with_body = BTreeSet::new();
+        if let Some(last) = batch.records.last_seq() {
+            while let Some(seqs) = crowded.next(last) {
+                bodies.extend(needing_bodies(read_second(&mut reader, seqs)?));
+            }
+            let later = bodies.split_off(&(last + 1));
+            with_body = std::mem::replace(&mut bodies, later);
+        }
+        Ok(Some(((batch, with_body), progress)))
     };
     lines.in_order(
         next,
         || (),
-        |(), load, damage| Ok(encode(query, load, damage)),
+        |(), (batch, with_body), damage| Ok(encode(query, batch, &with_body, damage)),
         |lines, (encoded, marks)| Ok(lines.put_all(&encoded, &marks)?),
     )?;
     if !lines.is_full() {
@@ -89,64 +91,31 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// A batch for a thread.
-struct Load {
-    events: WalkBatch,
-    /// Those of them that carry their bodies, ascending.
-    with_body: Vec<u64>,
-}
-
-/// The records in the requested span, in batches.
-struct Batches<'a> {
-    walk: Walk<'a>,
-    reader: EventReader,
-    crowded: Crowded,
-    /// Later events that carry their bodies.
-    with_body: BTreeSet<u64>,
-}
-
-impl Batches<'_> {
-    fn next(&mut self) -> Result<Option<Load>, QueryError> {
-        let Some(events) = self.walk.next_batch()? else {
-            return Ok(None);
-        };
-        let mut with_body = Vec::new();
-        if let Some(last) = events.records.last_seq() {
-            self.compare(last)?;
-            let later = self.with_body.split_off(&(last + 1));
-            with_body.extend(std::mem::replace(&mut self.with_body, later));
+/// Reads the events of a second to compare them.
+fn read_second(reader: &mut EventReader, seqs: Vec<u64>) -> Result<Vec<Compared>, QueryError> {
+    let mut second = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        match reader.record(seq, |record| Compared::read(seq, &record)) {
+            Ok(read) => second.push(read),
+            // Damage is reported when the line is due.
+            Err(unreadable) => drop(unreadable.into_damage()?),
         }
-        Ok(Some(Load { events, with_body }))
     }
-
-    /// Compares the events of seconds with several events that begin up to a `seq`.
-    fn compare(&mut self, until: u64) -> Result<(), QueryError> {
-        while let Some(seqs) = self.crowded.next(until) {
-            let mut second = Vec::with_capacity(seqs.len());
-            for seq in seqs {
-                let read = self
-                    .reader
-                    .record(seq, |record| Compared::read(seq, &record));
-                match read {
-                    Ok(read) => second.push(read),
-                    // Damage is reported when the line is due.
-                    Err(unreadable) => drop(unreadable.into_damage()?),
-                }
-            }
-            self.with_body.extend(in_need(second));
-        }
-        Ok(())
-    }
+    Ok(second)
 }
 
 /// The lines of a batch, and the position of each.
-fn encode(query: &ExportQuery, load: Load, damage: &mut Damages) -> (Vec<u8>, Vec<Mark>) {
+fn encode(
+    query: &ExportQuery,
+    batch: WalkBatch,
+    with_body: &BTreeSet<u64>,
+    damage: &mut Damages,
+) -> (Vec<u8>, Vec<Mark>) {
     let (mut lines, mut marks) = (Vec::new(), Vec::new());
-    damage.extend(load.events.damage);
-    for (seq, bytes) in load.events.records.iter() {
+    damage.extend(batch.damage);
+    for (seq, bytes) in batch.records.iter() {
         let begin = lines.len();
-        let with_body = load.with_body.binary_search(&seq).is_ok();
-        match encode_record(query, seq, bytes, with_body, &mut lines) {
+        match encode_record(query, seq, bytes, with_body.contains(&seq), &mut lines) {
             Ok(true) => marks.push(Mark::Number(seq)),
             Ok(false) => {}
             Err(missing) => {
@@ -156,17 +125,6 @@ fn encode(query: &ExportQuery, load: Load, damage: &mut Damages) -> (Vec<u8>, Ve
         }
     }
     (lines, marks)
-}
-
-/// The proof stored in a record, if any.
-fn proof_of(record: &EventRecord<'_>) -> Result<Option<Proof>, EvidenceError> {
-    let Some(bytes) = record.head.evidence else {
-        return Ok(None);
-    };
-    Ok(match Evidence::decode(bytes, record.body)? {
-        Evidence::Proof(proof) => Some(*proof),
-        Evidence::Unsigned | Evidence::VerifiedElsewhere => None,
-    })
 }
 
 /// Adds the line of a record, if it matches. The head is checked before the body is
@@ -192,8 +150,8 @@ fn encode_record(
         (line.body, line.body_base64) = body_fields(body);
     }
     if query.raw && as_sent {
-        line.evidence =
-            proof_of(&record).map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
+        line.evidence = Evidence::proof(head.evidence, body)
+            .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
     }
     serde_json::to_writer(&mut *lines, &line)
         .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;

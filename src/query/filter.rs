@@ -141,10 +141,8 @@ impl Filter {
     /// subprofiles. Where it names no database or collection, a subprofile may have
     /// named it.
     pub fn cascades_from(&self, head: &EventHead<'_>) -> bool {
-        let elsewhere = head.database.is_some()
-            && self
-                .database
-                .is_some_and(|wanted| head.database != Some(wanted));
+        let databases = self.database.zip(head.database);
+        let elsewhere = databases.is_some_and(|(wanted, own)| wanted != own);
         self.cascades()
             && head.subprofile.is_none()
             && head.end().is_some()

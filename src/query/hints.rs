@@ -19,22 +19,22 @@ use crate::format::first_of;
 use crate::store::Snapshot;
 
 /// How many of a (sub)profile's newest events are read, in one batch.
-const OF_ONE: usize = 64;
+const PROFILE_EVENTS: usize = 64;
 
 /// How many of the log's newest events are read.
-const OF_ALL: u64 = 500;
+const NEWEST_EVENTS: u64 = 500;
 
 /// The maximum number of subprofiles that a hint lists.
-const NUMBERS: usize = 3;
+const MAX_SUBPROFILES: usize = 3;
 
 /// The maximum number of names collected.
-const NAMES: usize = 2_000;
+const MAX_NAMES: usize = 2_000;
 
 /// The maximum number of names that a hint lists or looks for.
-const LISTED: usize = 8;
+const MAX_LISTED: usize = 8;
 
 /// Names longer than this are not compared.
-const LONG: usize = 100;
+const MAX_NAME_LEN: usize = 100;
 
 /// Suggestions for a query that found nothing.
 pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String>, QueryError> {
@@ -85,7 +85,7 @@ fn of_history(snapshot: &Snapshot<'_>, query: &HistoryQuery) -> Result<Vec<Strin
         return of_key(snapshot, query.key);
     };
     let mut hints = Vec::new();
-    let newest = times.iter().rev().take(OF_ONE).map(|(_, seq)| *seq);
+    let newest = times.iter().rev().take(PROFILE_EVENTS).map(|(_, seq)| *seq);
     let known = Names::of(snapshot, newest.collect());
     known.compare(&query.fields, &query.interests, &mut hints);
     if hints.is_empty() && !times.iter().any(|(time, _)| query.span.contains(*time)) {
@@ -106,7 +106,7 @@ fn of_filter(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<Vec<String>, Qu
     };
     let known = Names::newest(snapshot);
     known.compare(&filter.fields, &filter.interests, &mut hints);
-    let asked = filter.labels.iter().take(LISTED);
+    let asked = filter.labels.iter().take(MAX_LISTED);
     for label in asked.filter(|label| !known.labels.contains(*label)) {
         hints.extend(similar(label, "label", &known.labels));
     }
@@ -172,14 +172,18 @@ fn of_key(snapshot: &Snapshot<'_>, key: ProfileKey) -> Result<Vec<String>, Query
         )]);
     }
     let mut names = Vec::new();
-    for key in snapshot.subprofiles(key.profile).take(NUMBERS + 1) {
+    for key in snapshot.subprofiles(key.profile).take(MAX_SUBPROFILES + 1) {
         names.push(key?.to_string());
     }
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let more = if names.len() > NUMBERS { ", …" } else { "" };
-    names.truncate(NUMBERS);
+    let more = if names.len() > MAX_SUBPROFILES {
+        ", …"
+    } else {
+        ""
+    };
+    names.truncate(MAX_SUBPROFILES);
     Ok(vec![format!(
         "{} has subprofiles: did you mean {}{more}? history {0} --subprofiles shows all",
         key.profile,
@@ -189,12 +193,12 @@ fn of_key(snapshot: &Snapshot<'_>, key: ProfileKey) -> Result<Vec<String>, Query
 
 /// The name that was probably meant.
 pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    if asked.chars().count() > LONG {
+    if asked.chars().count() > MAX_NAME_LEN {
         return None;
     }
     let asked = asked.to_lowercase();
     let distance = |name: &str| {
-        if name.chars().count() > LONG {
+        if name.chars().count() > MAX_NAME_LEN {
             return None;
         }
         let name = name.to_lowercase();
@@ -225,7 +229,7 @@ impl Names {
     /// Those of the newest events.
     fn newest(snapshot: &Snapshot<'_>) -> Self {
         let last = snapshot.last_seq();
-        let first = last.saturating_sub(OF_ALL - 1).max(1);
+        let first = last.saturating_sub(NEWEST_EVENTS - 1).max(1);
         Self::of(snapshot, (first..=last).collect())
     }
 
@@ -234,7 +238,7 @@ impl Names {
         let mut known = Self::default();
         let retention = snapshot.retention();
         let mut reader = snapshot.reader();
-        for seqs in seqs.chunks(OF_ONE) {
+        for seqs in seqs.chunks(PROFILE_EVENTS) {
             reader.read_ahead(seqs.to_vec());
             for seq in seqs {
                 if let Ok(bytes) = reader.bytes(*seq)
@@ -250,7 +254,10 @@ impl Names {
 
     fn add(&mut self, event: &Event<'_>) {
         let put = |names: &mut BTreeSet<String>, name: &str| {
-            if names.len() < NAMES && name.chars().count() <= LONG && !names.contains(name) {
+            if names.len() < MAX_NAMES
+                && name.chars().count() <= MAX_NAME_LEN
+                && !names.contains(name)
+            {
                 names.insert(name.to_owned());
             }
         };
@@ -272,7 +279,7 @@ impl Names {
         for (asked, (kind, known), (other, others)) in
             [(fields, field, interest), (interests, interest, field)]
         {
-            let asked = asked.iter().take(LISTED);
+            let asked = asked.iter().take(MAX_LISTED);
             for name in asked.filter(|name| !known.contains(*name)) {
                 hints.extend(match others.contains(name) {
                     true => Some(did_you_mean(other, name)),
@@ -288,8 +295,8 @@ fn similar(name: &str, kind: &str, known: &BTreeSet<String>) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
         return Some(did_you_mean(kind, near));
     }
-    let occur = || format!("these {kind}s occur: {}", first_of(known.iter(), LISTED));
-    (!known.is_empty()).then(occur)
+    let names = first_of(known.iter(), MAX_LISTED);
+    (!known.is_empty()).then(|| format!("these {kind}s occur: {names}"))
 }
 
 /// A flag with a name, quoted for a shell.

@@ -9,13 +9,11 @@
 //! With cascade, a profile's `delete` is among the events of each subprofile that
 //! it ends.
 
-use std::io;
-
 use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
 use super::lines::HistoryLine;
 use super::page::Mark;
-use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
+use super::replay::{ReplayVisitor, Replayer, Step, Track, seconds_of};
 use super::request::HistoryQuery;
 use crate::event::Event;
 use crate::history::Replay;
@@ -52,8 +50,7 @@ pub(super) fn answer(
     let times = times_of(&tracks);
     let mut times = times.as_slice();
     // Few lines need few events.
-    let wanted = lines.wanted().map(usize::try_from).and_then(Result::ok);
-    let mut size = wanted.map_or(FIRST_PIECE, |wanted| wanted.clamp(1, FIRST_PIECE));
+    let mut size = lines.wanted().clamp(1, FIRST_PIECE);
     while !times.is_empty() && !lines.is_full() {
         let piece = take_piece(&mut times, size, query.reverse);
         replay_piece(snapshot, query, piece, &mut tracks, &mut replayer, lines)?;
@@ -141,8 +138,10 @@ struct HistoryVisitor<'q> {
 }
 
 impl ReplayVisitor for HistoryVisitor<'_> {
-    fn wants(&mut self, event: &Event<'_>, of: Option<u64>, _: &Replay<'_>) -> bool {
-        (self.query.all || of.is_none()) && !self.is_written(event)
+    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        // A previous page has what it covers.
+        let is_written = |after: Mark| after.covers(event, self.query.reverse);
+        !self.after.is_some_and(is_written)
     }
 
     fn wants_duplicates(&self) -> bool {
@@ -150,13 +149,10 @@ impl ReplayVisitor for HistoryVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let Some(event) = step.event() else {
+        let Some(event) = step.event else {
             return Ok(true);
         };
-        if matches!(step.what, What::Cascade(_)) && self.is_written(event) {
-            return Ok(true);
-        }
-        let (query, duplicate_of) = (self.query, step.duplicate_of());
+        let (query, duplicate_of) = (self.query, step.duplicate_of);
         let is_filtered = !query.fields.is_empty() || !query.interests.is_empty();
         let mut changes = step.changes;
         changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
@@ -164,16 +160,8 @@ impl ReplayVisitor for HistoryVisitor<'_> {
             return Ok(true);
         }
         let line = HistoryLine::new(event, changes, duplicate_of);
-        let line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+        let line = serde_json::to_vec(&line)?;
         self.sorter.push(Mark::of_event(event), &line)?;
         Ok(true)
-    }
-}
-
-impl HistoryVisitor<'_> {
-    /// Whether a previous page has an event.
-    fn is_written(&self, event: &Event<'_>) -> bool {
-        let is_written = |after: Mark| after.covers(event, self.query.reverse);
-        self.after.is_some_and(is_written)
     }
 }

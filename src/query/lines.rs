@@ -10,12 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::baselines::BaselinePart;
-pub use super::find::FindLine;
 use crate::auth::signature::Proof;
-use crate::event::{Fields, Interests, ProfileKey, TimeSource};
+use crate::event::{
+    Event, Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
+};
 pub use crate::history::{Change as ChangeLine, Difference as DiffLine};
 use crate::history::{Subject, Value, known};
 use crate::log::Erasure;
+use crate::proofs::base64;
 
 /// An event of `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +71,33 @@ pub struct HistoryLine<'a> {
     pub duplicate_of: Option<u64>,
 }
 
+impl<'a> HistoryLine<'a> {
+    /// The line of an event with its changes.
+    pub fn new(
+        event: &'a Event<'a>,
+        changes: Vec<ChangeLine<'a>>,
+        duplicate_of: Option<u64>,
+    ) -> Self {
+        Self {
+            seq: event.seq,
+            event_type: Cow::Borrowed(event.event_type.name()),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            received: micros_to_rfc3339(event.received),
+            who: event.key,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.as_deref().map(Cow::Borrowed),
+            remote: None,
+            verified: event.verified,
+            key: None,
+            observed: event.event_type.seen().map(|seen| seen.name().into()),
+            changes,
+            duplicate_of,
+        }
+    }
+}
+
 /// The last event before the moment of `show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +107,14 @@ pub struct LastEvent {
     /// The event's time.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
+}
+
+impl From<(u64, i64)> for LastEvent {
+    /// The event with this `seq`, at this time in Unix seconds.
+    fn from((seq, time): (u64, i64)) -> Self {
+        let time = seconds_to_rfc3339(time);
+        Self { seq, time }
+    }
 }
 
 /// The answer of `show`.
@@ -170,6 +207,52 @@ pub struct ChangesLine<'a> {
     pub change: ChangeLine<'a>,
 }
 
+impl<'a> ChangesLine<'a> {
+    /// The line of one change of an event.
+    pub fn new(event: &'a Event<'a>, change: ChangeLine<'a>) -> Self {
+        Self {
+            time: seconds_to_rfc3339(event.time),
+            seq: event.seq,
+            event_type: Cow::Borrowed(event.event_type.name()),
+            who: event.key,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.as_deref().map(Cow::Borrowed),
+            change,
+        }
+    }
+}
+
+/// An interval in which a (sub)profile held a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindLine<'a> {
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
+    /// The database that the last call with one named, up to the end of the interval.
+    pub database: Option<u64>,
+    /// The collection, likewise.
+    pub collection: Option<u64>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
+    /// The value; `true` for an interest.
+    pub value: Value<'a>,
+    /// The time of the event that began it.
+    pub since: String,
+    /// That event's `seq`.
+    pub since_seq: u64,
+    /// The cause of the change that began it: with `unexplained`,
+    /// `first_seen` and `baseline` it may have begun earlier.
+    pub cause: Cow<'a, str>,
+    /// The time of the event that ended it; null while it lasts. If it is `since`, and of the
+    /// same event, only that moment is known.
+    pub until: Option<String>,
+    /// That event's `seq`.
+    pub until_seq: Option<u64>,
+}
+
 /// An event of `export`, which `import` reads back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -234,6 +317,44 @@ pub struct ExportLine<'a> {
     /// receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erasure>,
+}
+
+impl<'a> ExportLine<'a> {
+    /// The (sub)profile.
+    pub const fn key(&self) -> ProfileKey {
+        ProfileKey {
+            profile: self.profile,
+            subprofile: self.subprofile,
+        }
+    }
+
+    /// The line of an event, without its body.
+    pub fn new(event: Event<'a>) -> Self {
+        let content = event.content;
+        let seen = event.event_type.seen();
+        Self {
+            observed: seen.map(|seen| Cow::Borrowed(seen.name())),
+            seq: event.seq,
+            received: micros_to_rfc3339(event.received),
+            remote: event.remote,
+            label: event.label,
+            event_type: event.event_type.into_name(),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            created: content.created,
+            modified: content.modified,
+            parameters: content.parameters,
+            fields: content.fields,
+            interests: content.interests.unwrap_or_default(),
+            extra: content.extra,
+            verified: event.verified,
+            ..Self::default()
+        }
+    }
 }
 
 /// The answer of `evidence`: the key's signature of the text `signed`, which contains the
@@ -311,14 +432,8 @@ pub struct LabelCount<'a> {
 
 /// A body as `body`, or as `body_base64` if it is not UTF-8.
 pub(super) fn body_fields(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
-    use base64::Engine as _;
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(Cow::Borrowed(text)), None),
-        Err(_) => (
-            None,
-            Some(Cow::Owned(
-                base64::engine::general_purpose::STANDARD.encode(bytes),
-            )),
-        ),
+        Err(_) => (None, Some(Cow::Owned(base64(bytes)))),
     }
 }

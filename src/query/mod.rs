@@ -11,7 +11,6 @@ mod blame;
 mod cascade;
 mod changes;
 mod command;
-mod convert;
 mod counter;
 mod diff;
 pub mod dossier;
@@ -75,8 +74,8 @@ pub use reconcile::{
 };
 pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
-    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, InvalidParam,
-    RejectedQuery, StateQuery, TailQuery,
+    ChangesQuery, DiffQuery, EventQuery, ExplainQuery, ExportQuery, HistoryQuery, RejectedQuery,
+    StateQuery, TailQuery, params_of,
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
 pub use stats::{Count, StatsLine, StatsQuery};

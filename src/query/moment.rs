@@ -20,20 +20,14 @@ pub enum Rounding {
     Down,
 }
 
-/// The context for times that name no zone or are a phrase.
+/// The zone and the present moment: for reading times that name no zone, or are phrases, and
+/// for showing times on pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// The zone of times that name none.
+    /// Its zone.
     pub zone: Zone,
-    /// The present moment in Unix microseconds.
+    /// The present moment in Unix seconds.
     pub now: i64,
-}
-
-impl Clock {
-    /// The current second.
-    pub const fn seconds(self) -> i64 {
-        self.now.div_euclid(1_000_000)
-    }
 }
 
 /// Parses a time as Unix seconds, for clap arguments. They are declared with a
@@ -49,7 +43,7 @@ pub fn unix_time(rounding: Rounding) -> impl TypedValueParser<Value = i64> {
 }
 
 fn time_parser(clock: Clock, rounding: Rounding) -> impl TypedValueParser<Value = i64> {
-    StringValueParser::new().try_map(move |text| parse_time(&text, clock.zone, clock.now, rounding))
+    StringValueParser::new().try_map(move |text| parse_time(&text, clock, rounding))
 }
 
 /// Whether an argument is a time, parsed by [`unix_time`].
@@ -76,8 +70,8 @@ pub fn with_clock(command: Command, clock: Clock) -> Command {
 
 /// The Unix seconds of a time: RFC 3339, a date (`2025-10-09` or `09-10-2025`), a
 /// date and time in the zone, with or without seconds, `@` and Unix seconds, or a
-/// phrase. `now` is in Unix microseconds.
-pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Result<i64, String> {
+/// phrase.
+pub fn parse_time(text: &str, clock: Clock, rounding: Rounding) -> Result<i64, String> {
     let text = text.trim();
     let wrong = || {
         format!(
@@ -91,7 +85,7 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
         let fraction = time.timestamp_subsec_nanos() > 0 && rounding == Rounding::Up;
         Some(time.timestamp() + i64::from(fraction))
     } else if let Some(local) = local_time(text) {
-        Some(local_to_utc(zone, local))
+        Some(local_to_utc(clock.zone, local))
     } else if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') {
         // Something like 2025-13-01 is a typo, not a phrase.
         None
@@ -99,7 +93,7 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
         // So is a number: 1760000000 needs an @, and 0.5 is not a time of day.
         None
     } else {
-        phrase(text, zone, now)
+        phrase(text, clock)
     };
     found
         .filter(|seconds| seconds_in_range(*seconds))
@@ -169,8 +163,8 @@ fn months_ago(text: &str, now: DateTime<Zone>) -> Option<NaiveDateTime> {
     now.naive_local().checked_sub_months(Months::new(months))
 }
 
-fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
-    let now = DateTime::<Utc>::from_timestamp_micros(now)?.with_timezone(&zone);
+fn phrase(text: &str, Clock { zone, now }: Clock) -> Option<i64> {
+    let now = DateTime::<Utc>::from_timestamp(now, 0)?.with_timezone(&zone);
     let midnight = |date: NaiveDate| local_to_utc(zone, date.and_time(NaiveTime::MIN));
     // Whole days, as journalctl takes them.
     let text = text.to_ascii_lowercase();
@@ -221,8 +215,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" | "day" | "days" => 86_400,
         _ => return Err(wrong()),
     };
-    let seconds = u64::from(number) * unit;
-    match seconds {
+    match u64::from(number) * unit {
         0 => Err(wrong()),
         seconds => Ok(Duration::from_secs(seconds)),
     }
@@ -232,11 +225,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
 
-    /// 2025-10-09T08:53:20Z, a Thursday.
-    const NOW: i64 = 1_760_000_000_000_000;
+    const CLOCK: Clock = Clock {
+        zone: chrono_tz::Europe::Amsterdam,
+        // 2025-10-09T08:53:20Z, a Thursday.
+        now: 1_760_000_000,
+    };
 
     fn read(text: &str) -> Result<i64, String> {
-        parse_time(text, chrono_tz::Europe::Amsterdam, NOW, Rounding::Up)
+        parse_time(text, CLOCK, Rounding::Up)
     }
 
     #[test]
@@ -278,12 +274,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(seconds), "{text}");
         }
-        let cut = parse_time(
-            "2025-10-09T08:53:19.5Z",
-            chrono_tz::UTC,
-            NOW,
-            Rounding::Down,
-        );
+        let cut = parse_time("2025-10-09T08:53:19.5Z", CLOCK, Rounding::Down);
         assert_eq!(cut, Ok(1_759_999_999));
     }
 

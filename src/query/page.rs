@@ -1,10 +1,11 @@
 //! Pages: an answer in parts, each continuing where the previous one ended.
 //!
 //! A [`Mark`] is the position of a line in the order of the whole answer: answers that
-//! need sorting are sorted by it, and a page continues after that of its last line. That order is derived from the events themselves, so paging stays
-//! correct when events arrive or are pruned in between: what existed at the first
-//! page is returned exactly once. An event that arrives late, with a time before
-//! the mark, is not returned; pruned events are gone.
+//! need sorting are sorted by it, and a page continues after the mark of the last line.
+//! That order is derived from the events themselves, so paging stays correct when events
+//! arrive or are pruned in between: what existed at the first page is returned exactly
+//! once. An event that arrives late, with a time before the mark, is not returned; pruned
+//! events are gone.
 //!
 //! A page of `changes` may end within an event. If a late event has altered that
 //! event's changes so that the marked change no longer exists, the next page
@@ -142,7 +143,8 @@ pub(super) fn digest_of(subject: &Subject<'_>) -> [u8; 8] {
     digest.first_chunk().copied().unwrap_or_default()
 }
 
-fn turned(order: Ordering, reverse: bool) -> Ordering {
+/// An order in an answer that may have the newest first.
+pub(super) fn turned(order: Ordering, reverse: bool) -> Ordering {
     if reverse { order.reverse() } else { order }
 }
 

@@ -26,9 +26,8 @@ pub(super) fn answer(
         Some(after) => (after.saturating_add(1), u64::MAX),
         None => (1, u64::MAX),
     };
-    let most = lines.wanted().map(usize::try_from);
     let mut newest = Sorter::new(snapshot.trail().folder().path())
-        .keep(most.and_then(Result::ok).unwrap_or(usize::MAX))
+        .keep(lines.wanted())
         .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
     let all = scan.last_seq();
@@ -42,12 +41,8 @@ pub(super) fn answer(
             }
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
-                Err(RecordError::Lost(lost)) => {
-                    lines.damage.add(Missing::Lost(lost));
-                    continue;
-                }
                 Err(error) => {
-                    lines.damage.add(format!("rejected call {number}: {error}"));
+                    lines.damage.add(missing(number, error));
                     continue;
                 }
             };
@@ -69,7 +64,7 @@ pub(super) fn answer(
                 body,
                 body_base64,
             };
-            let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+            let line = serde_json::to_vec(&line)?;
             if query.reverse {
                 newest.push(Mark::Number(number), &line)?;
             } else if !lines.put_at(Mark::Number(number), &line)? {
@@ -79,4 +74,12 @@ pub(super) fn answer(
     }
     newest.finish::<QueryError>(|mark, line| Ok(lines.put_at(mark, line)?))?;
     Ok(lines.written > 0)
+}
+
+/// Classifies the record of a rejected call that cannot be read.
+pub(super) fn missing(number: u64, error: RecordError) -> Missing {
+    match error {
+        RecordError::Lost(lost) => Missing::Lost(lost),
+        error => Missing::Damage(format!("rejected call {number}: {error}")),
+    }
 }

@@ -4,29 +4,28 @@
 //! API: the first line of a field's documentation is the help of both.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::filter::{Filter, Span, key_text};
 use super::moment::{Rounding, unix_time};
 use crate::event::ProfileKey;
 
-/// A parameter that is invalid, alone or in combination with others.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--{name}: {reason}")]
-pub struct InvalidParam {
-    /// Its name, which is the flag's.
-    pub name: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl InvalidParam {
-    /// With what is wrong.
-    pub fn new(name: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            name,
-            reason: reason.into(),
-        }
+/// The parameters of a question by their names, in the order in which they are declared, one for
+/// each item of a list; what is left out or false is not among them. Times are Unix seconds.
+pub fn params_of(question: &impl Serialize) -> Vec<(String, Value)> {
+    let Ok(Value::Object(object)) = serde_json::to_value(question) else {
+        return Vec::new();
+    };
+    let mut params = Vec::new();
+    for (name, value) in object {
+        let mut values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        values.retain(|value| !matches!(value, Value::Null | Value::Bool(false)));
+        params.extend(values.into_iter().map(|value| (name.clone(), value)));
     }
+    params
 }
 
 /// The events of a (sub)profile, oldest first.

@@ -13,15 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Answered, QueryError};
 use super::reconcile::Append;
+use super::rejected::missing;
 use crate::auth::signature::Evidence;
 use crate::event::{BodyKind, DecodeError, Event, Zone, decode_envelope};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, is_pruned};
-use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Trail};
+use crate::store::{Arrival, Damages, EventReader, Outcome, Snapshot, Trail};
 
 /// The most calls that are entered at once.
 const GROUP_LEN: usize = 256;
 
-/// From so many bytes of calls on they are entered, too.
+/// A group with this many bytes of calls is entered, too.
 const GROUP_BYTES: usize = 4 << 20;
 
 /// What came of a rejected call.
@@ -83,7 +84,7 @@ pub fn retry(
                 }
                 Err(error) => {
                     found = true;
-                    damage.add(Missing::of_record(number, error));
+                    damage.add(missing(number, error));
                 }
             }
             if calls.len() >= GROUP_LEN || held >= GROUP_BYTES {
@@ -134,7 +135,7 @@ fn enter(
     };
     for line in &lines {
         if line.seq.is_some() || line.error.is_some() {
-            serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
+            serde_json::to_writer(&mut *out, line)?;
             out.write_all(b"\n")?;
         }
     }
@@ -294,8 +295,6 @@ impl Group<'_> {
 
 /// The signed message of evidence, if it is a proof.
 fn message_of(evidence: Option<&[u8]>, body: &[u8]) -> Option<String> {
-    match Evidence::decode(evidence?, body) {
-        Ok(Evidence::Proof(proof)) => Some(proof.text),
-        _ => None,
-    }
+    let proof = Evidence::proof(evidence, body).ok().flatten();
+    proof.map(|proof| proof.text)
 }

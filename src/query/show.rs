@@ -4,12 +4,12 @@
 //! subprofile, collection are known. Profiles have no collection: proving that no
 //! event ever named one would need the whole history.
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::lines::{LastEvent, ShowLine};
 use super::replay::Replayer;
 use super::request::StateQuery;
-use super::state_before::Missing;
-use crate::event::seconds_to_rfc3339;
+use super::state_before::Needed;
+use crate::event::{now_seconds, seconds_to_rfc3339};
 use crate::store::Snapshot;
 
 pub(super) fn answer(
@@ -21,13 +21,13 @@ pub(super) fn answer(
     if events.is_empty() {
         return Ok(false);
     }
-    let at = query.at.unwrap_or_else(now);
+    let at = query.at.unwrap_or_else(now_seconds);
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
-    let mut missing = Missing::new(query.key);
+    let mut needed = Needed::new(query.key);
     let mut replayer = Replayer::new(snapshot, query.cascade);
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let damage = &mut lines.damage;
-    let replay = replayer.state_at(query.key, &events, at, damage, |event| missing.take(event))?;
+    let replay = replayer.state_at(query.key, &events, at, damage, |event| needed.take(event))?;
     let (word, state) = replay.known.into_state();
     lines.put(&ShowLine {
         who: query.key,

@@ -98,15 +98,13 @@ pub(super) fn state_before<'a>(
             reader.read_ahead(part.to_vec());
         }
         for seq in part.iter().rev() {
-            match reader.event_of(held, *seq) {
-                Ok(event) => {
-                    while let Some(delete) = deletes.next_if(|delete| *delete < Place::of(&event)) {
-                        replay.apply_cascade(delete);
-                    }
-                    replay.skip(&event);
-                }
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+            let Some(event) = damage.readable(reader.event_of(held, *seq))? else {
+                continue;
+            };
+            while let Some(delete) = deletes.next_if(|delete| *delete < Place::of(&event)) {
+                replay.apply_cascade(delete);
             }
+            replay.skip(&event);
         }
     }
     for delete in deletes {
@@ -115,15 +113,15 @@ pub(super) fn state_before<'a>(
     Ok(replay)
 }
 
-/// What is still missing, reading backwards, until state, database and collection
+/// What is still needed, reading backwards, until state, database and collection
 /// are known.
-pub(super) struct Missing {
+pub(super) struct Needed {
     state: bool,
     database: bool,
     collection: bool,
 }
 
-impl Missing {
+impl Needed {
     /// Everything; a collection only for a subprofile.
     pub const fn new(key: ProfileKey) -> Self {
         Self {
@@ -133,7 +131,7 @@ impl Missing {
         }
     }
 
-    /// Takes the data of an event; returns whether nothing is missing any more.
+    /// Takes the data of an event; returns whether nothing is needed any more.
     pub fn take(&mut self, event: &Event<'_>) -> bool {
         let content = &event.content;
         let has_state = match event.event_type {

@@ -18,6 +18,12 @@ impl Query {
         }
     }
 
+    /// Whether it reads the changes of all profiles; not a tail, which reads only the newest.
+    pub fn is_over_all(&self) -> bool {
+        let filter = self.filter().filter(|_| !matches!(self, Self::Tail(_)));
+        filter.is_some_and(|filter| filter.profile.is_none())
+    }
+
     /// The span that it is about.
     fn span(&self) -> Span {
         match self {

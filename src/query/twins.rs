@@ -86,49 +86,51 @@ impl Crowded {
 pub(super) struct Compared {
     seq: u64,
     /// The bytes are those that an import makes.
-    made: bool,
-    says: Digest32,
+    is_imported: bool,
+    meaning: Digest32,
     bytes: Digest32,
 }
 
 impl Compared {
-    /// Reads it from a record.
     pub fn read(seq: u64, record: &EventRecord<'_>) -> Result<Self, RecordError> {
         let event = record.to_event(seq)?;
-        let mut says = Sha256::new();
-        says.update(event.event_type.name());
-        says.update([0]);
-        says.update(event.event_type.seen().map_or("", Seen::name));
-        says.update(serde_json::to_vec(&event.content).unwrap_or_default());
+        let mut meaning = Sha256::new();
+        meaning.update(event.event_type.name());
+        meaning.update([0]);
+        meaning.update(event.event_type.seen().map_or("", Seen::name));
+        meaning.update(serde_json::to_vec(&event.content).unwrap_or_default());
         Ok(Self {
             seq,
-            made: !record.head.body_kind.is_as_sent(),
-            says: says.finalize().into(),
+            is_imported: !record.head.body_kind.is_as_sent(),
+            meaning: meaning.finalize().into(),
             bytes: Sha256::digest(record.body).into(),
         })
     }
 }
 
 /// The events of one second, ordered by `seq`, that need their bodies.
-pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
+pub(super) fn needing_bodies(second: Vec<Compared>) -> Vec<u64> {
     let mut groups: HashMap<Digest32, Vec<Compared>> = HashMap::new();
-    let mut says: HashMap<Digest32, Digest32> = HashMap::new();
+    let mut meaning: HashMap<Digest32, Digest32> = HashMap::new();
     let mut ambiguous: HashSet<Digest32> = HashSet::new();
     for event in second {
-        if *says.entry(event.bytes).or_insert(event.says) != event.says {
+        if *meaning.entry(event.bytes).or_insert(event.meaning) != event.meaning {
             ambiguous.insert(event.bytes);
         }
-        groups.entry(event.says).or_default().push(event);
+        groups.entry(event.meaning).or_default().push(event);
     }
     let mut found = Vec::new();
     for group in groups.into_values() {
         // One spelling needs no body: an import makes the same bytes of all events
         // that have it, and they stay duplicates.
-        let plain = group.iter().find(|event| event.made).or(group.first());
-        let plain = plain.map(|event| event.bytes);
+        let reference = group
+            .iter()
+            .find(|event| event.is_imported)
+            .or(group.first());
+        let reference = reference.map(|event| event.bytes);
         let others = group
             .iter()
-            .filter(|event| Some(event.bytes) != plain || ambiguous.contains(&event.bytes));
+            .filter(|event| Some(event.bytes) != reference || ambiguous.contains(&event.bytes));
         found.extend(others.map(|event| event.seq));
     }
     found
@@ -141,13 +143,13 @@ mod tests {
     #[test]
     fn equal_bytes_of_another_meaning_need_their_bodies() {
         let need = |second: &[(u64, u8, u8)]| {
-            let compared = second.iter().map(|(seq, says, bytes)| Compared {
+            let compared = second.iter().map(|(seq, meaning, bytes)| Compared {
                 seq: *seq,
-                made: false,
-                says: [*says; 32],
+                is_imported: false,
+                meaning: [*meaning; 32],
                 bytes: [*bytes; 32],
             });
-            let mut found = in_need(compared.collect());
+            let mut found = needing_bodies(compared.collect());
             found.sort_unstable();
             found
         };

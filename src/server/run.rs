@@ -434,10 +434,8 @@ impl Server {
 fn observer(inactivity: InactivityAlarm, policy: Option<Policy>, replays: Replays) -> Observer {
     Box::new(move |seq, record| {
         inactivity.received(record.head.received);
-        let (Some(policy), Some(evidence)) = (&policy, record.head.evidence) else {
-            return;
-        };
-        if let Ok(Evidence::Proof(proof)) = Evidence::decode(evidence, record.body)
+        if let Some(policy) = &policy
+            && let Ok(Some(proof)) = Evidence::proof(record.head.evidence, record.body)
             && let Some(date) = proof.date()
         {
             replays.note(&proof.text, policy.expires(date), seq);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::frontend::client_network;
-use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
+use crate::query::Query;
 use crate::store::Trail;
 
 /// The total weight of the queries that run at a time: two `changes` or `report`, or
@@ -104,15 +104,7 @@ pub(super) struct Permit {
 /// The weight of a query; 0 for one that needs little.
 pub(super) fn weight(query: &Query, trail: &Trail) -> u32 {
     match query {
-        Query::Changes(query) if query.filter.profile.is_none() => 2,
-        Query::Report(ReportQuery { filter, .. })
-        | Query::Gaps(GapsQuery { filter, .. })
-        | Query::Incidents(IncidentsQuery { filter, .. })
-        | Query::Loops(LoopsQuery { filter, .. })
-            if filter.profile.is_none() =>
-        {
-            2
-        }
+        query if query.is_over_all() => 2,
         Query::Find(find) if !find.is_quick(trail) => 2,
         Query::Export(query) if query.profile.is_none() => 1,
         _ => 0,

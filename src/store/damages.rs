@@ -94,6 +94,17 @@ impl Damages {
         }
     }
 
+    /// What was read; `None` if it cannot be read, which is added. An error if reading failed.
+    pub fn readable<T>(&mut self, read: Result<T, Unreadable>) -> Result<Option<T>, LogError> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(unreadable) => {
+                self.add(unreadable.into_damage()?);
+                Ok(None)
+            }
+        }
+    }
+
     /// Adds those of another.
     pub fn extend(&mut self, other: Self) {
         for (own, other) in [

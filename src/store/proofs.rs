@@ -33,9 +33,8 @@ impl Trail {
                         continue;
                     }
                     found = true;
-                    let evidence = record.head.evidence;
-                    let read = evidence.map(|bytes| Evidence::decode(bytes, record.body));
-                    if let Some(Ok(Evidence::Proof(proof))) = read {
+                    let read = Evidence::proof(record.head.evidence, record.body);
+                    if let Ok(Some(proof)) = read {
                         each(seq, &proof);
                     }
                 }

@@ -3,17 +3,9 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use maud::{Markup, html};
 
-use crate::event::{Zone, seconds_to_rfc3339};
+use crate::event::seconds_to_rfc3339;
 use crate::format::seconds_of;
-
-/// The zone of a page, and its present moment in Unix seconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// In which times are shown.
-    pub zone: Zone,
-    /// The present moment.
-    pub now: i64,
-}
+pub use crate::query::Clock;
 
 impl Clock {
     /// What the zone's clocks show at a moment.

@@ -109,6 +109,14 @@ impl Evidence {
             Some((kind, _)) => Err(EvidenceError(format!("is of the unknown kind {kind}"))),
         }
     }
+
+    /// The proof in what is kept with this body, if there is one.
+    pub fn proof(kept: Option<&[u8]>, body: &[u8]) -> Result<Option<Proof>, EvidenceError> {
+        match kept.map(|bytes| Self::decode(bytes, body)).transpose()? {
+            Some(Self::Proof(proof)) => Ok(Some(*proof)),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl Proof {

@@ -9,7 +9,7 @@ use super::Filter;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
-use crate::store::{Snapshot, Step, TrailError, Walk};
+use crate::store::{Snapshot, Step, Walk};
 
 /// With fewer events than this in reach, a pass over the whole log is not
 /// considered.
@@ -22,44 +22,6 @@ const IN_A_ROW: u64 = 12;
 /// The maximum number of (sub)profiles for the keyed scan: their keys are held in
 /// memory.
 const MOST_KEYS: usize = 200_000;
-
-/// Finds the subprofiles that a delete in the span may end: collects the profiles
-/// with such deletes.
-#[derive(Default)]
-struct Deleted {
-    profiles: Vec<u64>,
-}
-
-impl Deleted {
-    /// Takes the head of an event of the span.
-    fn take(&mut self, filter: &Filter, head: &EventHead<'_>) {
-        if filter.cascades_from(head) && self.profiles.last() != Some(&head.profile) {
-            self.profiles.push(head.profile);
-        }
-    }
-
-    /// Their subprofiles; `None` if there are more than a maximum number.
-    fn subprofiles(
-        mut self,
-        snapshot: &Snapshot<'_>,
-        most: usize,
-    ) -> Result<Option<Vec<ProfileKey>>, TrailError> {
-        self.profiles.sort_unstable();
-        self.profiles.dedup();
-        let mut keys = Vec::new();
-        for key in self
-            .profiles
-            .iter()
-            .flat_map(|own| snapshot.subprofiles(*own))
-        {
-            if keys.len() >= most {
-                return Ok(None);
-            }
-            keys.push(key?);
-        }
-        Ok(Some(keys))
-    }
-}
 
 /// The (sub)profiles with an event whose head matches, and possibly others; `None`
 /// if a pass over the whole log costs less.
@@ -88,7 +50,8 @@ pub(super) fn keys_by_heads(
     few: u64,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     let mut keys = Vec::new();
-    let mut deleted = Deleted::default();
+    // The profiles with a delete in the span, which may end subprofiles.
+    let mut deleted: Vec<u64> = Vec::new();
     let mut events = 0;
     loop {
         let step = walk.step(|_, record| {
@@ -102,7 +65,9 @@ pub(super) fn keys_by_heads(
                 events += 1;
                 keys.push(head.key());
             }
-            deleted.take(filter, &head);
+            if filter.cascades_from(&head) && deleted.last() != Some(&head.profile) {
+                deleted.push(head.profile);
+            }
         })?;
         if let Step::End = step {
             break;
@@ -111,15 +76,19 @@ pub(super) fn keys_by_heads(
             keys.sort_unstable();
             keys.dedup();
         }
-        let deletes = deleted.profiles.len();
-        if events + deletes as u64 > few || keys.len() >= 2 * MOST_KEYS {
+        if events + deleted.len() as u64 > few || keys.len() >= 2 * MOST_KEYS {
             return Ok(None);
         }
     }
     let room = few.saturating_sub(events).min(MOST_KEYS as u64);
-    match deleted.subprofiles(snapshot, usize::try_from(room).unwrap_or(MOST_KEYS))? {
-        Some(ended) => keys.extend(ended),
-        None => return Ok(None),
+    deleted.sort_unstable();
+    deleted.dedup();
+    let ended = deleted.iter().flat_map(|own| snapshot.subprofiles(*own));
+    for (count, key) in (0..).zip(ended) {
+        if count >= room {
+            return Ok(None);
+        }
+        keys.push(key?);
     }
     keys.sort_unstable();
     keys.dedup();

@@ -22,16 +22,14 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::io;
-
 use parking_lot::Mutex;
 
 use self::keys::keys;
 use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
-use super::page::{Mark, digest_of};
-use super::replay::{ReplayVisitor, Step, What};
+use super::page::{Mark, digest_of, turned};
+use super::replay::{ReplayVisitor, Step};
 use super::request::ChangesQuery;
 use crate::event::Event;
 use crate::history::{Change, Replay};
@@ -57,8 +55,7 @@ pub(super) fn answer_where(
 ) -> Result<bool, QueryError> {
     let (after, is_paged) = (lines.after, lines.paged);
     let query = &from(query, after.and_then(Mark::time));
-    let most = lines.wanted().map(usize::try_from);
-    let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
+    let most = lines.wanted();
     let sorter = Mutex::new(
         Sorter::new(snapshot.trail().folder().path())
             .keep(most)
@@ -171,17 +168,16 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let Some(event) = step.event() else {
+        let Some(event) = step.event else {
             return Ok(true);
         };
         let mut changes = step.changes;
         changes.retain(|change| self.filter.matches_change(change));
-        let is_wanted = !matches!(step.what, What::Cascade(_)) || self.filter.matches_event(event);
-        if is_wanted && !changes.is_empty() {
-            self.visitor.visit(event, changes)?;
-            return Ok(!self.visitor.is_done());
+        if changes.is_empty() {
+            return Ok(true);
         }
-        Ok(true)
+        self.visitor.visit(event, changes)?;
+        Ok(!self.visitor.is_done())
     }
 }
 
@@ -236,7 +232,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 seq: of,
                 ..
             }) = self.sorter.lock().bound()
-            && is_after((time, seq), (*last, *of), self.reverse)
+            && turned((time, seq).cmp(&(*last, *of)), self.reverse).is_gt()
         {
             // Events come in the order of time.
             self.is_done = !self.reverse && *last < time;
@@ -258,21 +254,12 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 },
             };
             let line = ChangesLine::new(event, change);
-            serde_json::to_writer(&mut self.lines, &line).map_err(io::Error::from)?;
+            serde_json::to_writer(&mut self.lines, &line)?;
             self.ends.push((mark, self.lines.len()));
             if self.lines.len() >= HELD {
                 self.flush()?;
             }
         }
         Ok(())
-    }
-}
-
-/// Whether an event comes after another one in the order of the answer.
-fn is_after(event: (i64, u64), other: (i64, u64), reverse: bool) -> bool {
-    if reverse {
-        event < other
-    } else {
-        event > other
     }
 }

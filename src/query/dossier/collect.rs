@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
 
 use bincode::{Decode, Encode};
 
@@ -16,7 +15,7 @@ use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
 use crate::query::lines::{HistoryLine, LastEvent};
-use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step};
 use crate::store::{EventReader, Snapshot, Sorter};
 
 /// Where a line stands: in the order of the parts, and among those of its part by the
@@ -106,9 +105,8 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Adds a line at its place.
     pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
-        let line = serde_json::to_vec(line).map_err(io::Error::from)?;
+        let line = serde_json::to_vec(line)?;
         Ok(self.sorter.push(place, &line)?)
     }
 
@@ -150,12 +148,8 @@ impl<'a> Collector<'a> {
             return None;
         }
         let key = self.reader.record(event.seq, |record| {
-            let evidence = record.head.evidence;
-            let evidence = evidence.map(|evidence| Evidence::decode(evidence, record.body));
-            Ok(match evidence {
-                Some(Ok(Evidence::Proof(proof))) => Some(proof.key),
-                _ => None,
-            })
+            let proof = Evidence::proof(record.head.evidence, record.body);
+            Ok(proof.ok().flatten().map(|proof| proof.key))
         });
         // Unreadable events were reported when they were replayed.
         let key = key.ok().flatten()?;
@@ -200,19 +194,16 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
         let ended = self.intervals.visit(&step);
         self.ended(ended)?;
         let span = self.all.query.span;
-        let Some(event) = step.event().filter(|event| span.contains(event.time)) else {
+        let Some(event) = step.event.filter(|event| span.contains(event.time)) else {
             return Ok(true);
         };
-        match step.what {
-            What::Duplicate { .. } => {
-                self.duplicates += 1;
-                return Ok(true);
-            }
-            What::Event(_) => {
-                self.events += 1;
-                self.all.count(event);
-            }
-            What::Cascade(_) | What::UnseenCascade(_) => {}
+        if step.duplicate_of.is_some() {
+            self.duplicates += 1;
+            return Ok(true);
+        }
+        if !step.is_cascade {
+            self.events += 1;
+            self.all.count(event);
         }
         self.event(event, step.changes)?;
         Ok(true)
@@ -325,7 +316,7 @@ impl KeyVisitor<'_, '_> {
     fn state(&mut self, replay: &Replay<'_>) -> Result<(), QueryError> {
         self.all.total.duplicates += self.duplicates;
         let is_held = |subject: &Subject<'_>| self.all.wants(subject);
-        if !self.is_mentioned && !self.intervals.open().keys().any(is_held) {
+        if !self.is_mentioned && !self.intervals.open.keys().any(is_held) {
             return Ok(());
         }
         let mut order = Vec::new();
@@ -346,7 +337,7 @@ impl KeyVisitor<'_, '_> {
         };
         let state = LinePlace::State(self.number, 0);
         self.all.push(state, &DossierLine::State(part))?;
-        let open = self.intervals.take_open();
+        let open = std::mem::take(&mut self.intervals.open);
         let mut now = Vec::new();
         for subject in order.into_iter().filter(|subject| self.all.wants(subject)) {
             if let Some(interval) = open.get(&subject) {

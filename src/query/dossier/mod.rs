@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use self::collect::{Collector, LinePlace};
 use self::lines::{AboutPart, DossierLine, GapPart};
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::filter::Span;
 use super::progress::{Progress, Stage};
 use super::replay::Replayer;
-use crate::event::{ProfileKey, seconds_to_rfc3339};
+use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::store::Snapshot;
 
 /// Everything about a (sub)profile, of a profile with its subprofiles.
@@ -54,7 +54,7 @@ pub(super) fn answer(
     query: &DossierQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let made = now();
+    let made = now_seconds();
     let at = match query.span.until {
         Some(until) => until.saturating_sub(1),
         None => made,

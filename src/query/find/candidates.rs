@@ -27,27 +27,6 @@ const PAGE: usize = 4096;
 /// immediate answer.
 const QUICK: usize = 1000;
 
-/// The (sub)profiles to examine.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Candidates {
-    /// These.
-    Some(BTreeSet<ProfileKey>),
-    /// All (sub)profiles.
-    All,
-}
-
-impl Candidates {
-    /// Adds some; with more than `most`, all are examined.
-    fn add(&mut self, keys: impl IntoIterator<Item = ProfileKey>, most: usize) {
-        if let Self::Some(known) = self {
-            known.extend(keys);
-            if known.len() > most {
-                *self = Self::All;
-            }
-        }
-    }
-}
-
 /// The index query for the value, if there is one.
 fn probe(query: &FindQuery) -> Option<LookupQuery> {
     let field = query.field.as_ref().filter(|_| !query.matches)?;
@@ -67,18 +46,22 @@ pub(super) fn are_few(snapshot: &Snapshot<'_>, query: &FindQuery) -> Result<bool
     }))
 }
 
-/// Gathers them, holding at most the given number.
+/// The (sub)profiles to examine; `None` stands for all of them, if there are more than the given
+/// number.
 pub(super) fn gather(
     snapshot: &Snapshot<'_>,
     query: &FindQuery,
     matcher: &ValueMatcher,
     most: usize,
     lines: &mut Lines<'_>,
-) -> Result<Candidates, QueryError> {
-    let mut found = Candidates::Some(BTreeSet::new());
+) -> Result<Option<BTreeSet<ProfileKey>>, QueryError> {
+    let mut found = Some(BTreeSet::new());
     let mut take = |keys: Vec<ProfileKey>| {
-        found.add(keys, most);
-        found != Candidates::All
+        if let Some(known) = &mut found {
+            known.extend(keys);
+        }
+        found = found.take().filter(|known| known.len() <= most);
+        found.is_some()
     };
     let (up_to, baselines) = match probe(query) {
         Some(probe) => look_up(snapshot, &probe, &mut take)?,
@@ -127,7 +110,7 @@ fn in_baselines(
         let Known::Present(state) = &kept.baseline.known else {
             continue;
         };
-        let held = match matcher.subject() {
+        let held = match &matcher.subject {
             Subject::Field(name) => state
                 .fields
                 .get(name)
@@ -178,7 +161,7 @@ fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>,
     let record = EventRecord::decode(record)?;
     let (kind, body) = (record.head.body_kind, record.body);
     let mut gives = false;
-    match matcher.subject() {
+    match &matcher.subject {
         Subject::Field(name) => values_of(kind, body, &[name.as_ref()], |_, value| {
             gives = matcher.matches_text(&value);
         })?,

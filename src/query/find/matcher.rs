@@ -3,10 +3,10 @@
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::event::DecodeError;
 use crate::history::{Subject, Value};
 use crate::index::folded;
 use crate::query::moment::{Rounding, unix_time};
-use crate::query::request::InvalidParam;
 
 /// The most bytes that a compiled expression may take: whoever asks over HTTP
 /// writes it.
@@ -58,12 +58,8 @@ pub struct FindQuery {
 impl FindQuery {
     /// The same for a text: `FIELD=VALUE`, or the value alone where the field is named.
     /// `text_name` is what the caller calls the text.
-    pub fn of(
-        mut self,
-        text: Option<String>,
-        text_name: &'static str,
-    ) -> Result<Self, InvalidParam> {
-        let wrong = |name, what: &str| Err(InvalidParam::new(name, what));
+    pub fn of(mut self, text: Option<String>, text_name: &str) -> Result<Self, DecodeError> {
+        let wrong = |name: &str, what: &str| Err(DecodeError::new(what, name));
         if self.ever && self.at.is_some() {
             return wrong("at", "--ever and --at exclude each other: leave one out");
         }
@@ -116,7 +112,7 @@ impl FindQuery {
 /// Whether a value is what is looked for.
 #[derive(Clone, Debug)]
 pub(super) struct ValueMatcher {
-    subject: Subject<'static>,
+    pub subject: Subject<'static>,
     test: Test,
 }
 
@@ -163,11 +159,6 @@ impl ValueMatcher {
             subject: query.subject().to_owned(),
             test,
         })
-    }
-
-    /// The field or interest.
-    pub const fn subject(&self) -> &Subject<'static> {
-        &self.subject
     }
 
     /// Whether a value matches.
@@ -224,7 +215,7 @@ fn no_expression(text: &str, error: &regex::Error) -> String {
 mod tests {
     use super::*;
 
-    fn read(query: FindQuery, text: &str) -> Result<FindQuery, InvalidParam> {
+    fn read(query: FindQuery, text: &str) -> Result<FindQuery, DecodeError> {
         query.of(Some(text.to_owned()), "q")
     }
 
@@ -265,30 +256,30 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(whole().of(None, "q").unwrap_err().name, "q");
-        let InvalidParam { name, reason: what } = read(whole(), "mail").unwrap_err();
-        assert_eq!(name, "q");
-        assert!(what.contains("'mail=VALUE'"), "{what}");
+        assert_eq!(whole().of(None, "q").unwrap_err().place, "q");
+        let DecodeError { place, reason } = read(whole(), "mail").unwrap_err();
+        assert_eq!(place, "q");
+        assert!(reason.contains("'mail=VALUE'"), "{reason}");
         let both = FindQuery {
             prefix: true,
             ..matches()
         };
-        assert_eq!(read(both, "a=b").unwrap_err().name, "match");
+        assert_eq!(read(both, "a=b").unwrap_err().place, "match");
         let interest = FindQuery {
             interest: Some("news".to_owned()),
             ..whole()
         };
         interest.clone().of(None, "q").unwrap();
-        assert_eq!(read(interest.clone(), "a=b").unwrap_err().name, "interest");
+        assert_eq!(read(interest.clone(), "a=b").unwrap_err().place, "interest");
         let with_case = FindQuery {
             ignore_case: true,
             ..interest
         };
-        assert_eq!(with_case.of(None, "q").unwrap_err().name, "interest");
+        assert_eq!(with_case.of(None, "q").unwrap_err().place, "interest");
         for text in ["a=(", "a=x{1000}{1000}", "a=[z-a]"] {
-            let InvalidParam { name, reason: what } = read(matches(), text).unwrap_err();
-            assert_eq!(name, "q", "{text}");
-            assert!(what.contains("expression"), "{what}");
+            let DecodeError { place, reason } = read(matches(), text).unwrap_err();
+            assert_eq!(place, "q", "{text}");
+            assert!(reason.contains("expression"), "{reason}");
         }
     }
 

@@ -9,24 +9,23 @@
 //! The requested moment only selects: an interval is returned whole, with its end.
 
 mod candidates;
-mod lines;
 mod matcher;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::io;
+use std::collections::BTreeSet;
 
-pub use lines::FindLine;
 pub use matcher::FindQuery;
 
-use self::candidates::{Candidates, MOST_KEYS, are_few, gather};
+use self::candidates::{MOST_KEYS, are_few, gather};
 use self::matcher::ValueMatcher;
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
+use super::lines::FindLine;
 use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
-use crate::event::{ProfileKey, seconds_to_rfc3339};
+use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
 use crate::store::{Damages, Snapshot, Trail};
 
@@ -65,7 +64,7 @@ fn answer_within(
     most_keys: usize,
 ) -> Result<bool, QueryError> {
     let matcher = ValueMatcher::new(query).map_err(QueryError::Wrong)?;
-    let at = query.at.unwrap_or_else(now);
+    let at = query.at.unwrap_or_else(now_seconds);
     let asked = Asked {
         matcher: &matcher,
         at: (!query.ever).then_some(at),
@@ -81,11 +80,8 @@ fn answer_within(
         ));
     }
     let candidates = gather(snapshot, query, &matcher, most_keys, lines)?;
-    let all = match &candidates {
-        Candidates::Some(keys) => keys.len() as u64,
-        Candidates::All => 0,
-    };
-    let mut groups = candidates.into_groups(snapshot);
+    let all = candidates.as_ref().map_or(0, |keys| keys.len() as u64);
+    let mut groups = groups_of(candidates, snapshot);
     let mut done = 0;
     let next = move || {
         let keys = groups()?;
@@ -118,22 +114,20 @@ fn answer_within(
     Ok(lines.written > 0)
 }
 
-impl Candidates {
-    /// The (sub)profiles in groups, in order; an empty group marks the end.
-    fn into_groups<'s>(
-        self,
-        snapshot: &'s Snapshot<'_>,
-    ) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
-        match self {
-            Self::Some(keys) => {
-                let group = (keys.len() / GROUPS).clamp(16, GROUP);
-                let mut keys = keys.into_iter();
-                Box::new(move || Ok(keys.by_ref().take(group).collect()))
-            }
-            Self::All => {
-                let mut keys = snapshot.keys(None);
-                Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
-            }
+/// These (sub)profiles, or all, in groups, in order; an empty group marks the end.
+fn groups_of<'s>(
+    candidates: Option<BTreeSet<ProfileKey>>,
+    snapshot: &'s Snapshot<'_>,
+) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
+    match candidates {
+        Some(keys) => {
+            let group = (keys.len() / GROUPS).clamp(16, GROUP);
+            let mut keys = keys.into_iter();
+            Box::new(move || Ok(keys.by_ref().take(group).collect()))
+        }
+        None => {
+            let mut keys = snapshot.keys(None);
+            Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
         }
     }
 }
@@ -179,7 +173,7 @@ impl Asked<'_> {
                 let begin = result.lines.len();
                 let (out, mut own) = (&mut result.lines, Damages::default());
                 let is_whole = self.each_line(track, replayer, &mut own, &mut |line| {
-                    serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+                    serde_json::to_writer(&mut *out, &line)?;
                     out.push(b'\n');
                     Ok(out.len() <= self.most)
                 })?;
@@ -206,7 +200,7 @@ impl Asked<'_> {
         put: &mut PutLine<'_>,
     ) -> Result<bool, QueryError> {
         let follows = |subject: &Subject<'_>, value: &Value<'_>| {
-            *subject == *self.matcher.subject() && self.matcher.matches(value)
+            *subject == self.matcher.subject && self.matcher.matches(value)
         };
         let mut visitor = FindVisitor {
             asked: self,
@@ -283,7 +277,7 @@ impl ReplayVisitor for FindVisitor<'_> {
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
         let ended = self.intervals.follow_baseline(replay);
-        let open = self.intervals.take_open().into_values();
+        let open = std::mem::take(&mut self.intervals.open).into_values();
         self.put(ended.into_iter().chain(open), replay)
     }
 }

@@ -1,6 +1,6 @@
 //! Collects unexplained changes in bounded memory.
 
-use super::find::{Claims, Window};
+use super::find::Window;
 use crate::event::Event;
 use crate::history::{Cause, Change, Subject};
 use crate::query::answer::QueryError;
@@ -73,28 +73,19 @@ impl SubjectCount {
         self.revealed_by.add(window.label, 1);
         self.times.join(TimeRange::of(window.since, window.until));
     }
-
-    pub const fn claims(&self) -> Claims {
-        Claims {
-            set: self.set,
-            unexplained: self.revealed.events,
-        }
-    }
 }
 
 /// The collected data.
 #[derive(Debug)]
 pub(super) struct Collector {
+    /// The others are unexplained changes.
     pub subjects: BoundedMap<Subject<'static>, SubjectCount>,
+    /// The others are events.
     pub labels: BoundedMap<Option<String>, ()>,
     /// Those of a (sub)profile are consecutive.
     pub windows: Vec<Window>,
     /// The number of events beyond these.
     pub left_out: u64,
-    /// The number of changes of fields that are not counted separately.
-    pub others: u64,
-    /// The number of events whose labels are not counted separately.
-    pub other_labels: u64,
     /// The times of the first and of the last event with a change.
     pub time_range: TimeRange<i64>,
 }
@@ -106,8 +97,6 @@ impl Default for Collector {
             labels: BoundedMap::new(MAX_LABELS, label_len),
             windows: Vec::new(),
             left_out: 0,
-            others: 0,
-            other_labels: 0,
             time_range: TimeRange::default(),
         }
     }
@@ -115,7 +104,7 @@ impl Default for Collector {
 
 impl changes::Collector for Collector {
     fn join(&mut self, other: Self) {
-        let labels = other.labels.into_values().into_keys();
+        let labels = other.labels.values.into_keys();
         let labels: Vec<Option<u32>> = labels
             .map(|name| self.labels.entry(name).map(|(number, ())| number))
             .collect();
@@ -124,9 +113,9 @@ impl changes::Collector for Collector {
             label.unwrap_or(OTHER_LABEL)
         };
         let mut subjects = Vec::new();
-        for (subject, count) in other.subjects.into_values() {
+        for (subject, count) in other.subjects.values {
             let Some((number, own)) = self.subjects.entry(subject) else {
-                self.others += count.revealed.events;
+                self.subjects.others += count.revealed.events;
                 subjects.push(None);
                 continue;
             };
@@ -134,20 +123,20 @@ impl changes::Collector for Collector {
             own.set += count.set;
             own.revealed.join(&count.revealed);
             own.times.join(count.times);
-            for (label, count) in count.set_by.counts() {
+            for (label, count) in &count.set_by.values {
                 own.set_by.add(label_of(*label), *count);
             }
-            for (label, count) in count.revealed_by.counts() {
+            for (label, count) in &count.revealed_by.values {
                 own.revealed_by.add(label_of(*label), *count);
             }
         }
         self.left_out += other.left_out;
-        self.others += other.others;
-        self.other_labels += other.other_labels;
+        self.subjects.others += other.subjects.others;
+        self.labels.others += other.labels.others;
         self.time_range.join(other.time_range);
         for mut window in other.windows {
             let label = label_of(window.label);
-            self.other_labels += u64::from(label == OTHER_LABEL && window.label != OTHER_LABEL);
+            self.labels.others += u64::from(label == OTHER_LABEL && window.label != OTHER_LABEL);
             window.label = label;
             let fields = window.subjects.iter();
             let fields = fields.filter_map(|number| *subjects.get(*number as usize)?);
@@ -168,7 +157,7 @@ impl Collector {
 
     /// The counts of a field or interest, by its number.
     pub fn count(&self, subject: u32) -> Option<(&Subject<'static>, &SubjectCount)> {
-        self.subjects.values().get_index(subject as usize)
+        self.subjects.values.get_index(subject as usize)
     }
 }
 
@@ -179,7 +168,7 @@ impl ChangeVisitor for Collector {
         let label = match self.labels.entry(label) {
             Some((label, ())) => label,
             None => {
-                self.other_labels += 1;
+                self.labels.others += 1;
                 OTHER_LABEL
             }
         };
@@ -199,7 +188,7 @@ impl ChangeVisitor for Collector {
                 _ => continue,
             };
             let Some((subject, count)) = self.subjects.entry(change.subject.to_owned()) else {
-                self.others += u64::from(since.is_some());
+                self.subjects.others += u64::from(since.is_some());
                 continue;
             };
             let Some(since) = since else {
@@ -253,10 +242,10 @@ mod tests {
             }
             all.join(one);
         }
-        assert_eq!(all.labels.values().len(), MAX_LABELS);
+        assert_eq!(all.labels.values.len(), MAX_LABELS);
         let (_, count) = all.count(0).unwrap();
         assert_eq!(count.revealed.events, 3 * MAX_LABELS as u64);
-        assert!(count.revealed_by.counts().len() <= MAX_FIELD_LABELS);
+        assert!(count.revealed_by.values.len() <= MAX_FIELD_LABELS);
         assert!(all.windows.last().unwrap().label == OTHER_LABEL);
     }
 }

@@ -40,7 +40,6 @@ pub(super) struct Window {
     pub until: i64,
     /// The fields and interests, by their number.
     pub subjects: Vec<u32>,
-    /// The (sub)profile.
     pub key: ProfileKey,
     /// The event's `seq`.
     pub seq: u64,
@@ -200,19 +199,11 @@ fn merged(mut found: Vec<Finding<'_>>, within: i64) -> Vec<Finding<'_>> {
     merged
 }
 
-/// The statistics of a field's changes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Claims {
-    /// The number of events that claim to set it.
-    pub set: u64,
-    /// The number of events that show an unclaimed change of it.
-    pub unexplained: u64,
-}
-
-/// The fields that Copernica changes by itself.
+/// The fields that Copernica changes by itself. `claims` says how many events claim to set
+/// a field, and how many show a change of it that none claims.
 pub(super) fn silent_fields(
     windows: &[Window],
-    claims: impl Fn(u32) -> Claims,
+    claims: impl Fn(u32) -> (u64, u64),
     least: usize,
 ) -> Vec<u32> {
     let mut order: Vec<&Window> = windows.iter().collect();
@@ -229,7 +220,7 @@ pub(super) fn silent_fields(
         }
     }
     let is_silent = |subject: &u32, moments: u32| {
-        let Claims { set, unexplained } = claims(*subject);
+        let (set, unexplained) = claims(*subject);
         moments >= 3 && unexplained >= least as u64 && set.saturating_mul(9) <= unexplained
     };
     let mut silent: Vec<u32> = stabs

@@ -32,7 +32,7 @@ use super::moment::parse_seconds;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 use collect::{Collector, SubjectCount};
-use find::{Bounds, Claims, Finding, Window};
+use find::{Bounds, Finding, Window};
 
 /// What changed unexplained.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,25 +89,25 @@ pub(super) fn answer(
             collect::MAX_WINDOWS
         ));
     }
-    if all.other_labels > 0 {
+    if all.labels.others > 0 {
         lines.note(format!(
             "there are more than {} labels: {} events have others, which are not listed",
             collect::MAX_LABELS,
-            all.other_labels
+            all.labels.others
         ));
     }
-    if all.others > 0 {
+    if all.subjects.others > 0 {
         lines.note(format!(
             "there are more than {} fields: {} unexplained changes belong to others",
             collect::MAX_SUBJECTS,
-            all.others
+            all.subjects.others
         ));
     }
     let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
     let mut windows = std::mem::take(&mut all.windows);
-    let claims = |subject| match all.count(subject) {
-        Some((_, count)) => count.claims(),
-        None => Claims::default(),
+    let claims = |subject| {
+        let count = all.count(subject);
+        count.map_or((0, 0), |(_, count)| (count.set, count.revealed.events))
     };
     let silent = find::silent_fields(&windows, claims, least);
     for window in &mut windows {
@@ -189,7 +189,7 @@ impl<'a> Renderer<'a> {
     ) -> GapLine<'a> {
         let mut set_by: HashMap<u32, u64> = HashMap::new();
         for (_, count) in fields.keys().filter_map(|subject| self.all.count(*subject)) {
-            for (label, count) in count.set_by.counts() {
+            for (label, count) in &count.set_by.values {
                 *set_by.entry(*label).or_default() += count;
             }
         }
@@ -224,7 +224,7 @@ impl<'a> Renderer<'a> {
             }
         }
         let mut rest = Vec::new();
-        for (all, subject) in self.all.subjects.values().values().zip(0_u32..) {
+        for (all, subject) in self.all.subjects.values.values().zip(0_u32..) {
             let lost = lost.get(&subject).copied().unwrap_or_default();
             let changes = all.revealed.events.saturating_sub(lost);
             if changes == 0 {
@@ -239,7 +239,7 @@ impl<'a> Renderer<'a> {
             let count = exact.filter(|count| count.revealed.events == changes);
             let count = count.unwrap_or(all);
             let fields = HashMap::from([(subject, changes)]);
-            let set_by = all.set_by.counts().iter();
+            let set_by = all.set_by.values.iter();
             let set_by = set_by.map(|(label, count)| (*label, *count));
             rest.push(self.line(kind, &fields, count, set_by));
         }
@@ -272,7 +272,7 @@ impl<'a> Renderer<'a> {
         let changes = fields.values().sum();
         let (since, until) = count.times.or_default();
         let (first_seq, last_seq) = count.revealed.seqs.or_default();
-        let revealed_by = count.revealed_by.counts().iter();
+        let revealed_by = count.revealed_by.values.iter();
         let labels = self.labelled(revealed_by.map(|(label, count)| (*label, *count)));
         let labels = labels.into_iter();
         let set_by = self.labelled(set_by).into_iter();
@@ -312,7 +312,7 @@ impl<'a> Renderer<'a> {
         &self,
         counts: impl IntoIterator<Item = (u32, u64)>,
     ) -> Vec<(Option<Cow<'a, str>>, u64)> {
-        let labels = self.all.labels.values();
+        let labels = &self.all.labels.values;
         let named = counts.into_iter().filter_map(|(label, count)| {
             let (label, ()) = labels.get_index(label as usize)?;
             Some((label.as_deref().map(Cow::Borrowed), count))

@@ -54,12 +54,11 @@ pub(super) struct Counts<'t> {
     slice: i64,
     /// If set, only fields with this word in an incident's name are counted.
     wanted: Option<&'t str>,
-    groups: BoundedMap<Group, ()>,
+    /// The others are changes.
+    pub groups: BoundedMap<Group, ()>,
     /// By group and slice.
     cells: HashMap<(u32, i64), u32>,
     sorter: Sorter<(u32, i64, u32)>,
-    /// The number of changes of fields that are not counted separately.
-    pub left_out: u64,
     /// The times of the first and of the last event with a change.
     pub time_range: TimeRange<i64>,
 }
@@ -72,7 +71,6 @@ impl<'t> Counts<'t> {
             groups: BoundedMap::new(GROUPS, |group| group.subject.name().len()),
             cells: HashMap::new(),
             sorter: Sorter::new(snapshot.trail().folder().path()),
-            left_out: 0,
             time_range: TimeRange::default(),
         }
     }
@@ -90,7 +88,7 @@ impl<'t> Counts<'t> {
         let mut sorted = self.sorter.sorted()?;
         let mut next = sorted.next()?;
         let mut found = Vec::new();
-        for (number, group) in (0..).zip(self.groups.into_values().into_keys()) {
+        for (number, group) in (0..).zip(self.groups.values.into_keys()) {
             let mut detector = Detector::new(rule);
             while let Some(((_, slice, count), _)) = next.take_if(|((of, ..), _)| *of == number) {
                 detector.push(Cell { slice, count });
@@ -138,7 +136,7 @@ impl ChangeVisitor for Counter<'_, '_> {
                 continue;
             }
             let Some((number, ())) = counts.groups.entry(Group::of(event, change)) else {
-                counts.left_out += 1;
+                counts.groups.others += 1;
                 continue;
             };
             // A (sub)profile counts once in a slice.

@@ -18,7 +18,6 @@ fn pair_len((old, new): &Pair) -> usize {
     old.as_ref().map_or(0, Value::text_len) + new.text_len()
 }
 
-/// The details of an incident.
 pub(super) struct Detail<'g> {
     group: &'g Group,
     /// The event that names the incident, and whether it belongs to it.

@@ -58,7 +58,6 @@ pub(super) struct Rule {
 /// Slices in which many (sub)profiles had a field changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Burst {
-    /// The first slice.
     pub first: i64,
     /// The last slice, inclusive.
     pub last: i64,
@@ -247,7 +246,7 @@ impl Usual {
         Self { rule, stretches }
     }
 
-    /// What is usual around the `part`th hour, as it were, of a busy time.
+    /// The usual count around the `part`th period of [`SHORT`] stretches, in a busy time.
     fn at(&self, part: i64, busy: (i64, i64)) -> u64 {
         let around = self.rule.around / SLICES;
         let (known_first, known_last) = self.rule.known;

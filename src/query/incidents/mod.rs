@@ -38,7 +38,8 @@ use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, collect_changes, visit_changes};
 use super::filter::{CauseKind, Filter, Span};
 use super::moment::parse_seconds;
-use super::request::{ChangesQuery, InvalidParam};
+use super::request::ChangesQuery;
+use crate::event::DecodeError;
 use crate::store::Snapshot;
 use counts::{Counter, Counts, GROUPS, Group};
 use detail::Detail;
@@ -90,14 +91,14 @@ pub enum Wanted {
 
 impl IncidentsQuery {
     /// Refuses a span for one incident, which has a time of its own.
-    pub fn check(&self) -> Result<(), InvalidParam> {
+    pub fn check(&self) -> Result<(), DecodeError> {
         let name = match (&self.what, self.filter.span.since, self.filter.span.until) {
             (Wanted::List, ..) | (_, None, None) => return Ok(()),
             (_, Some(_), _) => "since",
             (_, None, Some(_)) => "until",
         };
         let what = "an incident has its own time; leave it out";
-        Err(InvalidParam::new(name, what))
+        Err(DecodeError::new(what, name))
     }
 
     /// The default of `within`, in seconds.
@@ -237,10 +238,10 @@ impl<'q> Asking<'q> {
         let make = || Counter::new(&counts);
         visit_changes(self.snapshot, &filter, lines, &make, &mut |_| Ok(()))?;
         let counts = counts.into_inner();
-        if counts.left_out > 0 {
+        if counts.groups.others > 0 {
             lines.note(format!(
                 "there are more than {GROUPS} fields: {} changes of others were not examined",
-                counts.left_out
+                counts.groups.others
             ));
         }
         let Some((first, last)) = counts.time_range.get() else {

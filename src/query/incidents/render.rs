@@ -17,7 +17,6 @@ const PAIRS: usize = 5;
 /// The maximum number of labels listed for an incident.
 const LABELS: usize = 20;
 
-/// The line of an incident.
 pub(super) fn line(
     query: &IncidentsQuery,
     found: &Found,
@@ -30,7 +29,7 @@ pub(super) fn line(
     };
     let times = extent.times.or_default();
     let seqs = extent.seqs.or_default();
-    let more_pairs = detail.pairs.others() > 0 || detail.pairs.counts().len() > PAIRS;
+    let more_pairs = detail.pairs.others > 0 || detail.pairs.values.len() > PAIRS;
     let pairs = detail.pairs.ranked().into_iter().take(PAIRS);
     let labels = detail.labels.ranked().into_iter().take(LABELS);
     let causes = detail.causes.ranked().into_iter();

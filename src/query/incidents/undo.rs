@@ -5,13 +5,11 @@
 //! looked up, as `show --cascade` returns it. A value is restored only if it is
 //! still the one the incident left, and the earlier value is known.
 
-use std::io;
-
 use super::counts::Group;
 use super::lines::{SkipReason, UndoLine};
-use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
-use crate::history::{Change, Known, Subject, Value, is_full_state};
-use crate::query::answer::{Lines, QueryError, now};
+use crate::event::{Event, ProfileKey, now_seconds, seconds_to_rfc3339};
+use crate::history::{Change, Value, is_full_state};
+use crate::query::answer::{Lines, QueryError};
 use crate::query::changes::{ChangeVisitor, visit_changes};
 use crate::query::filter::Filter;
 use crate::query::replay::Replayer;
@@ -20,7 +18,7 @@ use crate::store::{Snapshot, Sorter};
 /// What an incident did to the (sub)profiles of one thread.
 struct AffectedValues<'g> {
     group: &'g Group,
-    found: Vec<(ProfileKey, UndoLine<'static>)>,
+    found: Vec<UndoLine<'static>>,
 }
 
 impl ChangeVisitor for AffectedValues<'_> {
@@ -35,24 +33,21 @@ impl ChangeVisitor for AffectedValues<'_> {
         let bad = change.new.to_owned();
         let (seq, time) = (event.seq, seconds_to_rfc3339(event.time));
         match self.found.last_mut() {
-            Some((key, line)) if *key == event.key => {
+            Some(line) if line.who == event.key => {
                 line.bad = bad;
                 line.seq = seq;
                 line.time = time;
             }
-            _ => {
-                let line = UndoLine {
-                    who: event.key,
-                    subject: change.subject.to_owned(),
-                    old: change.old.as_ref().map(Value::to_owned),
-                    bad,
-                    now: None,
-                    seq,
-                    time,
-                    left: None,
-                };
-                self.found.push((event.key, line));
-            }
+            _ => self.found.push(UndoLine {
+                who: event.key,
+                subject: change.subject.to_owned(),
+                old: change.old.as_ref().map(Value::to_owned),
+                bad,
+                now: None,
+                seq,
+                time,
+                left: None,
+            }),
         }
         Ok(())
     }
@@ -72,28 +67,24 @@ pub(super) fn answer(
         found: Vec::new(),
     };
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
-        for (key, line) in affected.found {
-            let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
-            sorter.push(key, &blob)?;
+        for line in affected.found {
+            sorter.push(line.who, &serde_json::to_vec(&line)?)?;
         }
         Ok(())
     })?;
-    let at = now();
+    let at = now_seconds();
     let mut replayer = Replayer::new(snapshot, true);
     sorter.finish(|key: ProfileKey, blob| {
-        let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
+        let mut line: UndoLine<'_> = serde_json::from_slice(blob)?;
         let events = snapshot.events_of(key)?;
         let damage = &mut lines.damage;
         let replay = replayer.state_at(key, &events, at, damage, is_full_state)?;
-        line.now = value_now(&replay.known, &group.subject);
+        // Without one it was deleted.
+        let state = replay.known.state();
+        line.now = state.map(|state| state.value_of(&group.subject));
         line.left = skip_reason(&line);
         Ok(lines.put(&line)?)
     })
-}
-
-/// The current value; `None` if the (sub)profile was deleted.
-fn value_now(known: &Known<'_>, subject: &Subject<'_>) -> Option<Value<'static>> {
-    Some(known.state()?.value_of(subject).to_owned())
 }
 
 /// Why a value is not restored, if it is not.

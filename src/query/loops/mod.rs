@@ -19,16 +19,16 @@ use serde::{Deserialize, Serialize};
 
 pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 
-use super::answer::{Lines, QueryError, now};
+use super::answer::{Lines, QueryError};
 use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::CommandLine;
-use super::counter::{BoundedMap, TimeRange};
+use super::counter::{BoundedMap, Counted, TimeRange};
 use super::filter::{Filter, Span};
 use super::moment::parse_seconds;
-use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::event::{Event, ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
 use crate::store::Snapshot;
-use track::{FEW_SECONDS, Rule, Run, Step, Track};
+use track::{FEW_SECONDS, Rule, Run, Track};
 
 /// Fields that go on changing.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,19 @@ struct Group {
     times: TimeRange<i64>,
 }
 
+impl Counted for Group {
+    fn join(&mut self, other: Self) {
+        self.loops += other.loops;
+        self.going_on += other.going_on;
+        self.changes += other.changes;
+        self.times.join(other.times);
+    }
+
+    fn count(&self) -> u64 {
+        self.loops
+    }
+}
+
 /// A field with the labels of a loop's writers, and whether some of the changes are
 /// unclaimed.
 type GroupKey = (Subject<'static>, Vec<Option<String>>, bool);
@@ -114,8 +127,6 @@ struct Loops {
     /// About how many bytes the loops found hold.
     found_held: usize,
     left_out: u64,
-    /// Loops for whose group there was no room.
-    ungrouped: u64,
     groups: BoundedMap<GroupKey, Group>,
 }
 
@@ -132,7 +143,6 @@ impl Loops {
             found: Vec::new(),
             found_held: 0,
             left_out: 0,
-            ungrouped: 0,
             groups: BoundedMap::new(GROUPS, |(subject, ..)| subject.name().len()),
         }
     }
@@ -152,19 +162,15 @@ impl Loops {
             return;
         };
         for run in track.finish(self.rule) {
-            let going_on = self.goes_on(&run);
-            let (changes, first, last) = (run.changes, run.first.0, run.last.0);
+            let group = Group {
+                loops: 1,
+                going_on: u64::from(self.goes_on(&run)),
+                changes: run.changes,
+                times: TimeRange::of(run.first.0, run.last.0),
+            };
             let subject = subject.clone();
             let found = Found { key, subject, run };
-            match self.groups.entry(group_key(&found)) {
-                Some((_, group)) => {
-                    group.loops += 1;
-                    group.going_on += u64::from(going_on);
-                    group.changes += changes;
-                    group.times.join(TimeRange::of(first, last));
-                }
-                None => self.ungrouped += 1,
-            }
+            self.groups.add(group_key(&found), group);
             self.found_held += found.run.held;
             self.found.push(found);
         }
@@ -217,29 +223,20 @@ impl ChangeVisitor for Loops {
         }
         for change in &changes {
             let subject = change.subject.to_owned();
-            let claimed = match change.cause {
-                Cause::Set => true,
-                Cause::Unexplained { .. } | Cause::Observed { .. } => false,
+            match change.cause {
+                Cause::Set | Cause::Unexplained { .. } | Cause::Observed { .. } => {}
                 Cause::Create | Cause::FirstSeen | Cause::Cascade => {
                     if let Some(track) = self.tracks.remove(&subject) {
                         self.end_track(&subject, track);
                     }
                     continue;
                 }
-            };
-            let step = Step {
-                time: event.time,
-                seq: event.seq,
-                label: event.label.as_deref(),
-                claimed,
-                old: change.old.as_ref(),
-                new: &change.new,
-            };
+            }
             let name_len = subject.name().len();
             let known = self.tracks.get(&subject);
             let before = known.map_or(0, |track| track.held() + name_len);
             let track = self.tracks.entry(subject).or_default();
-            track.step(self.rule, step);
+            track.step(self.rule, event, change);
             self.held = (self.held + track.held() + name_len).saturating_sub(before);
             if self.held > HELD {
                 self.end();
@@ -253,18 +250,7 @@ impl ChangeVisitor for Loops {
 impl Collector for Loops {
     fn join(&mut self, mut other: Self) {
         other.end();
-        for (key, group) in other.groups.into_values() {
-            match self.groups.entry(key) {
-                Some((_, own)) => {
-                    own.loops += group.loops;
-                    own.going_on += group.going_on;
-                    own.changes += group.changes;
-                    own.times.join(group.times);
-                }
-                None => self.ungrouped += group.loops,
-            }
-        }
-        self.ungrouped += other.ungrouped;
+        self.groups.join(other.groups);
         self.left_out += other.left_out;
         self.is_cut |= other.is_cut;
         self.found_held += other.found_held;
@@ -287,7 +273,7 @@ pub(super) fn answer(
     let most = limit.map_or(LOOPS, |limit| {
         usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
     });
-    let now = now();
+    let now = now_seconds();
     let at = query.filter.span.until.map_or(now, |until| until.min(now));
     let make = || Loops::new(rule, at, most);
     let mut all = collect_changes(snapshot, &query.filter, lines, &make)?;
@@ -299,11 +285,11 @@ pub(super) fn answer(
             all.found.len()
         ));
     }
-    if all.ungrouped > 0 {
+    if all.groups.others > 0 {
         lines.note(format!(
             "{} loops are of fields and labels beyond the first {GROUPS}, and in no group; ask for \
              one field",
-            all.ungrouped
+            all.groups.others
         ));
     }
     if all.is_cut {
@@ -314,8 +300,8 @@ pub(super) fn answer(
         );
     }
     // Those with the most changes first.
-    let groups = std::mem::replace(&mut all.groups, BoundedMap::new(0, |_| 0));
-    let mut groups: Vec<_> = groups.into_values().into_iter().collect();
+    let groups = std::mem::take(&mut all.groups.values);
+    let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
     for (key, group) in groups {
         lines.put(&group_line(key, &group))?;

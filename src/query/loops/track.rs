@@ -5,7 +5,8 @@
 //! whatever the values are. A run is a maximal sequence in which this holds for
 //! each change but the first; it is a loop if it has enough changes.
 
-use crate::history::Value;
+use crate::event::Event;
+use crate::history::{Cause, Change, Value};
 use crate::query::sample::sample;
 
 use super::lines::{LoopKind, LoopValue, LoopWriter};
@@ -30,18 +31,6 @@ pub(super) struct Rule {
     pub least: u64,
 }
 
-/// One change.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Step<'s> {
-    pub time: i64,
-    pub seq: u64,
-    pub label: Option<&'s str>,
-    /// Whether the call claims it.
-    pub claimed: bool,
-    pub old: Option<&'s Value<'s>>,
-    pub new: &'s Value<'s>,
-}
-
 /// Consecutive changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -56,30 +45,30 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn new(kind: LoopKind, step: Step<'_>) -> Self {
+    fn new(kind: LoopKind, event: &Event<'_>, change: &Change<'_>) -> Self {
         let mut run = Self {
             kind,
             changes: 0,
-            first: (step.time, step.seq),
-            last: (step.time, step.seq),
+            first: (event.time, event.seq),
+            last: (event.time, event.seq),
             writers: Vec::new(),
             held: size_of::<Self>(),
         };
-        run.add(step);
+        run.add(event, change);
         run
     }
 
-    fn add(&mut self, step: Step<'_>) {
+    fn add(&mut self, event: &Event<'_>, change: &Change<'_>) {
         self.changes += 1;
-        self.last = (step.time, step.seq);
-        let own = |writer: &LoopWriter<'_>| {
-            writer.label.as_deref() == step.label && writer.claimed == step.claimed
-        };
+        self.last = (event.time, event.seq);
+        let (label, claimed) = (event.label.as_deref(), change.cause == Cause::Set);
+        let own =
+            |writer: &LoopWriter<'_>| writer.label.as_deref() == label && writer.claimed == claimed;
         if self.writers.len() < NAMES && !self.writers.iter().any(own) {
             self.held += size_of::<LoopWriter<'_>>();
             self.writers.push(LoopWriter {
-                label: step.label.map(|label| label.to_owned().into()),
-                claimed: step.claimed,
+                label: label.map(|label| label.to_owned().into()),
+                claimed,
                 changes: 0,
                 values: Vec::new(),
             });
@@ -88,7 +77,7 @@ impl Run {
             return;
         };
         writer.changes += 1;
-        let value = sample(step.new);
+        let value = sample(&change.new);
         if let Some(known) = writer.values.iter_mut().find(|known| known.value == value) {
             known.changes += 1;
         } else if writer.values.len() < NAMES {
@@ -123,28 +112,30 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Takes the next change.
-    pub fn step(&mut self, rule: Rule, step: Step<'_>) {
-        let takes_back = self
-            .last
-            .as_ref()
-            .is_some_and(|(old, new)| old.as_ref() == Some(step.new) && Some(new) == step.old);
-        let since = |run: &Run| step.time.saturating_sub(run.last.0);
+    /// Takes the next change, and its event.
+    pub fn step(&mut self, rule: Rule, event: &Event<'_>, change: &Change<'_>) {
+        let takes_back = self.last.as_ref().is_some_and(|(old, new)| {
+            old.as_ref() == Some(&change.new) && Some(new) == change.old.as_ref()
+        });
+        let since = |run: &Run| event.time.saturating_sub(run.last.0);
         match &mut self.turns {
-            Some(run) if takes_back && since(run) <= rule.within => run.add(step),
+            Some(run) if takes_back && since(run) <= rule.within => run.add(event, change),
             _ => {
-                let run = self.turns.replace(Run::new(LoopKind::Turns, step));
+                let new = Run::new(LoopKind::Turns, event, change);
+                let run = self.turns.replace(new);
                 self.keep(run, rule);
             }
         }
         match &mut self.rewrites {
-            Some(run) if since(run) <= FEW_SECONDS => run.add(step),
+            Some(run) if since(run) <= FEW_SECONDS => run.add(event, change),
             _ => {
-                let run = self.rewrites.replace(Run::new(LoopKind::Rewrites, step));
+                let new = Run::new(LoopKind::Rewrites, event, change);
+                let run = self.rewrites.replace(new);
                 self.keep(run, rule);
             }
         }
-        self.last = Some((step.old.map(Value::to_owned), step.new.to_owned()));
+        let old = change.old.as_ref().map(Value::to_owned);
+        self.last = Some((old, change.new.to_owned()));
     }
 
     /// Keeps a run that is over, if it is a loop.
@@ -188,6 +179,7 @@ impl Track {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Subject;
     use proptest::prelude::*;
     use std::borrow::Cow;
 
@@ -205,17 +197,20 @@ mod tests {
         let mut track = Track::default();
         let mut old = text(first);
         for ((time, new, label), seq) in steps.iter().zip(1..) {
-            let new = text(new);
-            let step = Step {
+            let event = Event {
                 time: *time,
                 seq,
-                label: *label,
-                claimed: true,
-                old: Some(&old),
-                new: &new,
+                label: label.map(Cow::Borrowed),
+                ..Event::default()
             };
-            track.step(RULE, step);
-            old = new;
+            let change = Change {
+                subject: Subject::Field(Cow::Borrowed("mail")),
+                old: Some(old),
+                new: text(new),
+                cause: Cause::Set,
+            };
+            track.step(RULE, &event, &change);
+            old = change.new;
         }
         track.finish(RULE)
     }

@@ -7,8 +7,8 @@ use crate::log::record::EventRecord;
 use crate::query::QueryError;
 use crate::store::{Snapshot, Step};
 
-/// The columns that are no field of any (sub)profile in the trail; none of them where the
-/// trail knows no field at all.
+/// The columns that are not a field of any (sub)profile in the trail; none if the trail has
+/// no fields at all.
 ///
 /// Reads events until every column is found to be a field.
 pub(super) fn not_fields(

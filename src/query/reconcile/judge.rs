@@ -127,7 +127,7 @@ pub(super) fn observed(
 }
 
 fn put(out: &mut dyn Write, line: &ReconcileLine<'_>) -> Result<(), QueryError> {
-    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
+    serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")?;
     Ok(())
 }

@@ -36,7 +36,7 @@ use self::fields::not_fields;
 use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError, note_without_owner};
 use super::replay::Replayer;
-use super::state_before::Missing;
+use super::state_before::Needed;
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::is_full_state;
 use crate::store::{Arrival, Damages, EventsOf, Outcome, Snapshot, Trail};
@@ -85,7 +85,6 @@ struct Keys {
 type Item = (ProfileKey, Option<FileRow>);
 
 impl Keys {
-    /// Peeks at the next one.
     fn peek(&mut self, snapshot: &Snapshot<'_>) -> Result<Option<ProfileKey>, QueryError> {
         if self.ahead.is_empty() && !self.ended {
             self.ahead = snapshot.keys_after(self.after, GROUP)?.into();
@@ -289,10 +288,10 @@ impl<'a> Reconciler<'a> {
         }));
         let report = &mut self.report;
         for ((key, row), of_one) in waiting {
-            let mut missing = Missing::new(key);
+            let mut needed = Needed::new(key);
             // A row is judged by its state, a missing one by its database too.
             let is_enough =
-                |event: &Event<'_>| missing.take(event) || (row.is_some() && is_full_state(event));
+                |event: &Event<'_>| needed.take(event) || (row.is_some() && is_full_state(event));
             let (at, damage) = (self.order.at, &mut self.damage);
             let replay = replayer.state_at(key, &of_one, at, damage, is_enough)?;
             let found = match &row {

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::step::{ReplayVisitor, Step, What};
+use super::step::{ReplayVisitor, Step};
 use super::track::Track;
 use crate::event::Event;
 use crate::history::{CascadeDelete, Place, Replay};
@@ -37,12 +37,9 @@ impl<V: ReplayVisitor> Fold<'_, V> {
                 if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
                     continue;
                 }
-                let event = match self.reader.event_of(held, seq) {
-                    Ok(event) => event,
-                    Err(unreadable) => {
-                        self.damage.add(unreadable.into_damage()?);
-                        continue;
-                    }
+                let read = self.reader.event_of(held, seq);
+                let Some(event) = self.damage.readable(read)? else {
+                    continue;
                 };
                 if !self.event(replay, &event, duplicate_of)? {
                     return Ok(false);
@@ -68,12 +65,14 @@ impl<V: ReplayVisitor> Fold<'_, V> {
             return Ok(true);
         }
         let since = replay.last.map(|(_, time)| time);
-        let (what, changes) = match duplicate_of {
-            Some(of) => (What::Duplicate { event, of }, Vec::new()),
-            None => (What::Event(event), replay.step(event)),
+        let changes = match duplicate_of {
+            Some(_) => Vec::new(),
+            None => replay.step(event),
         };
         self.visitor.visit(Step {
-            what,
+            event: Some(event),
+            is_cascade: false,
+            duplicate_of,
             changes,
             replay,
             since,
@@ -107,12 +106,14 @@ impl<V: ReplayVisitor> Fold<'_, V> {
             let event =
                 self.delete
                     .event(delete, self.track.key, replay, self.reader, self.damage)?;
-            let what = match &event {
-                Some(event) => What::Cascade(event),
-                None => What::UnseenCascade(delete.place),
-            };
+            let event = event.as_ref();
+            if event.is_some_and(|event| !self.visitor.wants(event, None, replay)) {
+                continue;
+            }
             let step = Step {
-                what,
+                event,
+                is_cascade: true,
+                duplicate_of: None,
                 changes,
                 replay,
                 since,

@@ -16,7 +16,7 @@ mod fold;
 mod step;
 mod track;
 
-pub(in crate::query) use step::{ReplayVisitor, Step, What};
+pub(in crate::query) use step::{ReplayVisitor, Step};
 pub(in crate::query) use track::Track;
 
 use std::cell::RefCell;
@@ -29,7 +29,7 @@ use crate::history::{Replay, is_full_state};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::cascade::{DeleteReader, ProfileDeletes};
 use crate::query::filter::Span;
-use crate::query::state_before::{Missing, state_before};
+use crate::query::state_before::{Needed, state_before};
 use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot};
 
 /// How many events are read ahead at first.
@@ -132,7 +132,7 @@ impl<'t> Replayer<'t> {
         }
         if let Some((deletes, known)) = &self.deletes
             && *known >= until
-            && deletes.borrow().profile() == key.profile
+            && deletes.borrow().profile == key.profile
         {
             return Ok(Some(Rc::clone(deletes)));
         }
@@ -333,11 +333,11 @@ fn start_of<'a>(
     let mut deletes = track.deletes.as_ref().map(|deletes| deletes.borrow_mut());
     let deletes = deletes.as_deref_mut();
     // The line of a cascade has database and collection as last named.
-    let mut missing = (!track.cascades().is_empty()).then(|| Missing::new(track.key));
+    let mut needed = (!track.cascades().is_empty()).then(|| Needed::new(track.key));
     let mut is_found = false;
     let is_enough = |event: &Event<'_>| {
-        is_found = match &mut missing {
-            Some(missing) => missing.take(event),
+        is_found = match &mut needed {
+            Some(needed) => needed.take(event),
             None => is_full_state(event),
         };
         is_found

@@ -1,33 +1,18 @@
 //! What a replay passes to its visitor.
 
 use crate::event::Event;
-use crate::history::{Change, Interval, IntervalBuilder, Place, Replay};
+use crate::history::{Change, Interval, IntervalBuilder, Replay};
 use crate::query::answer::QueryError;
 
-/// What happened to a (sub)profile.
-#[derive(Clone, Copy)]
-pub(in crate::query) enum What<'s, 'a> {
-    /// An event.
-    Event(&'s Event<'a>),
-    /// An event that repeats another one and changes nothing.
-    Duplicate {
-        /// The event.
-        event: &'s Event<'a>,
-        /// The `seq` of the event it repeats.
-        of: u64,
-    },
-    /// The profile's delete, as an event of the subprofile that it ends.
-    Cascade(&'s Event<'a>),
-    /// A delete of the profile that was pruned or is unreadable: only its position
-    /// is known.
-    UnseenCascade(Place),
-}
-
-/// One step of a replay.
+/// One step of a replay: an event, or the profile's delete, which ends the subprofile.
 pub(in crate::query) struct Step<'s, 'a> {
-    /// What happened.
-    pub what: What<'s, 'a>,
-    /// What it changed.
+    /// The event, or the delete as an event of the subprofile; `None` if the delete was pruned
+    /// or is unreadable.
+    pub event: Option<&'s Event<'a>>,
+    /// Whether it is the profile's delete.
+    pub is_cascade: bool,
+    /// The `seq` of the event that it repeats; then it changes nothing.
+    pub duplicate_of: Option<u64>,
     pub changes: Vec<Change<'a>>,
     /// The state after it.
     pub replay: &'s Replay<'a>,
@@ -35,30 +20,10 @@ pub(in crate::query) struct Step<'s, 'a> {
     pub since: Option<i64>,
 }
 
-impl<'s, 'a> Step<'s, 'a> {
-    /// The event, including the delete of a cascade; `None` if it cannot be shown.
-    pub const fn event(&self) -> Option<&'s Event<'a>> {
-        match self.what {
-            What::Event(event) | What::Duplicate { event, .. } | What::Cascade(event) => {
-                Some(event)
-            }
-            What::UnseenCascade(_) => None,
-        }
-    }
-
-    /// The `seq` that the event repeats.
-    pub const fn duplicate_of(&self) -> Option<u64> {
-        match self.what {
-            What::Duplicate { of, .. } => Some(of),
-            _ => None,
-        }
-    }
-}
-
 /// Receives the replay of a (sub)profile.
 pub(in crate::query) trait ReplayVisitor {
-    /// Whether the changes of an event are needed; it may repeat the event `_of`.
-    /// If not, the event is applied to the state but not visited.
+    /// Whether the changes of an event are needed, which may repeat the event `_of`, or be
+    /// the profile's delete. If not, it is applied to the state but not visited.
     fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
         true
     }
@@ -80,12 +45,10 @@ pub(in crate::query) trait ReplayVisitor {
 impl IntervalBuilder<'_> {
     /// Applies a step of a replay, and returns the intervals that it ended.
     pub(in crate::query) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {
-        match step.what {
-            What::Event(event) | What::Cascade(event) => {
-                self.step(event, &step.changes, step.replay, step.since)
-            }
-            What::UnseenCascade(place) => self.unseen_cascade(place, step.replay),
-            What::Duplicate { .. } => Vec::new(),
+        match step.event {
+            _ if step.duplicate_of.is_some() => Vec::new(),
+            Some(event) => self.step(event, &step.changes, step.replay, step.since),
+            None => self.unseen_cascade(step.replay),
         }
     }
 }

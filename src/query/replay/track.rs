@@ -11,7 +11,6 @@ use crate::store::EventsOf;
 
 /// A (sub)profile to replay.
 pub(in crate::query) struct Track {
-    /// The (sub)profile.
     pub key: ProfileKey,
     /// Its events up to the end of the span, starting at the latest with the last
     /// second before it.

@@ -42,9 +42,7 @@ pub(super) enum Part {
     Time(i64),
     /// The field or interest.
     Subject(Subject<'static>),
-    /// A word.
     Text(Option<String>),
-    /// A number.
     Number(Option<u64>),
 }
 

@@ -22,7 +22,7 @@ pub use lines::{ReportGroup, ReportLine};
 use super::answer::{Lines, QueryError};
 use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::changes_command;
-use super::counter::{BoundedMap, Extent};
+use super::counter::{BoundedMap, Counted, Extent};
 use super::filter::Filter;
 use crate::event::{Event, Zone, seconds_to_rfc3339, zone_name};
 use crate::history::Change;
@@ -72,13 +72,22 @@ struct Count {
     extent: Extent,
 }
 
+impl Counted for Count {
+    fn join(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.extent.join(&other.extent);
+    }
+
+    fn count(&self) -> u64 {
+        self.changes
+    }
+}
+
 /// Counts changes by group.
 struct Tally<'q> {
     by: &'q [By],
     zone: Zone,
     groups: BoundedMap<Vec<Part>, Count>,
-    /// The number of changes of groups beyond the maximum.
-    left_out: u64,
 }
 
 impl ChangeVisitor for Tally<'_> {
@@ -90,7 +99,7 @@ impl ChangeVisitor for Tally<'_> {
                     count.changes += 1;
                     count.extent.add(event);
                 }
-                None => self.left_out += 1,
+                None => self.groups.others += 1,
             }
         }
         Ok(())
@@ -99,16 +108,7 @@ impl ChangeVisitor for Tally<'_> {
 
 impl Collector for Tally<'_> {
     fn join(&mut self, other: Self) {
-        self.left_out += other.left_out;
-        for (parts, count) in other.groups.into_values() {
-            match self.groups.entry(parts) {
-                Some((_, own)) => {
-                    own.changes += count.changes;
-                    own.extent.join(&count.extent);
-                }
-                None => self.left_out += count.changes,
-            }
-        }
+        self.groups.join(other.groups);
     }
 }
 
@@ -122,17 +122,16 @@ pub(super) fn answer(
         by: &by,
         zone: query.zone,
         groups: BoundedMap::new(GROUPS, |parts| parts.iter().map(Part::name_len).sum()),
-        left_out: 0,
     })?;
-    if tally.left_out > 0 {
+    if tally.groups.others > 0 {
         lines.note(format!(
             "there are more than {} groups: {} changes belong to others; ask for a shorter span, or group by less",
-            tally.groups.values().len(),
-            tally.left_out
+            tally.groups.values.len(),
+            tally.groups.others
         ));
     }
     // By time; those of the same or no time by number of changes, the highest first.
-    let mut groups: Vec<_> = tally.groups.into_values().into_iter().collect();
+    let mut groups: Vec<_> = tally.groups.values.into_iter().collect();
     groups.sort_by_cached_key(|(parts, count)| {
         let times: Vec<i64> = parts.iter().filter_map(Part::time).collect();
         (times, Reverse(count.changes), parts.clone())

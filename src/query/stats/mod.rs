@@ -231,11 +231,11 @@ fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<Stats
         .filter(|(_, name)| sealed_segment_of(name).is_some());
     let sealed = sealed.count() as u64;
     let lists = [
-        ("days", tally.days.others()),
-        ("types", tally.types.others()),
-        ("labels", tally.labels.others()),
-        ("databases", tally.databases.others()),
-        ("fields", tally.fields.others()),
+        ("days", tally.days.others),
+        ("types", tally.types.others),
+        ("labels", tally.labels.others),
+        ("databases", tally.databases.others),
+        ("fields", tally.fields.others),
     ];
     let capped = lists.iter().filter(|(_, others)| *others > 0);
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
@@ -264,7 +264,7 @@ fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<Stats
         index_bytes: bytes_of(&folder.index()),
         plain_segments: segments.len() as u64 - sealed,
         sealed_segments: sealed,
-        days: days(tally.days.ranked().into_iter().collect()),
+        days: counts(tally.days.values.into_iter().collect::<BTreeMap<_, _>>()),
         types: counts(tally.types.ranked()),
         labels: counts(tally.labels.ranked()),
         databases: counts(tally.databases.ranked()),
@@ -280,16 +280,4 @@ fn counts<N: ToString>(names: impl IntoIterator<Item = (N, u64)>) -> Vec<Count> 
         events,
     };
     names.into_iter().map(count).collect()
-}
-
-/// Days in order, by their dates.
-fn days(days: BTreeMap<i64, u64>) -> Vec<Count> {
-    let dated = days.into_iter().map(|(day, events)| {
-        let time = seconds_to_rfc3339(day.saturating_mul(86_400));
-        (
-            time.split('T').next().unwrap_or_default().to_owned(),
-            events,
-        )
-    });
-    counts(dated)
 }

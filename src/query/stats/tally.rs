@@ -1,14 +1,13 @@
 //! The counts of events.
 
+use chrono::NaiveDate;
+
 use crate::event::{Event, Zone, local_date};
 use crate::log::record::EventHead;
 use crate::query::counter::{BoundedCounter, TimeRange};
 
 /// The most names of one kind that are counted.
 const MAX_NAMES: usize = 10_000;
-
-/// How long a day is in seconds.
-const DAY: i64 = 86_400;
 
 /// The counts of events.
 #[derive(Clone, Debug)]
@@ -21,8 +20,7 @@ pub(super) struct Tally {
     pub times: TimeRange<i64>,
     /// In Unix microseconds.
     pub received: TimeRange<i64>,
-    /// By the day's number since 1970.
-    pub days: BoundedCounter<i64>,
+    pub days: BoundedCounter<NaiveDate>,
     pub types: BoundedCounter<String>,
     /// The empty name means no label; no label is empty.
     pub labels: BoundedCounter<String>,
@@ -57,11 +55,7 @@ impl Tally {
         self.body_bytes += body_len as u64;
         self.times.add(head.time);
         self.received.add(head.received);
-        let day = match zone {
-            Zone::UTC => head.time.div_euclid(DAY),
-            zone => local_date(zone, head.time).to_epoch_days().into(),
-        };
-        self.days.add(day, 1);
+        self.days.add(local_date(zone, head.time), 1);
         self.types.add(head.event_type.to_owned(), 1);
         self.labels
             .add(head.label.unwrap_or_default().to_owned(), 1);

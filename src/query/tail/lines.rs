@@ -3,14 +3,12 @@
 //! Sorted by (sub)profile and time, the state before each event is read (mostly
 //! from one event), all in one pass through the log.
 
-use std::io;
-
 use crate::event::{Event, ProfileKey};
 use crate::history::Replay;
 use crate::query::answer::QueryError;
 use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
-use crate::query::replay::{ReplayVisitor, Replayer, Step, Track, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step, Track};
 use crate::store::{Damages, Snapshot};
 
 /// The maximum gap, in events, between two events of a (sub)profile that is
@@ -112,19 +110,14 @@ struct TailVisitor<'v> {
     lines: &'v mut Vec<Placed>,
 }
 
-impl TailVisitor<'_> {
-    fn is_head(&self, event: &Event<'_>) -> bool {
-        let place = (event.time, event.seq);
-        let found = self
-            .heads
-            .binary_search_by_key(&place, |head| (head.time, head.seq));
-        found.is_ok()
-    }
-}
-
 impl ReplayVisitor for TailVisitor<'_> {
     fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
-        self.is_head(event)
+        let place = (event.time, event.seq);
+        let head = self
+            .heads
+            .binary_search_by_key(&place, |head| (head.time, head.seq));
+        // A profile's delete was found without the subprofile's database and collection.
+        head.is_ok() && self.filter.matches_event(event)
     }
 
     fn wants_duplicates(&self) -> bool {
@@ -132,20 +125,15 @@ impl ReplayVisitor for TailVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let duplicate_of = step.duplicate_of();
-        let Some(event) = step.event() else {
+        let duplicate_of = step.duplicate_of;
+        let Some(event) = step.event else {
             return Ok(true);
         };
-        if let What::Cascade(event) = step.what
-            && !(self.is_head(event) && self.filter.matches_event(event))
-        {
-            return Ok(true);
-        }
         let mut changes = step.changes;
         changes.retain(|change| self.filter.matches_change(change));
         if !changes.is_empty() || !self.filter.needs_changes() {
             let line = HistoryLine::new(event, changes, duplicate_of);
-            let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+            let mut line = serde_json::to_vec(&line)?;
             line.push(b'\n');
             self.lines.push((event.seq, event.key.subprofile, line));
         }

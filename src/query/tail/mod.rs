@@ -127,7 +127,7 @@ impl<'t> Tail<'t> {
             }
         };
         let lines = pages.next(&snapshot, damage)?;
-        self.at = pages.at();
+        self.at = pages.at;
         if pages.is_over() {
             self.pages = None;
         }

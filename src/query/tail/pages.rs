@@ -41,7 +41,7 @@ pub struct Pages<'t> {
     /// First and last `seq` of the ranges still to be read, ascending.
     ranges: VecDeque<(u64, u64)>,
     /// Everything up to this `seq` was read.
-    at: u64,
+    pub at: u64,
     /// The last `seq`.
     last: u64,
 }
@@ -86,11 +86,6 @@ impl<'t> Pages<'t> {
     /// Whether everything was read.
     pub fn is_over(&self) -> bool {
         self.ranges.is_empty()
-    }
-
-    /// The `seq` up to which everything was read.
-    pub const fn at(&self) -> u64 {
-        self.at
     }
 
     /// Leaves what comes after a `seq`.

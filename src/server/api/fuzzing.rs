@@ -8,10 +8,10 @@
 use super::conditional::matches_tag;
 use super::cursor;
 use super::parse::parse_query;
-use crate::query::Mark;
+use crate::query::{Clock, Mark};
 
 /// 2025-10-09T08:53:20Z.
-const NOW: i64 = 1_760_000_000_000_000;
+const NOW: i64 = 1_760_000_000;
 
 /// The store whose marks are good.
 const STORE: u64 = 7;
@@ -26,12 +26,13 @@ pub fn question(bytes: &[u8]) {
     let mut lines = text.splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (target, mark, tags) = (line(), line(), line());
-    let read = |target: &str, now| parse_query(target, chrono_tz::Europe::Amsterdam, now, STORE);
+    let zone = chrono_tz::Europe::Amsterdam;
+    let read = |target: &str, now| parse_query(target, Clock { zone, now }, STORE);
     match read(target, NOW) {
         Ok(None) => {}
         Err(error) => assert!(!error.reason.is_empty()),
         Ok(Some(parsed)) => {
-            let again = read(&parsed.canonical, NOW + 86_400_000_000).expect("it was a question");
+            let again = read(&parsed.canonical, NOW + 86_400).expect("it was a question");
             let again = again.expect("its path leads somewhere");
             assert_eq!(again.canonical, parsed.canonical);
             assert_eq!(again.entry.name, parsed.entry.name);

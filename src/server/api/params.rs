@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event::DecodeError;
-use crate::query::{Clock, InvalidParam, with_clock};
+use crate::query::{Clock, params_of, with_clock};
 
 /// The parameters whose values are times, in Unix seconds when serialized.
 const TIMES: [&str; 5] = ["since", "until", "at", "from", "to"];
@@ -31,12 +31,6 @@ const WITHIN: &str = "within";
 
 /// Names and values as they are written in a target.
 pub(super) type Pairs = Vec<(String, String)>;
-
-impl From<InvalidParam> for DecodeError {
-    fn from(error: InvalidParam) -> Self {
-        Self::new(error.reason, error.name)
-    }
-}
 
 /// The flags of a question as a command of clap.
 pub(super) fn command_of<T: Args>() -> Command {
@@ -121,29 +115,18 @@ pub(super) fn read<T: FromArgMatches + Serialize>(
     Ok((question, params))
 }
 
-/// The parameters of a question in canonical form, in the order in which they are
-/// declared; what is left out or false is not among them.
+/// The parameters of a question in canonical form.
 fn canonical_params(question: &impl Serialize) -> Pairs {
-    let Ok(Value::Object(object)) = serde_json::to_value(question) else {
-        return Pairs::new();
-    };
     let mut pairs = Pairs::new();
-    for (name, value) in object {
-        let values = match value {
-            Value::Array(values) => values,
-            value => vec![value],
+    for (name, value) in params_of(question) {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) if TIMES.contains(&name.as_str()) => format!("@{number}"),
+            Value::Number(number) if name == WITHIN => format!("{number}s"),
+            Value::Array(_) | Value::Object(_) => continue,
+            other => other.to_string(),
         };
-        for value in values {
-            let text = match value {
-                Value::Bool(true) => "true".to_owned(),
-                Value::String(text) => text,
-                Value::Number(number) if TIMES.contains(&name.as_str()) => format!("@{number}"),
-                Value::Number(number) if name == WITHIN => format!("{number}s"),
-                Value::Number(number) => number.to_string(),
-                Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => continue,
-            };
-            pairs.push((name.clone(), text));
-        }
+        pairs.push((name, text));
     }
     pairs
 }

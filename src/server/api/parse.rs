@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
 use super::questions::{Depends, Entry, SubjectKind};
-use crate::event::{DecodeError, ProfileKey, Zone, parse_number};
+use crate::event::{DecodeError, ProfileKey, parse_number};
 use crate::query::{Clock, Page, Query};
 
 /// A parsed query, and the requested page of its answer.
@@ -39,17 +39,15 @@ impl ParsedQuery {
 }
 
 /// Parses a target, such as `/v1/history/123?field=mail`; `None` where nothing is at
-/// that path. `now` is in Unix microseconds; times that name no zone are in `zone`;
-/// cursors are those of a store. The path is taken as it is sent: nothing of it is
-/// decoded.
+/// that path. Cursors are those of a store. The path is taken as it is sent: nothing of
+/// it is decoded.
 ///
 /// # Errors
 /// A parameter that is wrong, doubled, missing or not known: the error's place
 /// is its name.
 pub(super) fn parse_query(
     target: &str,
-    zone: Zone,
-    now: i64,
+    clock: Clock,
     store: u64,
 ) -> Result<Option<ParsedQuery>, DecodeError> {
     let target = target.split('#').next().unwrap_or_default();
@@ -79,7 +77,6 @@ pub(super) fn parse_query(
         Some(subject) => format!("/v1/{name}/{subject}"),
         None => format!("/v1/{name}"),
     };
-    let clock = Clock { zone, now };
     let command = entry.command();
     let matches = parse_pairs(command.clone(), subject, decode_pairs(pairs)?, clock)?;
     let (query, mut params) = entry.read(&matches)?;

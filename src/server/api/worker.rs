@@ -23,10 +23,10 @@ use super::run::ApiParts;
 use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{DecodeError, now_micros};
+use crate::event::{DecodeError, now_seconds};
 use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
-use crate::query::{Answered, Mark, QueryError, answer, with_causes};
+use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
 use crate::server::worker::{header, take_payload};
@@ -172,7 +172,11 @@ impl Shared {
             });
         }
         let store = self.parts.trail.folder().log_id;
-        match parse_query(target, self.parts.zone, now_micros(), store) {
+        let clock = Clock {
+            zone: self.parts.zone,
+            now: now_seconds(),
+        };
+        match parse_query(target, clock, store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
                 if let Some(tag) = tag.as_ref().filter(|tag| matches_tag(known, tag)) {

@@ -46,7 +46,7 @@ impl Going {
         let mut walk = snapshot.walk(i64::MIN, next.before)?;
         loop {
             let step = walk.step(|seq, record| match EventHead::decode(record) {
-                Ok(head) if next.covers(&head, seq) => {
+                Ok(head) if next.covers(head.time, head.received, seq) => {
                     going.seqs.insert(seq);
                     going.events += 1;
                     let own = fingerprint(head.key(), head.time, seq);

@@ -39,11 +39,11 @@ impl Pruned {
         pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end)
     }
 
-    /// Whether an event is pruned: by its own time and its own moment of receipt,
-    /// wherever it stands in the log.
-    pub const fn covers(&self, head: &EventHead<'_>, seq: u64) -> bool {
-        let received = head.received.div_euclid(1_000_000);
-        head.time < self.before && received < self.before && seq <= self.events
+    /// Whether an event is pruned: by its own time (Unix seconds) and its own moment of receipt
+    /// (Unix microseconds), wherever it stands in the log.
+    pub const fn covers(&self, time: i64, received: i64, seq: u64) -> bool {
+        let received = received.div_euclid(1_000_000);
+        time < self.before && received < self.before && seq <= self.events
     }
 
     /// Whether a rejected call is pruned, by its moment of receipt in Unix seconds
@@ -139,7 +139,8 @@ impl Retention {
         is_no_event(record)
             || self.erasing.contains(seq)
             || self.pruned.as_ref().filter(near).is_some_and(|pruned| {
-                EventHead::decode(record).is_ok_and(|head| pruned.covers(&head, seq))
+                EventHead::decode(record)
+                    .is_ok_and(|head| pruned.covers(head.time, head.received, seq))
             })
     }
 

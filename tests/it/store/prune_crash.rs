@@ -61,7 +61,7 @@ fn is_covered(pruned: &Pruned, seq: u64, record: &[u8]) -> bool {
     let received = received.map(i64::from_le_bytes);
     time_of(record)
         .zip(received)
-        .is_some_and(|(time, received)| pruned.covers(time, received, seq))
+        .is_some_and(|(time, received)| pruned.covers(time, received * 1_000_000, seq))
 }
 
 fn open(disk: &SimulatedDisk) -> Log {

@@ -173,20 +173,11 @@ fn a_field_that_calls_never_claim_is_distinguished_from_a_lost_hour() {
         }
     }
     let claims = |subject| match subject {
-        9 => Claims {
-            set: 2,
-            unexplained: 400,
-        },
-        _ => Claims {
-            set: 0,
-            unexplained: lost as u64,
-        },
+        9 => (2, 400),
+        _ => (0, lost as u64),
     };
     assert_eq!(silent_fields(&windows, claims, 5), [9]);
-    let claimed = |_| Claims {
-        set: 100,
-        unexplained: 400,
-    };
+    let claimed = |_| (100, 400);
     assert!(silent_fields(&windows, claimed, 5).is_empty());
 }
 

@@ -9,16 +9,20 @@ use crate::query::{
 };
 use proptest::prelude::*;
 
-const NOW: i64 = 1_760_000_000_000_000;
+/// 2025-10-09T08:53:20Z, and so many seconds later.
+fn clock(later: i64) -> Clock {
+    Clock {
+        zone: chrono_tz::UTC,
+        now: 1_760_000_000 + later,
+    }
+}
 
 fn read(target: &str) -> Result<Option<Query>, DecodeError> {
-    Ok(parse_query(target, chrono_tz::UTC, NOW, 0)?.map(|parsed| parsed.query))
+    Ok(parse_query(target, clock(0), 0)?.map(|parsed| parsed.query))
 }
 
 fn parsed(target: &str) -> ParsedQuery {
-    parse_query(target, chrono_tz::UTC, NOW, 7)
-        .unwrap()
-        .unwrap()
+    parse_query(target, clock(0), 7).unwrap().unwrap()
 }
 
 fn asked(target: &str) -> Query {
@@ -342,7 +346,7 @@ fn a_question_has_one_canonical_form() {
     ] {
         let parsed = parsed(target);
         assert_eq!(parsed.canonical, canonical, "{target}");
-        let again = parse_query(&parsed.canonical, chrono_tz::UTC, NOW + 90_000_000_000, 7);
+        let again = parse_query(&parsed.canonical, clock(90_000), 7);
         assert_eq!(again.unwrap().unwrap().canonical, canonical);
     }
     assert!(parsed("/v1/show/1").about_now && parsed("/v1/diff/1?from=@1").about_now);
@@ -355,9 +359,7 @@ fn the_next_page_is_one_of_the_same_question() {
         let parsed = parsed(target);
         let mark = Mark::Number(9);
         let next = parsed.next(&cursor::write(mark, 7, &parsed.canonical));
-        let read = parse_query(&next, chrono_tz::UTC, NOW + 1, 7)
-            .unwrap()
-            .unwrap();
+        let read = parse_query(&next, clock(1), 7).unwrap().unwrap();
         assert_eq!(
             (read.page.limit, read.page.after),
             (parsed.page.limit, Some(mark))
@@ -367,7 +369,7 @@ fn the_next_page_is_one_of_the_same_question() {
         let other = next.replace("/v1/export?", "/v1/export?raw&");
         let other = other.replace("&old=", "");
         for (target, store) in [(&next, 8), (&other, 7)] {
-            let error = parse_query(target, chrono_tz::UTC, NOW, store).unwrap_err();
+            let error = parse_query(target, clock(0), store).unwrap_err();
             assert_eq!(error.place, "after", "{target}");
         }
     }

@@ -6,7 +6,7 @@ use super::ask::each_of_page;
 use super::pages::{Failure, Site};
 use super::panels::permit;
 use super::reply::{html as reply, redirect};
-use crate::event::{DecodeError, now_micros};
+use crate::event::DecodeError;
 use crate::query::lines::ChangesLine;
 use crate::query::{Query, changes_command};
 use crate::server::api::cursor;
@@ -28,7 +28,7 @@ pub(super) fn parse(site: &Site<'_>, query: &str) -> Result<ParsedQuery, DecodeE
     pairs.push(("reverse".to_owned(), reverse.to_string()));
     let target = with_query("/v1/changes".to_owned(), &pairs);
     let store = site.parts.trail.folder().log_id;
-    let parsed = parse_query(&target, site.clock.zone, now_micros(), store)?;
+    let parsed = parse_query(&target, site.clock, store)?;
     let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
     parsed.page.limit = Some(PAGE);
     Ok(parsed)

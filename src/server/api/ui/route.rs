@@ -98,8 +98,7 @@ impl Params {
 
     /// A bound of a span, in Unix seconds.
     fn time(&self, name: &str, clock: Clock) -> Result<Option<i64>, String> {
-        let micros = clock.now.saturating_mul(1_000_000);
-        let time = |text| parse_time(text, clock.zone, micros, Rounding::Up);
+        let time = |text| parse_time(text, clock, Rounding::Up);
         let time = self.one(name)?.map(time).transpose();
         time.map_err(|reason| DecodeError::new(reason, name).to_string())
     }
@@ -184,8 +183,7 @@ fn profile(
 ) -> Result<ProfileRoute, String> {
     let at = params.one("at")?.filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
-        let micros = clock.now.saturating_mul(1_000_000);
-        let read = parse_time(&from_date_field(text), clock.zone, micros, Rounding::Down);
+        let read = parse_time(&from_date_field(text), clock, Rounding::Down);
         read.map_err(|why| (text.to_owned(), why))
     });
     let (from, to) = (params.time("from", clock)?, params.time("to", clock)?);
