@@ -1,7 +1,7 @@
 //! What a target asks for, and what is wrong with it.
 
 use super::*;
-use crate::event::ProfileKey;
+use crate::event::{ProfileKey, Zone};
 use crate::query::{
     By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EventQuery, ExplainQuery, ExportQuery,
     Filter, FindQuery, GapsQuery, HistoryQuery, IncidentsQuery, LoopsQuery, Mark, Query,
