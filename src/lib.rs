@@ -31,11 +31,11 @@ compile_error!(
 pub mod auth;
 mod background;
 pub mod cli;
-pub mod cluster;
+mod cluster;
 mod dice;
 pub mod event;
 mod format;
-pub mod frontend;
+mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod history;
@@ -43,11 +43,11 @@ mod http_request;
 mod index;
 pub mod log;
 mod log_limiter;
-pub mod metrics;
+mod metrics;
 pub mod ops;
 pub mod proofs;
 pub mod query;
-pub mod server;
+mod server;
 pub mod storage;
 pub mod store;
 mod web;

@@ -98,12 +98,6 @@ impl Status {
         }
     }
 
-    /// Whether the log is not that of the other nodes.
-    pub fn is_diverged(&self) -> bool {
-        self.0.outvoted.load(Ordering::Relaxed)
-            || matches!(&*self.0.state.lock(), State::Diverged(_))
-    }
-
     /// What `doctor` and the metrics show.
     pub fn facts(&self) -> ClusterFacts {
         let has_erased = {
@@ -120,6 +114,12 @@ impl Status {
 
 #[cfg(feature = "nats")]
 impl Status {
+    /// Whether the log is not that of the other nodes.
+    pub fn is_diverged(&self) -> bool {
+        self.0.outvoted.load(Ordering::Relaxed)
+            || matches!(&*self.0.state.lock(), State::Diverged(_))
+    }
+
     /// Calls are accepted from now on, unless the log has diverged.
     pub(super) fn ready(&self) {
         let mut state = self.0.state.lock();

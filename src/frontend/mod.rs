@@ -62,7 +62,6 @@ pub use head::{FAULT_HEADER, PEER_HEADER};
 pub use origin::{Network, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
-pub use stats::Stats;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use upstream::connect_private;
 
