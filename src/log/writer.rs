@@ -115,7 +115,12 @@ impl Writer {
         self.next_seq
     }
 
-    /// Why nothing is accepted, after a failed write or sync.
+    /// Accepts nothing from now on.
+    pub fn refuse(&mut self, reason: String) {
+        self.poison = Some(reason);
+    }
+
+    /// Why nothing is accepted, as after a failed write or sync.
     pub fn poison(&self) -> Option<&str> {
         self.poison.as_deref()
     }

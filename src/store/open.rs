@@ -11,7 +11,7 @@ use super::appender::Appender;
 use super::error::TrailError;
 use super::folder::{Folder, Format, Membership};
 use super::pruning::Pruning;
-use super::sequencer::{Apart, Local, Sequencer};
+use super::sequencer::Local;
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Erasure, Log, OpenMode, Report, remove_segments_outside};
 use crate::proofs::Prover;
@@ -93,12 +93,12 @@ impl Trail {
             imports: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
-            (Some(events), Some(rejected)) => {
-                let sequencer: Box<dyn Sequencer> = match trail.refuse_apart() {
-                    Err(TrailError::Refused(why)) => Box::new(Apart(why)),
-                    _ => Box::new(Local::new(Arc::clone(&trail), events, rejected)),
-                };
-                Some(Appender::new(Arc::clone(&trail), sequencer))
+            (Some(mut events), Some(rejected)) => {
+                if let Err(refused) = trail.refuse_apart() {
+                    events.refuse(refused.to_string());
+                }
+                let local = Local::new(Arc::clone(&trail), events, rejected);
+                Some(Appender::new(Arc::clone(&trail), Box::new(local)))
             }
             _ => None,
         };

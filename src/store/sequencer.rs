@@ -150,25 +150,6 @@ impl Sequencer for Local {
     }
 }
 
-/// Appends nothing: the folder belongs to a cluster, which decides the order.
-pub(super) struct Apart(pub String);
-
-impl Sequencer for Apart {
-    fn append(&mut self, group: &Group) -> Result<Placed, Moved> {
-        Ok(Placed::failed(group, &AppendError::Refused(self.0.clone())))
-    }
-
-    fn close_segments(&mut self) -> Result<(), AppendError> {
-        Err(AppendError::Refused(self.0.clone()))
-    }
-
-    fn limit_rejected(&mut self, _most: u64) {}
-
-    fn poison(&self) -> Option<String> {
-        Some(self.0.clone())
-    }
-}
-
 /// How many of these records make the first frame.
 pub fn frame_len(records: &[Vec<u8>]) -> usize {
     let mut bytes = 0;
