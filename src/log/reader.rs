@@ -96,7 +96,7 @@ impl Cursor {
         };
         reader.seek(offset, block.end, first, next_first);
         let gap = loop {
-            let (at, expected) = (reader.at(), reader.expected());
+            let (at, expected) = (reader.at, reader.expected);
             let found = reader.read_next();
             match found.map_err(LogError::io("reading", &segment.path))? {
                 Some(Found::Frame { offset, frame }) => {
@@ -113,7 +113,7 @@ impl Cursor {
         };
         let next = gap.next_seq.or(block.next_seq).or(next_first);
         let last = next.map_or(self.inner.notifier.last_seq(), |next| next - 1);
-        let damage = Box::new(reader.file().damage(gap, &segment.path, last));
+        let damage = Box::new(reader.file.damage(gap, &segment.path, last));
         Err(LogError::Damaged { seq, damage })
     }
 }
@@ -216,7 +216,7 @@ impl Scan {
             let segment_last = open
                 .next_first
                 .map_or(self.last, |next| (next - 1).min(self.last));
-            let (at, expected) = (open.reader.at(), open.reader.expected());
+            let (at, expected) = (open.reader.at, open.reader.expected);
             let found = open.reader.read_next();
             let gap = match found.map_err(LogError::io("reading", &open.segment.path))? {
                 Some(Found::Frame { offset, frame }) => {
@@ -242,7 +242,7 @@ impl Scan {
             }
             self.next = self.next.max(last_seq.saturating_add(1));
             if continues || is_damage {
-                let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
+                let damage = open.reader.file.damage(gap, &open.segment.path, last_seq);
                 self.open = continues.then_some(open);
                 return Ok(Some(Advanced::Damage(damage)));
             }

@@ -117,10 +117,10 @@ fn each_record(
             }
         }
     }
-    if reader.expected() == plain.next_seq {
+    if reader.expected == plain.next_seq {
         Ok(())
     } else {
-        Err(damaged(reader.at()))
+        Err(damaged(reader.at))
     }
 }
 
