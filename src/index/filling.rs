@@ -38,8 +38,10 @@ impl From<LogError> for Failed {
 
 /// Indexes what the log holds after an event, in steps.
 pub(super) struct Filling {
-    scan: Scan,
-    position: Position,
+    /// Ends with the last event that is read, and at the end indexed.
+    pub scan: Scan,
+    /// Up to where the log is indexed.
+    pub position: Position,
     batch: Batch,
 }
 
@@ -90,16 +92,6 @@ impl Filling {
         }
     }
 
-    /// The last event that is read, and at the end indexed.
-    pub fn last_seq(&self) -> u64 {
-        self.scan.last_seq()
-    }
-
-    /// The last event that is indexed.
-    pub const fn seq(&self) -> u64 {
-        self.position.seq
-    }
-
     /// Indexes the next events, whose looked-up values are those of `fields`. Returns
     /// whether more follow.
     pub fn step(
@@ -108,7 +100,7 @@ impl Filling {
         index: &EventStore,
         fields: &[String],
     ) -> Result<bool, Failed> {
-        let last = self.scan.last_seq();
+        let last = self.scan.last_seq;
         let (mut more, mut read) = (true, 0);
         // Removed records count, too, so that a stop does not wait for all of them.
         while more && read < BATCH_LEN {

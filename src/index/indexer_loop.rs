@@ -137,7 +137,7 @@ impl Shared {
             return Ok(());
         };
         drop(index);
-        let last = filling.last_seq();
+        let last = filling.scan.last_seq;
         let logging = last.saturating_sub(applied) > LOGGED_CATCH_UP;
         if logging {
             tracing::info!("indexing {} events", last - applied);
@@ -153,8 +153,8 @@ impl Shared {
                 Err(failed) => return self.pause_or_replace(failed),
             };
             let mut state = self.state();
-            state.applied = filling.seq();
-            state.min_visible_seq = state.min_visible_seq.max(filling.seq());
+            state.applied = filling.position.seq;
+            state.min_visible_seq = state.min_visible_seq.max(filling.position.seq);
             drop(state);
             self.changed.notify_all();
             if !more {
@@ -168,7 +168,7 @@ impl Shared {
             }
             if logging && logged.elapsed() > LOG_INTERVAL {
                 logged = Instant::now();
-                tracing::info!("indexed {} of {last} events", filling.seq());
+                tracing::info!("indexed {} of {last} events", filling.position.seq);
             }
         }
         Ok(())

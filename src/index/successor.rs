@@ -72,7 +72,7 @@ impl Successor {
     fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<(), Failed> {
         let mut missing_before = u64::MAX;
         while !stop.is_set() && !self.is_outdated(shared) {
-            let last = self.filling.last_seq();
+            let last = self.filling.scan.last_seq;
             let pace = Pace::new(shared.log.last_seq());
             match self.step(shared) {
                 Ok(_) => {}

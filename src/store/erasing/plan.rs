@@ -91,9 +91,9 @@ impl Plan {
                 Step::Damage(damage) => unreadable.push(damage.to_string()),
                 Step::End => break,
             }
-            if walk.events_done() >= reported + PROGRESS_INTERVAL {
-                reported = walk.events_done();
-                progress(reported, walk.events());
+            if walk.events_done >= reported + PROGRESS_INTERVAL {
+                reported = walk.events_done;
+                progress(reported, walk.events);
                 if stop() {
                     return Err(PruneError::Stopped.into());
                 }
