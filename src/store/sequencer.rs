@@ -74,8 +74,8 @@ pub trait Sequencer: Send {
     fn close_segments(&mut self) -> Result<(), AppendError>;
 
     /// Closes the segments of rejected calls early enough to keep their total below this
-    /// many bytes.
-    fn limit_rejected(&mut self, most: u64);
+    /// many bytes. Has no effect if the own log is limited already.
+    fn limit_rejected(&mut self, _most: u64) {}
 
     /// Why nothing is accepted, after a failed write or sync.
     fn poison(&self) -> Option<String>;
