@@ -162,7 +162,7 @@ impl Shared {
             }
             if values.len() >= VALUES_LEN {
                 index.add_values(&std::mem::take(&mut values))?;
-                if self.state().stop {
+                if self.state.lock().stop {
                     return Ok(());
                 }
             }

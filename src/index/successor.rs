@@ -60,7 +60,7 @@ impl Successor {
     /// How many events it lacks that the present index has.
     fn missing(&self, shared: &Shared) -> u64 {
         let seq = self.index.position().seq;
-        shared.state().applied.saturating_sub(seq)
+        shared.state.lock().applied.saturating_sub(seq)
     }
 
     /// Whether a prune was committed meanwhile, so that it may lack events that answers need.
@@ -111,10 +111,10 @@ impl Shared {
 
     /// Why another index is wanted in place of one that is whole.
     fn wants_successor(&self) -> Option<Reason> {
-        let guard = self.index();
+        let guard = self.index.read();
         let index = guard.as_ref()?;
         self.keep_lookup_fields(index);
-        let state = self.state();
+        let state = self.state.lock();
         if index.generation() != self.retention().generation() {
             // Answers that began before the commit need the pruned events.
             return state.remove_pruned.then_some(Reason::Pruned);
@@ -237,7 +237,7 @@ impl Shared {
         );
         // What it took of a full disk is given back.
         let _ = self.remove_successor();
-        let present = self.index().as_ref().map(EventStore::fields);
+        let present = self.index.read().as_ref().map(EventStore::fields);
         match reason {
             Reason::Pruned => return Err(Failed::Outdated(reason)),
             Reason::Readable => self.update(|state| state.readable = false),
