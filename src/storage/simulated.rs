@@ -95,14 +95,11 @@ impl SimulatedDisk {
     /// The disk as the next process finds it when this one is killed: with all
     /// that was written, synced or not.
     pub fn process_killed(&self) -> Self {
-        let disk = self.0.lock();
         Self(Arc::new(Mutex::new(Disk {
-            files: disk.files.clone(),
-            durable_names: disk.durable_names.clone(),
-            unsynced_names: disk.unsynced_names.clone(),
-            names: disk.names.clone(),
-            full: disk.full,
-            ..Disk::default()
+            operations: 0,
+            plan: HashMap::new(),
+            dead: false,
+            ..self.0.lock().clone()
         })))
     }
 }

@@ -146,8 +146,14 @@ impl Trail {
         let snapshot = self.snapshot();
         snapshot.wait_for_index(|_| ())?;
         self.check_readable(snapshot.last_seq())?;
-        let order = &self.without_repeated(order, until);
-        let mut plan = Plan::find(&snapshot, order, until, stop, progress)?;
+        let mut order = order.clone();
+        if order.unknown {
+            // It may repeat erasures: what was erased already is left out.
+            let retention = self.retention();
+            let is_new = |profile: &u64| !retention.erases(*profile, until);
+            order.profiles.retain(is_new);
+        }
+        let mut plan = Plan::find(&snapshot, &order, until, stop, progress)?;
         if !order.still_present {
             let present = plan.still_present(&snapshot)?;
             if !present.is_empty() {
@@ -360,18 +366,6 @@ impl Trail {
             }
         }
         Ok(Some(writer.finish(pruned).map_err(PruneError::from)?))
-    }
-
-    /// An order without the profiles that it repeats and that were erased already, if it
-    /// repeats an erasure.
-    fn without_repeated(&self, order: &EraseOrder, until: i64) -> EraseOrder {
-        let mut order = order.clone();
-        if order.unknown {
-            let retention = self.retention();
-            let is_new = |profile: &u64| !retention.erases(*profile, until);
-            order.profiles.retain(is_new);
-        }
-        order
     }
 
     /// Adds to the erasures under way what arrived in time, but was appended after they had
