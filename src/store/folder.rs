@@ -39,7 +39,7 @@ use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrailError;
-use crate::storage::{Links, RealDisk, Storage, found, make_dirs, open_regular};
+use crate::storage::{Links, RealDisk, Storage, atomic_replace, found, make_dirs, open_regular};
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
 /// server wrote it, and the new lock holder has not yet written its own entry.
@@ -176,7 +176,8 @@ impl Folder {
         for part in ["log", "rejected"] {
             RealDisk.make_dir(&path.join(part))?;
         }
-        Format::new()?.write(path)
+        let text = Format::new()?.text();
+        atomic_replace(&RealDisk, &path.join("format"), text.as_bytes())
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a
