@@ -237,7 +237,7 @@ impl Groups {
             }
             turn.records.push(((key, time, seq), record));
         }
-        let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len());
+        let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len);
         Ok((!turn.records.is_empty() || turn.large.is_some()).then_some((turn, progress)))
     }
 }
