@@ -155,13 +155,13 @@ impl Trail {
     /// from [`Trail::retention`], exists.
     pub fn pruned_parts(&self, held: &Retention) -> Result<(String, Vec<PathBuf>), TrailError> {
         let dir = self.folder.baselines();
-        let files = match held.baselines() {
+        let files = match &held.baselines {
             Some(baselines) => baselines
                 .files(&RealDisk, &dir)
                 .map_err(TrailError::io("listing", dir))?,
             None => Vec::new(),
         };
-        Ok((self.format_text(held.pruned, held.erasures()), files))
+        Ok((self.format_text(held.pruned, &held.erasures), files))
     }
 
     /// The text of the `format` file with these bounds of pruning and erasures.

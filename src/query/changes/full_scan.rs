@@ -301,7 +301,7 @@ fn add_pruned(
     timelines: &mut BTreeMap<ProfileKey, Vec<(i64, u64)>>,
 ) -> Result<(), QueryError> {
     let retention = snapshot.retention();
-    let Some(baselines) = retention.baselines() else {
+    let Some(baselines) = &retention.baselines else {
         return Ok(());
     };
     let is_delete = |(_, seq): &(i64, u64)| {

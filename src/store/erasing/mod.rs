@@ -180,7 +180,7 @@ impl Trail {
         let retention = self.retention();
         let mut cursor = self.events.cursor();
         for line in &mut lines {
-            let mut erasures = retention.erasures().iter();
+            let mut erasures = retention.erasures.iter();
             let id = (line.profile, line.until);
             let Some(done) = erasures.find(|own| (own.profile, own.until) == id) else {
                 continue;
@@ -207,7 +207,7 @@ impl Trail {
         let mut pruning = self.begin_pruning()?;
         let present = self.retention();
         let id = |of: &Erasure| (of.profile, of.until);
-        if present.erasures().iter().any(|own| id(own) == id(erasure)) {
+        if present.erasures.iter().any(|own| id(own) == id(erasure)) {
             return Ok(false);
         }
         let profiles = BTreeSet::from([erasure.profile]);
@@ -231,8 +231,8 @@ impl Trail {
         next: Option<Pruned>,
         added: impl IntoIterator<Item = Erasure>,
     ) -> Result<(), PruneError> {
-        let mut in_index = present.in_index().clone();
-        let mut erasures = present.erasures().to_vec();
+        let mut in_index = present.in_index.clone();
+        let mut erasures = present.erasures.clone();
         for erasure in added {
             erasure.each_seq().for_each(|seq| in_index.insert(seq));
             erasures.push(erasure);
@@ -289,7 +289,7 @@ impl Trail {
         }
         let present = self.retention();
         let receipts = self.receipts(&present, append)?;
-        let mut erasures = present.erasures().to_vec();
+        let mut erasures = present.erasures.clone();
         let mut salts = self.prover.salt_tree();
         for erasure in erasures
             .iter_mut()
@@ -302,7 +302,7 @@ impl Trail {
         }
         // Nothing that is left needs these salts: the leaves are in the tombstones.
         self.prover.set_salt_tree(salts);
-        let in_index = present.in_index().clone();
+        let in_index = present.in_index.clone();
         self.put_in_place(pruning, &present, (present.pruned, erasures), in_index)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
@@ -352,7 +352,7 @@ impl Trail {
         profiles: &BTreeSet<u64>,
         until: i64,
     ) -> Result<Option<Pruned>, EraseError> {
-        let (Some(baselines), Some(pruned)) = (present.baselines(), present.pruned) else {
+        let (Some(baselines), Some(pruned)) = (&present.baselines, present.pruned) else {
             return Ok(present.pruned);
         };
         let folder = self.folder();
@@ -376,8 +376,8 @@ impl Trail {
             return Ok(false);
         };
         let recorded = self.recorded(&present)?;
-        let mut erasures = present.erasures().to_vec();
-        let mut in_index = present.in_index().clone();
+        let mut erasures = present.erasures.clone();
+        let mut in_index = present.in_index.clone();
         let mut is_late = false;
         let mut scan = self.events.scan(planned + 1);
         while let Some(records) = scan.next_records(|_| ())? {
@@ -418,7 +418,7 @@ impl Trail {
         let retention = self.retention();
         let mut erasures: Vec<Erasure> = retention.unfinished().cloned().collect();
         let mut cursor = self.events.cursor();
-        for receipt in retention.erasures().iter().filter_map(|of| of.receipt) {
+        for receipt in retention.erasures.iter().filter_map(|of| of.receipt) {
             match cursor.get(receipt).map(Control::decode) {
                 Ok(Some(Control::Erased(mut erasure))) => {
                     erasure.receipt = Some(receipt);
@@ -434,7 +434,7 @@ impl Trail {
     /// The `seq` of the control record of the last erasure; 0 without one.
     pub fn last_receipt(&self) -> u64 {
         let retention = self.retention();
-        let receipts = retention.erasures().iter().filter_map(|of| of.receipt);
+        let receipts = retention.erasures.iter().filter_map(|of| of.receipt);
         receipts.max().unwrap_or(0)
     }
 

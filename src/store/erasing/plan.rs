@@ -99,7 +99,7 @@ impl Plan {
                 }
             }
         }
-        if let Some(baselines) = snapshot.retention().baselines() {
+        if let Some(baselines) = &snapshot.retention().baselines {
             for (profile, person) in &mut plan.0 {
                 for key in snapshot.keys(Some(ProfileKey::profile(*profile))) {
                     let key = key?;

@@ -38,7 +38,7 @@ impl Going {
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, PruneError> {
         let mut going = Self {
-            seqs: snapshot.retention().in_index().clone(),
+            seqs: snapshot.retention().in_index.clone(),
             events: 0,
             fingerprint: 0,
             unreadable: SeqSet::default(),

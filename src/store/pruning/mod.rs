@@ -153,7 +153,7 @@ impl Trail {
             }
             let next = written?;
             if report.events + report.rejected > 0 {
-                let next = (Some(next), present.erasures().to_vec());
+                let next = (Some(next), present.erasures.clone());
                 self.put_in_place(&mut pruning, &present, next, going.seqs)?;
             }
         } else if dry_run {
