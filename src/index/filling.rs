@@ -42,6 +42,8 @@ pub(super) struct Filling {
     pub scan: Scan,
     /// Up to where the log is indexed.
     pub position: Position,
+    /// The fields whose values the index looks up.
+    fields: Vec<String>,
     batch: Batch,
 }
 
@@ -88,18 +90,13 @@ impl Filling {
             scan: shared.log.scan(position.seq + 1),
             // With its checksum, as there may be nothing after it.
             position,
+            fields: index.fields(),
             batch: Batch::default(),
         }
     }
 
-    /// Indexes the next events, whose looked-up values are those of `fields`. Returns
-    /// whether more follow.
-    pub fn step(
-        &mut self,
-        shared: &Shared,
-        index: &EventStore,
-        fields: &[String],
-    ) -> Result<bool, Failed> {
+    /// Indexes the next events. Returns whether more follow.
+    pub fn step(&mut self, shared: &Shared, index: &EventStore) -> Result<bool, Failed> {
         let last = self.scan.last_seq;
         let (mut more, mut read) = (true, 0);
         // Removed records count, too, so that a stop does not wait for all of them.
@@ -114,7 +111,7 @@ impl Filling {
                             record_crc: crc32c::crc32c(record),
                         };
                         if !retention.hides_record(seq, record) {
-                            self.batch.add(seq, record, fields);
+                            self.batch.add(seq, record, &self.fields);
                         }
                     }
                 }

@@ -129,14 +129,12 @@ impl Shared {
     /// Indexes what the log holds beyond the index.
     fn catch_up(&self) -> Result<(), Replace> {
         let applied = self.state.lock().applied;
-        let index = self.index.read();
-        let Some((mut filling, fields)) = index
-            .as_ref()
-            .map(|index| (Filling::after(self, index), index.fields()))
-        else {
+        let present = self.index.read();
+        let filling = present.as_ref().map(|index| Filling::after(self, index));
+        drop(present);
+        let Some(mut filling) = filling else {
             return Ok(());
         };
-        drop(index);
         let last = filling.scan.last_seq;
         let logging = last.saturating_sub(applied) > LOGGED_CATCH_UP;
         if logging {
@@ -145,7 +143,7 @@ impl Shared {
         let mut logged = Instant::now();
         while !self.state.lock().stop {
             let stepped = match &*self.index.read() {
-                Some(index) => filling.step(self, index, &fields),
+                Some(index) => filling.step(self, index),
                 None => return Ok(()),
             };
             let more = match stepped {

@@ -27,7 +27,6 @@ const MAX_LAST: u64 = 20_000;
 pub(super) struct Successor {
     index: EventStore,
     filling: Filling,
-    fields: Vec<String>,
     reason: Reason,
 }
 
@@ -48,7 +47,7 @@ pub(super) enum Build {
 impl Successor {
     /// Indexes some events; `false` once it has all that the present index has.
     fn step(&mut self, shared: &Shared) -> Result<bool, Failed> {
-        let stepped = self.filling.step(shared, &self.index, &self.fields);
+        let stepped = self.filling.step(shared, &self.index);
         if let Ok(true) = stepped {
             self.index.compact_step()?;
             return stepped;
@@ -191,7 +190,6 @@ impl Shared {
         self.add_baselines(&index)?;
         tracing::info!("another index is built from the log, {}", reason.text());
         let mut own = Box::new(Successor {
-            fields: index.fields(),
             filling: Filling::after(self, &index),
             index,
             reason,
