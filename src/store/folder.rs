@@ -1,18 +1,6 @@
 //! The data folder: its format, its lock, and the names in it.
 //!
-//! | name | content |
-//! | --- | --- |
-//! | `format` | the format's number, the log id and the salts' secrets, as JSON; what is pruned and who was erased, if anything is |
-//! | `lock` | locked by the process that uses the folder; names that process |
-//! | `socket` | the running server's Unix socket |
-//! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
-//! | `rejected/` | the rejected calls |
-//! | `baselines/` | the baselines of pruned events, after the first prune ([`crate::store::retention`]) |
-//! | `proofs/` | the Merkle tree over the events, its last checkpoint and the key that signs it ([`crate::proofs`]) |
-//! | `index/` | sled database; can be deleted while no process uses the folder |
-//! | `validation/` | the files by which Copernica validates an address ([`crate::store::ValidationFiles`]) |
-//! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once one was created |
-//!
+//! `docs/storage-format.md` says what is stored where, and [`FILES`] lists every file.
 //! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut
 //! short, and `*.damaged-*` files are segments that a repair has replaced.
 //!
