@@ -170,7 +170,6 @@ impl<B: AsRef<[u8]>> GroupReader<B> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::key::tests::index_key;
     use super::*;

@@ -130,7 +130,8 @@ pub(in crate::log) struct SealedWriter {
     path: PathBuf,
     file: Arc<dyn StorageFile>,
     log_id: u64,
-    first_seq: u64,
+    /// `seq` of its first record.
+    pub(super) first_seq: u64,
     compressor: Compressor<'static>,
     blocks: Vec<SealedBlock>,
     records: Vec<Vec<u8>>,
