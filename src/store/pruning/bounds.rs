@@ -1,6 +1,6 @@
 //! Which events a prune removes, and the limits that protect the others.
 
-use super::{PruneError, YOUNGEST};
+use super::PruneError;
 use crate::event::{ProfileKey, TimeSource};
 use crate::log::record::{EventHead, rejected_time};
 use crate::log::{Log, LogError};
@@ -126,12 +126,6 @@ impl Trail {
         let latest = times.get((times.len() * 9 / 10).min(times.len().saturating_sub(1)));
         Ok(now.min(received).min(latest.copied().unwrap_or(now)))
     }
-}
-
-/// Limits a cutoff to [`YOUNGEST`] seconds before `now`.
-pub(super) const fn not_younger(now: i64, before: i64) -> i64 {
-    let youngest = now.saturating_sub(YOUNGEST);
-    if before < youngest { before } else { youngest }
 }
 
 /// The last `seq` of the closed segments of a log; 0 without any.
