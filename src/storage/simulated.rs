@@ -260,10 +260,11 @@ impl Storage for SimulatedDisk {
             return Err(failed());
         }
         powered(fault)?;
-        let changes = std::mem::take(&mut disk.unsynced_names);
-        let (synced, others): (Vec<_>, _) = changes.into_iter().partition(|c| c.is_in(dir));
-        disk.unsynced_names = others;
-        for change in synced {
+        let disk = &mut *disk;
+        for change in disk
+            .unsynced_names
+            .extract_if(.., |change| change.is_in(dir))
+        {
             change.apply(&mut disk.durable_names);
         }
         Ok(())
