@@ -7,18 +7,18 @@ use crate::log::LogError;
 use crate::store::order::head_of;
 use crate::store::{Batch, Damages, EventReader, order_second};
 
-/// A (sub)profile that loses events, with its events up to the second of the last
-/// removed one.
-pub(super) struct PendingProfile {
-    /// (time, `seq`) pairs, ordered by both.
+/// What the baseline of a (sub)profile is made of.
+pub(super) struct BaselineSource {
+    /// The events up to the second of the last removed one, as (time, `seq`) pairs ordered
+    /// by both; none if the old baseline stays or the new one is known.
     times: Vec<(i64, u64)>,
     /// The index in `times` at which the last second begins.
     last_second: usize,
     baseline: Option<Baseline>,
 }
 
-impl PendingProfile {
-    /// `times` has all events of the (sub)profile; at least one is removed.
+impl BaselineSource {
+    /// `times` has all events of the (sub)profile.
     pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
         let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
         let second = last.map_or(i64::MIN, |(time, _)| *time);
@@ -28,6 +28,15 @@ impl PendingProfile {
             last_second: times.partition_point(|(time, _)| *time < second),
             times,
             baseline,
+        }
+    }
+
+    /// The source of a baseline that is known.
+    pub const fn known(baseline: Baseline) -> Self {
+        Self {
+            times: Vec::new(),
+            last_second: 0,
+            baseline: Some(baseline),
         }
     }
 
@@ -49,24 +58,25 @@ impl PendingProfile {
 
 /// Builds the baseline of a (sub)profile: from the events of the last second alone if
 /// `last_second` is set, otherwise from all of its events. `None` if these do not
-/// determine the state, or none can be read.
+/// determine the state, or none can be read. A baseline that stays is taken out.
 pub(super) fn baseline_of(
-    pending: &PendingProfile,
+    source: &mut BaselineSource,
     last_second: bool,
     going: &Going,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Option<Baseline>, LogError> {
-    let PendingProfile {
+    let second = source.times.last().map(|(time, _)| *time);
+    let is_later = |old: &mut Baseline| Some(old.place.time) > second;
+    // Late events before the old baseline do not change it.
+    if let Some(old) = source.baseline.take_if(is_later) {
+        return Ok(Some(old));
+    }
+    let BaselineSource {
         times,
         last_second: second_at,
         baseline: old,
-    } = pending;
-    let second = times.last().map(|(time, _)| *time);
-    // Late events before the old baseline do not change it.
-    if let Some(old) = old.as_ref().filter(|old| Some(old.place.time) > second) {
-        return Ok(Some(old.clone()));
-    }
+    } = &*source;
     let in_second = |place: &Place| Some(place.time) == second;
     let old_place = old.as_ref().map(|old| old.place);
     let begin = if last_second { *second_at } else { 0 };
@@ -120,7 +130,7 @@ pub(super) fn baseline_of(
     if let Some(old) = old.as_ref().filter(|old| old.place.time == place.time) {
         baseline.second.clone_from(&old.second);
     }
-    for (time, seq) in pending.times.iter().skip(*second_at) {
+    for (time, seq) in source.times.iter().skip(*second_at) {
         if *time == place.time && going.seqs.contains(*seq) {
             match head_of(reader, *seq) {
                 Ok(head) => baseline.second.push(PrunedDigest {
