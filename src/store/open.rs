@@ -94,7 +94,7 @@ impl Trail {
         });
         let appender = match (events.writer, rejected.writer) {
             (Some(mut events), Some(rejected)) => {
-                if let Err(refused) = trail.refuse_apart() {
+                if let Err(refused) = trail.refuse_outside_cluster() {
                     events.refuse(refused.to_string());
                 }
                 let local = Local::new(Arc::clone(&trail), events, rejected);
@@ -107,7 +107,7 @@ impl Trail {
 
     /// Fails if the folder belongs to a cluster, and no server has opened it: what is
     /// appended or erased must go through the cluster.
-    pub(super) fn refuse_apart(&self) -> Result<(), TrailError> {
+    pub(super) fn refuse_outside_cluster(&self) -> Result<(), TrailError> {
         let path = self.folder.path();
         match !self.server && Membership::exists(path) {
             true => Err(TrailError::Refused(Membership::refusal(path))),

@@ -133,7 +133,7 @@ impl Trail {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<EraseLine>, EraseError> {
         if !order.dry_run {
-            self.refuse_apart()?;
+            self.refuse_outside_cluster()?;
         }
         let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;

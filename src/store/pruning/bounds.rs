@@ -11,7 +11,7 @@ use crate::store::{Snapshot, Step, Trail};
 const WITNESSES: u64 = 100;
 
 /// The events that a prune removes, according to the log.
-pub(super) struct Going {
+pub(super) struct EventsToRemove {
     /// Their `seq`, and those of events that were pruned before but are still in
     /// the index.
     pub seqs: SeqSet,
@@ -23,7 +23,7 @@ pub(super) struct Going {
     unreadable: SeqSet,
 }
 
-impl Going {
+impl EventsToRemove {
     /// Whether an event of the index is removed. Also true for an unreadable event
     /// that might be: then index and log will differ, and the prune fails.
     pub fn covers_entry(&self, next: &Pruned, time: i64, seq: u64) -> bool {
@@ -37,7 +37,7 @@ impl Going {
         next: &Pruned,
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, PruneError> {
-        let mut going = Self {
+        let mut to_remove = Self {
             seqs: snapshot.retention().in_index.clone(),
             events: 0,
             fingerprint: 0,
@@ -47,22 +47,22 @@ impl Going {
         loop {
             let step = walk.step(|seq, record| match EventHead::decode(record) {
                 Ok(head) if next.covers(head.time, head.received, seq) => {
-                    going.seqs.insert(seq);
-                    going.events += 1;
+                    to_remove.seqs.insert(seq);
+                    to_remove.events += 1;
                     let own = fingerprint(head.key(), head.time, seq);
-                    going.fingerprint = going.fingerprint.wrapping_add(own);
+                    to_remove.fingerprint = to_remove.fingerprint.wrapping_add(own);
                 }
                 Ok(_) => {}
-                Err(_) => going.unreadable.insert(seq),
+                Err(_) => to_remove.unreadable.insert(seq),
             })?;
             match step {
                 Step::Records => {}
                 Step::Damage(damage) => {
                     for seq in damage.first_seq..=damage.last_seq.min(next.events) {
-                        going.unreadable.insert(seq);
+                        to_remove.unreadable.insert(seq);
                     }
                 }
-                Step::End => return Ok(going),
+                Step::End => return Ok(to_remove),
             }
             if stop() {
                 return Err(PruneError::Stopped);

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::bounds::{Going, fingerprint};
+use super::bounds::{EventsToRemove, fingerprint};
 use super::last::{BaselineSource, baseline_of};
 use super::{PruneError, PruneReport};
 use crate::event::ProfileKey;
@@ -36,7 +36,7 @@ const PROGRESS_INTERVAL: u64 = 1_024;
 pub(super) struct BaselineBuilder<'a> {
     pub snapshot: Snapshot<'a>,
     pub next: Pruned,
-    pub going: &'a Going,
+    pub to_remove: &'a EventsToRemove,
     pub stop: &'a dyn Fn() -> bool,
     pub progress: &'a mut dyn FnMut(u64, u64),
     /// Gets the counts.
@@ -58,7 +58,7 @@ impl BaselineBuilder<'_> {
     /// Writes the baselines if any event is removed, and returns the bounds with
     /// their position. Their folder must exist.
     pub(super) fn write(mut self) -> Result<Pruned, PruneError> {
-        if self.going.events == 0 {
+        if self.to_remove.events == 0 {
             // The existing baselines stay.
             self.each_source(|_, _| Ok(()))?;
             self.compare_with_log()?;
@@ -66,7 +66,7 @@ impl BaselineBuilder<'_> {
         }
         let folder = self.snapshot.trail().folder();
         let mut run = Run {
-            going: self.going,
+            to_remove: self.to_remove,
             reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
             batch: VecDeque::new(),
@@ -92,8 +92,8 @@ impl BaselineBuilder<'_> {
     /// Fails if the index lacks an event that is removed, or has one more: it would be
     /// removed without a baseline.
     const fn compare_with_log(&self) -> Result<(), PruneError> {
-        let (indexed, readable) = (self.report.events, self.going.events);
-        if indexed == readable && self.fingerprint == self.going.fingerprint {
+        let (indexed, readable) = (self.report.events, self.to_remove.events);
+        if indexed == readable && self.fingerprint == self.to_remove.fingerprint {
             return Ok(());
         }
         Err(PruneError::IndexDiffers { indexed, readable })
@@ -131,7 +131,7 @@ impl BaselineBuilder<'_> {
     ) -> Result<(), PruneError> {
         let mut gone = 0;
         for (time, seq) in &times {
-            if self.going.covers_entry(&self.next, *time, *seq) {
+            if self.to_remove.covers_entry(&self.next, *time, *seq) {
                 gone += 1;
                 let own = fingerprint(key, *time, *seq);
                 self.fingerprint = self.fingerprint.wrapping_add(own);
@@ -152,7 +152,7 @@ impl BaselineBuilder<'_> {
             }
         }
         match gone > 0 || baseline.is_some() {
-            true => each(key, BaselineSource::new(times, baseline, self.going)),
+            true => each(key, BaselineSource::new(times, baseline, self.to_remove)),
             false => Ok(()),
         }
     }
@@ -160,7 +160,7 @@ impl BaselineBuilder<'_> {
 
 /// A batch of (sub)profiles, and the writer that their baselines go to.
 struct Run<'a> {
-    going: &'a Going,
+    to_remove: &'a EventsToRemove,
     reader: EventReader,
     damage: Damages,
     batch: VecDeque<(ProfileKey, BaselineSource)>,
@@ -216,6 +216,6 @@ impl Run<'_> {
         last_second: bool,
     ) -> Result<Option<Baseline>, LogError> {
         let (reader, damage) = (&mut self.reader, &mut self.damage);
-        baseline_of(source, last_second, self.going, reader, damage)
+        baseline_of(source, last_second, self.to_remove, reader, damage)
     }
 }

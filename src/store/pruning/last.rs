@@ -1,6 +1,6 @@
 //! The baseline of one (sub)profile.
 
-use super::bounds::Going;
+use super::bounds::EventsToRemove;
 use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
@@ -19,8 +19,12 @@ pub(super) struct BaselineSource {
 
 impl BaselineSource {
     /// `times` has all events of the (sub)profile.
-    pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
-        let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
+    pub fn new(
+        mut times: Vec<(i64, u64)>,
+        baseline: Option<Baseline>,
+        to_remove: &EventsToRemove,
+    ) -> Self {
+        let last = times.iter().rfind(|(_, seq)| to_remove.seqs.contains(*seq));
         let second = last.map_or(i64::MIN, |(time, _)| *time);
         times.truncate(times.partition_point(|(time, _)| *time <= second));
         times.shrink_to_fit();
@@ -62,7 +66,7 @@ impl BaselineSource {
 pub(super) fn baseline_of(
     source: &mut BaselineSource,
     last_second: bool,
-    going: &Going,
+    to_remove: &EventsToRemove,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Option<Baseline>, LogError> {
@@ -104,7 +108,7 @@ pub(super) fn baseline_of(
                     continue;
                 }
             }
-            if going.seqs.contains(seq) {
+            if to_remove.seqs.contains(seq) {
                 for event in kept.drain(..) {
                     replay.step(&event);
                     determined.apply(&event);
@@ -131,7 +135,7 @@ pub(super) fn baseline_of(
         baseline.second.clone_from(&old.second);
     }
     for (time, seq) in source.times.iter().skip(*second_at) {
-        if *time == place.time && going.seqs.contains(*seq) {
+        if *time == place.time && to_remove.seqs.contains(*seq) {
             match head_of(reader, *seq) {
                 Ok(head) => baseline.second.push(PrunedDigest {
                     seq: *seq,
