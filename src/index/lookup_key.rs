@@ -105,9 +105,9 @@ impl LookupKey {
         let new_field = before.is_none_or(|before| before.field != self.field);
         let new_value = new_field || before.is_none_or(|before| before.folded != self.folded);
         u8::from(new_field) * FIELD
-            | u8::from(new_value) * VALUE
-            | u8::from(self.folded.hash != 0) * LONG
-            | u8::from(self.owner.subprofile.is_some()) * SUBPROFILE
+            + u8::from(new_value) * VALUE
+            + u8::from(self.folded.hash != 0) * LONG
+            + u8::from(self.owner.subprofile.is_some()) * SUBPROFILE
     }
 
     /// Appends what the flags announce: the field (1 byte); if the value differs from
