@@ -279,10 +279,6 @@ impl Sequencer for JetStream {
         answer.recv().unwrap_or_else(|_| Err(ended()))
     }
 
-    fn limit_rejected(&mut self, _most: u64) {
-        // Said to the inner one before the node joined.
-    }
-
     fn poison(&self) -> Option<String> {
         self.shared.poison.lock().clone()
     }

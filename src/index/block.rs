@@ -15,7 +15,7 @@
 
 use super::error::IndexError;
 use super::key::{Base, IndexKey, Item};
-use super::varint::{put, put_bytes, put_signed, skip, take, take_bytes, take_signed};
+use super::varint::{put, put_signed, skip, take, take_bytes, take_signed};
 
 /// About how many bytes of items a block holds. Smaller blocks cost more names
 /// on the disk, larger ones more decoding for each key that is looked for.
@@ -35,7 +35,8 @@ impl BlockWriter {
     /// An empty block after the item of this name.
     pub fn new(before: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(BLOCK_LEN + 64);
-        put_bytes(&mut bytes, before);
+        put(&mut bytes, before.len() as u64);
+        bytes.extend_from_slice(before);
         Self {
             bytes,
             base: Base::default(),
@@ -170,7 +171,6 @@ impl<B: AsRef<[u8]>> GroupReader<B> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::key::tests::index_key;
     use super::*;

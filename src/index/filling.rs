@@ -38,8 +38,12 @@ impl From<LogError> for Failed {
 
 /// Indexes what the log holds after an event, in steps.
 pub(super) struct Filling {
-    scan: Scan,
-    position: Position,
+    /// Ends with the last event that is read, and at the end indexed.
+    pub scan: Scan,
+    /// Up to where the log is indexed.
+    pub position: Position,
+    /// The fields whose values the index looks up.
+    fields: Vec<String>,
     batch: Batch,
 }
 
@@ -86,29 +90,14 @@ impl Filling {
             scan: shared.log.scan(position.seq + 1),
             // With its checksum, as there may be nothing after it.
             position,
+            fields: index.fields(),
             batch: Batch::default(),
         }
     }
 
-    /// The last event that is read, and at the end indexed.
-    pub fn last_seq(&self) -> u64 {
-        self.scan.last_seq()
-    }
-
-    /// The last event that is indexed.
-    pub const fn seq(&self) -> u64 {
-        self.position.seq
-    }
-
-    /// Indexes the next events, whose looked-up values are those of `fields`. Returns
-    /// whether more follow.
-    pub fn step(
-        &mut self,
-        shared: &Shared,
-        index: &EventStore,
-        fields: &[String],
-    ) -> Result<bool, Failed> {
-        let last = self.scan.last_seq();
+    /// Indexes the next events. Returns whether more follow.
+    pub fn step(&mut self, shared: &Shared, index: &EventStore) -> Result<bool, Failed> {
+        let last = self.scan.last_seq;
         let (mut more, mut read) = (true, 0);
         // Removed records count, too, so that a stop does not wait for all of them.
         while more && read < BATCH_LEN {
@@ -122,7 +111,7 @@ impl Filling {
                             record_crc: crc32c::crc32c(record),
                         };
                         if !retention.hides_record(seq, record) {
-                            self.batch.add(seq, record, fields);
+                            self.batch.add(seq, record, &self.fields);
                         }
                     }
                 }
@@ -170,7 +159,7 @@ impl Shared {
             }
             if values.len() >= VALUES_LEN {
                 index.add_values(&std::mem::take(&mut values))?;
-                if self.state().stop {
+                if self.state.lock().stop {
                     return Ok(());
                 }
             }

@@ -72,7 +72,7 @@ impl Indexer {
         let begun = Instant::now();
         let mut reported = begun;
         loop {
-            let mut state = self.shared.state();
+            let mut state = self.shared.state.lock();
             if state.is_ready() && state.applied >= seq {
                 return Ok(true);
             }
@@ -104,7 +104,7 @@ impl Indexer {
     }
 
     pub fn progress(&self) -> Progress {
-        let applied = self.shared.state().applied;
+        let applied = self.shared.state.lock().applied;
         Progress {
             applied,
             last: self.shared.log.last_seq(),
@@ -113,7 +113,7 @@ impl Indexer {
 
     /// Whether the index can answer now and has every event up to a `seq`.
     pub fn has(&self, seq: u64) -> bool {
-        let state = self.shared.state();
+        let state = self.shared.state.lock();
         state.is_ready() && state.applied >= seq
     }
 
@@ -131,7 +131,7 @@ impl Indexer {
                 state.indexes
             });
             loop {
-                let state = self.shared.state();
+                let state = self.shared.state.lock();
                 if state.indexes != indexes {
                     break;
                 }
@@ -158,7 +158,7 @@ impl Indexer {
                 return Ok(false);
             }
             self.shared.update(|state| state.remove_pruned = true);
-            self.wait_for_change(self.shared.state())?;
+            self.wait_for_change(self.shared.state.lock())?;
         }
     }
 
@@ -187,7 +187,7 @@ impl Indexer {
             if let Some(answer) = self.try_ask(&ask) {
                 return Ok(answer);
             }
-            let seq = self.shared.state().min_visible_seq;
+            let seq = self.shared.state.lock().min_visible_seq;
             self.wait_for(seq, None, |_| ())?;
         }
     }
@@ -198,8 +198,8 @@ impl Indexer {
         ask: impl Fn(&EventStore) -> Result<T, IndexError>,
     ) -> Option<T> {
         // While this is held, the index is not replaced.
-        let index = self.shared.index();
-        let ready = self.shared.state().is_ready();
+        let index = self.shared.index.read();
+        let ready = self.shared.state.lock().is_ready();
         let index = index.as_ref().filter(|_| ready)?;
         match catch_panic(|| ask(index)) {
             Ok(answer) => Some(answer),
@@ -234,7 +234,7 @@ impl Drop for Indexer {
                 tracing::error!("the index's thread had panicked");
             }
         }
-        if let Some(index) = &*self.shared.index()
+        if let Some(index) = &*self.shared.index.read()
             && let Err(error) = index.flush()
         {
             tracing::warn!(

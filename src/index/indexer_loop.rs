@@ -87,7 +87,7 @@ impl Shared {
         let mut waited = busy;
         loop {
             let (applied, wanted) = {
-                let state = self.state();
+                let state = self.state.lock();
                 if state.stop {
                     return Work::Stop;
                 }
@@ -105,7 +105,7 @@ impl Shared {
                 return Work::Background;
             }
             if behind {
-                self.changed.wait_for(&mut self.state(), gathering);
+                self.changed.wait_for(&mut self.state.lock(), gathering);
             } else {
                 self.log.notifier().wait_for_seq_after(applied, longest);
                 waited = self.log.last_seq() <= applied;
@@ -115,11 +115,11 @@ impl Shared {
 
     /// A step of merging, or else of another index: whether there is more to do.
     fn background_step(self: &Arc<Self>, build: &mut Option<Build>) -> Result<bool, Replace> {
-        let merged = match &*self.index() {
+        let merged = match &*self.index.read() {
             Some(index) => index.compact_step()?,
             None => false,
         };
-        if merged || !self.state().is_ready() {
+        if merged || !self.state.lock().is_ready() {
             return Ok(merged);
         }
         let built = self.build_successor(build);
@@ -128,33 +128,31 @@ impl Shared {
 
     /// Indexes what the log holds beyond the index.
     fn catch_up(&self) -> Result<(), Replace> {
-        let applied = self.state().applied;
-        let index = self.index();
-        let Some((mut filling, fields)) = index
-            .as_ref()
-            .map(|index| (Filling::after(self, index), index.fields()))
-        else {
+        let applied = self.state.lock().applied;
+        let present = self.index.read();
+        let filling = present.as_ref().map(|index| Filling::after(self, index));
+        drop(present);
+        let Some(mut filling) = filling else {
             return Ok(());
         };
-        drop(index);
-        let last = filling.last_seq();
+        let last = filling.scan.last_seq;
         let logging = last.saturating_sub(applied) > LOGGED_CATCH_UP;
         if logging {
             tracing::info!("indexing {} events", last - applied);
         }
         let mut logged = Instant::now();
-        while !self.state().stop {
-            let stepped = match &*self.index() {
-                Some(index) => filling.step(self, index, &fields),
+        while !self.state.lock().stop {
+            let stepped = match &*self.index.read() {
+                Some(index) => filling.step(self, index),
                 None => return Ok(()),
             };
             let more = match stepped {
                 Ok(more) => more,
                 Err(failed) => return self.pause_or_replace(failed),
             };
-            let mut state = self.state();
-            state.applied = filling.seq();
-            state.min_visible_seq = state.min_visible_seq.max(filling.seq());
+            let mut state = self.state.lock();
+            state.applied = filling.position.seq;
+            state.min_visible_seq = state.min_visible_seq.max(filling.position.seq);
             drop(state);
             self.changed.notify_all();
             if !more {
@@ -163,12 +161,12 @@ impl Shared {
                 }
                 return Ok(());
             }
-            if let Some(index) = &*self.index() {
+            if let Some(index) = &*self.index.read() {
                 index.compact_step()?;
             }
             if logging && logged.elapsed() > LOG_INTERVAL {
                 logged = Instant::now();
-                tracing::info!("indexed {} of {last} events", filling.seq());
+                tracing::info!("indexed {} of {last} events", filling.position.seq);
             }
         }
         Ok(())
@@ -192,7 +190,7 @@ impl Shared {
         tracing::error!("the log cannot be read for the index: {error}");
         self.update(|state| state.failure = Some(error.to_string()));
         let begun = Instant::now();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while !state.stop && begun.elapsed() < RETRY {
             self.changed.wait_for(&mut state, RETRY);
         }

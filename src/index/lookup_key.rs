@@ -104,14 +104,10 @@ impl LookupKey {
     pub fn flags(self, before: Option<Self>) -> u8 {
         let new_field = before.is_none_or(|before| before.field != self.field);
         let new_value = new_field || before.is_none_or(|before| before.folded != self.folded);
-        let flags = [
-            (new_field, FIELD),
-            (new_value, VALUE),
-            (self.folded.hash != 0, LONG),
-            (self.owner.subprofile.is_some(), SUBPROFILE),
-        ];
-        let flags = flags.iter().filter(|(set, _)| *set);
-        flags.fold(0, |all, (_, flag)| all | flag)
+        u8::from(new_field) * FIELD
+            + u8::from(new_value) * VALUE
+            + u8::from(self.folded.hash != 0) * LONG
+            + u8::from(self.owner.subprofile.is_some()) * SUBPROFILE
     }
 
     /// Appends what the flags announce: the field (1 byte); if the value differs from

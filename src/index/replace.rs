@@ -83,13 +83,13 @@ impl Shared {
     pub(super) fn keep_lookup_fields(&self, index: &EventStore) {
         let fields = index.fields();
         if !fields.is_empty() {
-            self.state().lookup_fields.get_or_insert(fields);
+            self.state.lock().lookup_fields.get_or_insert(fields);
         }
     }
 
     /// Begins another index in place of the present one; questions wait for it.
     pub fn replace(&self, reason: Replace, rebuilds: &mut u32) {
-        if let Some(index) = &*self.index() {
+        if let Some(index) = &*self.index.read() {
             self.keep_lookup_fields(index);
         }
         // It must be closed before its folder is moved or removed.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::error::{IndexError, discard};
 use super::lookup::normalized;
@@ -117,17 +117,9 @@ impl Shared {
         Arc::clone(&retention)
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    pub fn index(&self) -> RwLockReadGuard<'_, Option<EventStore>> {
-        self.index.read()
-    }
-
     /// Changes the state and wakes the thread and its callers.
     pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.state());
+        let changed = change(&mut self.state.lock());
         self.changed.notify_all();
         self.log.notifier().wake_all();
         changed
@@ -153,7 +145,7 @@ impl Shared {
     }
 
     pub fn new_manifest(&self) -> Manifest {
-        let fields = self.state().lookup_fields.clone().unwrap_or_default();
+        let fields = self.state.lock().lookup_fields.clone().unwrap_or_default();
         Manifest {
             fields: normalized(&fields),
             ..Manifest::new(self.log_id, self.retention().generation())

@@ -130,12 +130,12 @@ impl EventStore {
 
     /// The index in a database; `new` is the manifest of an empty one.
     pub(super) fn with_database(db: Database, new: &Manifest) -> Result<Self, IndexError> {
-        if db.is_empty() {
-            db.insert(MANIFEST, new.encode()?)?;
-        }
         let manifest = match db.get(MANIFEST)? {
             Some(bytes) => Manifest::decode(&bytes, new.log_id)?,
-            None if db.is_memory() => new.clone(),
+            None if db.is_empty() => {
+                db.insert(MANIFEST, new.encode()?)?;
+                new.clone()
+            }
             None => return Err(IndexError::Foreign),
         };
         drop_others(&db, &manifest.runs)?;

@@ -27,7 +27,6 @@ const MAX_LAST: u64 = 20_000;
 pub(super) struct Successor {
     index: EventStore,
     filling: Filling,
-    fields: Vec<String>,
     reason: Reason,
 }
 
@@ -48,7 +47,7 @@ pub(super) enum Build {
 impl Successor {
     /// Indexes some events; `false` once it has all that the present index has.
     fn step(&mut self, shared: &Shared) -> Result<bool, Failed> {
-        let stepped = self.filling.step(shared, &self.index, &self.fields);
+        let stepped = self.filling.step(shared, &self.index);
         if let Ok(true) = stepped {
             self.index.compact_step()?;
             return stepped;
@@ -60,7 +59,7 @@ impl Successor {
     /// How many events it lacks that the present index has.
     fn missing(&self, shared: &Shared) -> u64 {
         let seq = self.index.position().seq;
-        shared.state().applied.saturating_sub(seq)
+        shared.state.lock().applied.saturating_sub(seq)
     }
 
     /// Whether a prune was committed meanwhile, so that it may lack events that answers need.
@@ -72,7 +71,7 @@ impl Successor {
     fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<(), Failed> {
         let mut missing_before = u64::MAX;
         while !stop.is_set() && !self.is_outdated(shared) {
-            let last = self.filling.last_seq();
+            let last = self.filling.scan.last_seq;
             let pace = Pace::new(shared.log.last_seq());
             match self.step(shared) {
                 Ok(_) => {}
@@ -111,10 +110,10 @@ impl Shared {
 
     /// Why another index is wanted in place of one that is whole.
     fn wants_successor(&self) -> Option<Reason> {
-        let guard = self.index();
+        let guard = self.index.read();
         let index = guard.as_ref()?;
         self.keep_lookup_fields(index);
-        let state = self.state();
+        let state = self.state.lock();
         if index.generation() != self.retention().generation() {
             // Answers that began before the commit need the pruned events.
             return state.remove_pruned.then_some(Reason::Pruned);
@@ -191,7 +190,6 @@ impl Shared {
         self.add_baselines(&index)?;
         tracing::info!("another index is built from the log, {}", reason.text());
         let mut own = Box::new(Successor {
-            fields: index.fields(),
             filling: Filling::after(self, &index),
             index,
             reason,
@@ -237,7 +235,7 @@ impl Shared {
         );
         // What it took of a full disk is given back.
         let _ = self.remove_successor();
-        let present = self.index().as_ref().map(EventStore::fields);
+        let present = self.index.read().as_ref().map(EventStore::fields);
         match reason {
             Reason::Pruned => return Err(Failed::Outdated(reason)),
             Reason::Readable => self.update(|state| state.readable = false),

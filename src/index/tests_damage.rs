@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::error::IndexError;
-use super::manifest::{Manifest, Position};
+use super::manifest::Manifest;
 use super::pending::Entry;
 use super::store::EventStore;
-use super::tests_model::pairs_of;
+use super::tests_model::{pairs_of, position};
 use super::timelines::MAX_PAIRS;
 use super::tree::Database;
 use crate::event::ProfileKey;
@@ -18,10 +18,7 @@ fn index(path: &Path) -> EventStore {
 }
 
 fn enter(index: &EventStore, seqs: std::ops::RangeInclusive<u64>) {
-    let position = Position {
-        seq: *seqs.end(),
-        record_crc: 5,
-    };
+    let position = position(*seqs.end());
     let entries: Vec<Entry> = seqs
         .map(|seq| Entry {
             key: ProfileKey::profile(seq * 7919 % 500),
@@ -132,11 +129,8 @@ fn many_events_are_returned_in_parts() {
         })
         .collect();
     for part in entries.chunks(10_000) {
-        let position = Position {
-            seq: part.last().unwrap().seq,
-            record_crc: 5,
-        };
-        index.add(part, &[], position).unwrap();
+        let last = part.last().unwrap().seq;
+        index.add(part, &[], position(last)).unwrap();
     }
     let (mut found, mut answers) = (Vec::new(), 0);
     while found.len() < keys.len() {

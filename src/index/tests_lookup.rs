@@ -7,8 +7,9 @@ use proptest::prelude::*;
 
 use super::lookup::{LookupQuery, LookupValues};
 use super::lookup_key::folded;
-use super::manifest::{Manifest, Position};
+use super::manifest::Manifest;
 use super::store::EventStore;
+use super::tests_model::position;
 use super::tree::Database;
 use crate::event::ProfileKey;
 
@@ -73,12 +74,8 @@ fn enter(index: &EventStore, came: &[(usize, usize, u64)]) {
     for (field, value, whose) in &came[after..] {
         values.add(*field, VALUES[*value], key(*whose));
     }
-    let position = Position {
-        seq: came.len() as u64,
-        record_crc: 3,
-    };
     index.add_values(&values).unwrap();
-    index.add(&[], &[], position).unwrap();
+    index.add(&[], &[], position(came.len() as u64)).unwrap();
 }
 
 fn found(index: &EventStore, query: &LookupQuery, limit: usize) -> BTreeSet<ProfileKey> {
@@ -199,11 +196,7 @@ fn the_fields_and_whose_baselines_they_have_are_kept() {
     let state = |index: &EventStore| index.lookup_state().unwrap();
     assert_eq!(state(&index).generation, 0);
     index.end_baselines();
-    let position = Position {
-        seq: 1,
-        record_crc: 3,
-    };
-    index.add(&[], &[], position).unwrap();
+    index.add(&[], &[], position(1)).unwrap();
     index.flush().unwrap();
     drop(index);
     let index = open();
@@ -225,12 +218,8 @@ fn a_missing_block_is_noticed() {
         let value = format!("value-{}", number * 7919 % 600);
         values.add(0, &value, key(number));
     }
-    let position = Position {
-        seq: 600,
-        record_crc: 1,
-    };
     own.add_values(&values).unwrap();
-    own.add(&[], &[], position).unwrap();
+    own.add(&[], &[], position(600)).unwrap();
     own.flush().unwrap();
     let Database::Sled(db) = &own.db else {
         unreachable!("the index is in sled")

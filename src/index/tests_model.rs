@@ -50,6 +50,10 @@ fn keys() -> Vec<ProfileKey> {
     keys
 }
 
+pub(super) const fn position(seq: u64) -> Position {
+    Position { seq, record_crc: 3 }
+}
+
 /// What the log has.
 #[derive(Default)]
 struct Log {
@@ -64,13 +68,11 @@ impl Log {
         let after = index.position().seq;
         let entries = self.entries.iter().filter(|entry| entry.seq > after);
         let unreadable = self.unreadable.iter().filter(|(first, _)| *first > after);
-        let position = Position {
-            seq: self.last,
-            record_crc: 3,
-        };
         let (entries, unreadable): (Vec<_>, Vec<_>) =
             (entries.copied().collect(), unreadable.copied().collect());
-        index.add(&entries, &unreadable, position).unwrap();
+        index
+            .add(&entries, &unreadable, position(self.last))
+            .unwrap();
     }
 }
 
@@ -201,11 +203,7 @@ fn runs_that_end_before_the_range_are_not_read() {
                 seq,
             })
             .collect();
-        let position = Position {
-            seq: run * 50 + 50,
-            record_crc: 3,
-        };
-        index.add(&entries, &[], position).unwrap();
+        index.add(&entries, &[], position(run * 50 + 50)).unwrap();
     }
     let first_and_cut = |since, until| {
         let visible = |time, _| time != 99;

@@ -17,14 +17,9 @@ use sled::IVec;
 use super::error::IndexError;
 use crate::storage::found;
 
-/// How often the first block of a walk is read again, and each one after it.
-///
-/// sled keeps every leaf that was read until its shard of the cache (there are
-/// 256) has counted 64 reads, whatever the cache's size: up to 16,384 leaves of
-/// some ten blocks. Reading a block again makes sled count sooner. A cache of
-/// our own would not replace those leaves
-/// (`docs/index-design.md`). A leaf is read once for all its blocks, so later
-/// blocks of a walk need fewer reads.
+/// How often the first block of a walk is read again, and each one after it: sled then
+/// evicts leaves sooner (`docs/index-design.md`). A leaf is read once for all its blocks,
+/// so later blocks of a walk need fewer reads.
 const EXTRA_READS: usize = 15;
 const EXTRA_READS_AFTER: usize = 1;
 

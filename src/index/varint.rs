@@ -33,12 +33,6 @@ pub(super) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
     Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
 }
 
-/// Appends bytes after their length.
-pub(super) fn put_bytes(bytes: &mut Vec<u8>, value: &[u8]) {
-    put(bytes, value.len() as u64);
-    bytes.extend_from_slice(value);
-}
-
 /// Takes bytes after their length off the front.
 pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(take(bytes)?).ok()?;

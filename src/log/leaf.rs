@@ -32,37 +32,24 @@ pub fn hash_leaf(input: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The input of the leaf of an event's record or a control record, in two parts: the second is the
-/// body's commitment, or empty.
-fn parts<'r>(
-    seq: u64,
-    record: &'r [u8],
-    salts: &mut Salts,
-) -> Result<(&'r [u8], Option<[u8; 32]>), RecordError> {
+/// The input of the leaf of an event's record or a control record.
+pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
     if control_json(record).is_some() {
-        return Ok((record, None));
+        return Ok(record.to_vec());
     }
     let (EventRecord { body, .. }, head_len) = EventRecord::decode_measured(record)?;
     let erased = || RecordError::Malformed("its salt was erased".to_owned());
     let salt = salts.salt(seq).ok_or_else(erased)?;
     let head = record.get(..head_len).unwrap_or_default();
-    Ok((head, Some(body_commitment(salt, body))))
-}
-
-/// The input of the leaf of an event's record or a control record.
-pub fn leaf_input(seq: u64, record: &[u8], salts: &mut Salts) -> Result<Vec<u8>, RecordError> {
-    let (head, commitment) = parts(seq, record, salts)?;
-    Ok([head, commitment.as_slice().as_flattened()].concat())
+    Ok([head, body_commitment(salt, body).as_slice()].concat())
 }
 
 /// The leaf hash of an event, a control record or a tombstone; `None` if the record has
 /// lost it.
 pub fn leaf_of(seq: u64, record: &[u8], salts: &mut Salts) -> Option<[u8; 32]> {
     tombstone_leaf(record).or_else(|| {
-        let (head, commitment) = parts(seq, record, salts).ok()?;
-        let hash = Sha256::new().chain_update([0]).chain_update(head);
-        let hash = hash.chain_update(commitment.as_slice().as_flattened());
-        Some(hash.finalize().into())
+        let input = leaf_input(seq, record, salts).ok()?;
+        Some(hash_leaf(&input))
     })
 }
 

@@ -31,9 +31,8 @@ pub fn is_segment_name(name: &str) -> bool {
 
 /// The first `seq` of a sealed segment, from its file name.
 pub fn sealed_segment_of(name: &str) -> Option<u64> {
-    parse_segment_name(name)
-        .filter(|(_, sealed)| *sealed)
-        .map(|(first_seq, _)| first_seq)
+    let (first_seq, is_sealed) = parse_segment_name(name)?;
+    is_sealed.then_some(first_seq)
 }
 
 /// The first `seq` of the segment to which a set-aside file of recovery or repair

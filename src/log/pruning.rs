@@ -70,7 +70,7 @@ impl Log {
     }
 
     /// The closed segments that begin up to a `seq`, with the last `seq` of each.
-    fn closed_segments(&self, last_seq: u64) -> Vec<(Arc<Segment>, u64)> {
+    pub(super) fn closed_segments(&self, last_seq: u64) -> Vec<(Arc<Segment>, u64)> {
         let segments = self.inner.segments();
         let pairs = segments.iter().zip(segments.iter().skip(1));
         pairs

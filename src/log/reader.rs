@@ -37,7 +37,7 @@ impl Log {
         Scan {
             inner: Arc::clone(&self.inner),
             next: seq.max(1),
-            last: self.last_seq().min(last),
+            last_seq: self.last_seq().min(last),
             open: None,
         }
     }
@@ -96,7 +96,7 @@ impl Cursor {
         };
         reader.seek(offset, block.end, first, next_first);
         let gap = loop {
-            let (at, expected) = (reader.at(), reader.expected());
+            let (at, expected) = (reader.at, reader.expected);
             let found = reader.read_next();
             match found.map_err(LogError::io("reading", &segment.path))? {
                 Some(Found::Frame { offset, frame }) => {
@@ -113,7 +113,7 @@ impl Cursor {
         };
         let next = gap.next_seq.or(block.next_seq).or(next_first);
         let last = next.map_or(self.inner.notifier.last_seq(), |next| next - 1);
-        let damage = Box::new(reader.file().damage(gap, &segment.path, last));
+        let damage = Box::new(reader.file.damage(gap, &segment.path, last));
         Err(LogError::Damaged { seq, damage })
     }
 }
@@ -139,7 +139,8 @@ pub struct Scan {
     inner: Arc<Inner>,
     /// The next `seq` that is wanted.
     next: u64,
-    last: u64,
+    /// The last `seq` that belongs to this scan.
+    pub last_seq: u64,
     open: Option<OpenSegment>,
 }
 
@@ -165,11 +166,6 @@ pub enum Scanned<'a> {
 }
 
 impl Scan {
-    /// The last `seq` that belongs to this scan.
-    pub fn last_seq(&self) -> u64 {
-        self.last
-    }
-
     /// The next records or damage; `None` at the end.
     pub fn step(&mut self) -> Result<Option<Scanned<'_>>, LogError> {
         Ok(match self.advance()? {
@@ -196,11 +192,11 @@ impl Scan {
     fn records_of(&self, frame: (u64, Header, u64)) -> Option<Records<'_>> {
         let (offset, header, first) = frame;
         let frame = self.open.as_ref()?.reader.frame_at(offset, header)?;
-        Some(frame.records_within(first, self.last))
+        Some(frame.records_within(first, self.last_seq))
     }
 
     fn advance(&mut self) -> Result<Option<Advanced>, LogError> {
-        while self.next <= self.last {
+        while self.next <= self.last_seq {
             let mut open = match self.open.take() {
                 Some(open) => open,
                 None => match self.open_segment()? {
@@ -215,8 +211,8 @@ impl Scan {
             };
             let segment_last = open
                 .next_first
-                .map_or(self.last, |next| (next - 1).min(self.last));
-            let (at, expected) = (open.reader.at(), open.reader.expected());
+                .map_or(self.last_seq, |next| (next - 1).min(self.last_seq));
+            let (at, expected) = (open.reader.at, open.reader.expected);
             let found = open.reader.read_next();
             let gap = match found.map_err(LogError::io("reading", &open.segment.path))? {
                 Some(Found::Frame { offset, frame }) => {
@@ -242,7 +238,7 @@ impl Scan {
             }
             self.next = self.next.max(last_seq.saturating_add(1));
             if continues || is_damage {
-                let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
+                let damage = open.reader.file.damage(gap, &open.segment.path, last_seq);
                 self.open = continues.then_some(open);
                 return Ok(Some(Advanced::Damage(damage)));
             }
@@ -259,11 +255,11 @@ impl Scan {
                 let block = segment.find_block(inner, self.next, next_first)?;
                 (block.offset, block.first_seq)
             };
-            let end = if next_first.is_some_and(|next| next <= self.last) {
+            let end = if next_first.is_some_and(|next| next <= self.last_seq) {
                 segment.end(inner)?
             } else {
                 // Blocks after the last one that is wanted are not read ahead.
-                segment.find_block(inner, self.last, next_first)?.end
+                segment.find_block(inner, self.last_seq, next_first)?.end
             };
             let mut reader = SegmentReader::new(segment.open(inner, false)?, inner.id);
             reader.seek(offset, end, first_seq, next_first);

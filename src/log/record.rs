@@ -142,17 +142,12 @@ pub fn is_pruned(record: &[u8]) -> bool {
 
 /// What replaces a removed event whose leaf hash is still needed.
 pub fn tombstone(leaf: [u8; 32]) -> Vec<u8> {
-    let mut record = vec![TOMBSTONE];
-    record.extend(leaf);
-    record
+    [&[TOMBSTONE], leaf.as_slice()].concat()
 }
 
 /// The leaf hash in a tombstone; `None` if the record is of another kind.
 pub fn tombstone_leaf(record: &[u8]) -> Option<[u8; 32]> {
-    match record.split_first() {
-        Some((&TOMBSTONE, leaf)) => leaf.try_into().ok(),
-        _ => None,
-    }
+    record.strip_prefix(&[TOMBSTONE])?.try_into().ok()
 }
 
 /// A record that says what was done to the log, as JSON. It has a number and a leaf as an
@@ -163,10 +158,7 @@ pub fn control(json: &[u8]) -> Vec<u8> {
 
 /// The JSON of a control record; `None` if the record is of another kind.
 pub fn control_json(record: &[u8]) -> Option<&[u8]> {
-    match record.split_first() {
-        Some((&CONTROL, json)) => Some(json),
-        _ => None,
-    }
+    record.strip_prefix(&[CONTROL])
 }
 
 /// Whether a record can never be an event again: it was removed, or is a control record.

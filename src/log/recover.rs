@@ -111,14 +111,14 @@ impl Log {
                     Some(tail) => prepare_active(storage.as_ref(), dir, id, tail, &mut report),
                     None => None,
                 };
-                let poison = report.poison.clone();
-                Some(Writer::new(
-                    log.clone(),
+                Some(Writer {
+                    log: log.clone(),
                     segment_size,
                     active,
                     next_seq,
-                    poison,
-                ))
+                    buffer: Vec::new(),
+                    poison: report.poison.clone(),
+                })
             }
         };
         Ok(Recovered {

@@ -72,7 +72,7 @@ impl SegmentFile {
             end,
             first_seq: gap.first_seq,
             last_seq,
-            reason: fault.map_or(gap.reason, |fault| fault.to_string()),
+            reason: fault.map_or(gap.reason, str::to_owned),
         }
     }
 }

@@ -15,20 +15,21 @@ const WINDOW: usize = 256 * 1024;
 
 /// Reads the frames of a part of a segment in order.
 pub(super) struct SegmentReader {
-    file: Arc<SegmentFile>,
+    pub file: Arc<SegmentFile>,
     log_id: u64,
     /// The next offset to read.
-    at: u64,
+    pub at: u64,
     /// Bytes from here on are not read.
     end: u64,
     /// The `seq` with which the next frame should begin.
-    expected: u64,
+    pub expected: u64,
     /// A frame with this `seq` or a later one does not belong here.
     limit: u64,
     window: Vec<u8>,
     window_at: u64,
-    /// Whether frames are read of which only the fixed bytes were changed.
-    repairs_headers: bool,
+    /// Whether frames are read, too, of which only the magic, the version or the log id
+    /// was changed: the checksum proves the rest.
+    pub repairs_headers: bool,
     /// Whether one was read.
     pub repaired_header: bool,
 }
@@ -84,13 +85,6 @@ impl SegmentReader {
         }
     }
 
-    /// Reads also frames of which only the magic, the version or the log id was
-    /// changed: the checksum proves the rest.
-    pub fn repairing_headers(mut self) -> Self {
-        self.repairs_headers = true;
-        self
-    }
-
     /// Continues with the bytes from `at` to `end`, which begin with the `seq`
     /// `expected`; what is in memory stays there. `next_first` is the first `seq`
     /// of the next segment.
@@ -99,21 +93,6 @@ impl SegmentReader {
         self.end = end;
         self.expected = expected;
         self.limit = next_first.unwrap_or(u64::MAX);
-    }
-
-    /// The file that it reads.
-    pub fn file(&self) -> &SegmentFile {
-        &self.file
-    }
-
-    /// The `seq` after the last frame that was read.
-    pub fn expected(&self) -> u64 {
-        self.expected
-    }
-
-    /// The offset after the last frame that was read.
-    pub fn at(&self) -> u64 {
-        self.at
     }
 
     /// Reads the next frame or gap; `None` at the end.

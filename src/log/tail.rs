@@ -128,7 +128,7 @@ pub(super) fn read_tail(
     Ok(Tail {
         segment: Arc::new(Segment::plain(dir, first_seq, end, Some(blocks))),
         end,
-        next_seq: reader.expected(),
+        next_seq: reader.expected,
         last_frame,
         torn,
         lost_end,

@@ -23,12 +23,13 @@ const FILLED: usize = 64 << 10;
 
 /// Appends to a log. A recovery makes the only one of a log.
 pub struct Writer {
-    log: Log,
-    segment_size: u64,
-    active: Option<Active>,
-    next_seq: u64,
-    buffer: Vec<u8>,
-    poison: Option<String>,
+    pub(super) log: Log,
+    pub(super) segment_size: u64,
+    pub(super) active: Option<Active>,
+    pub(super) next_seq: u64,
+    pub(super) buffer: Vec<u8>,
+    /// Why nothing is accepted.
+    pub(super) poison: Option<String>,
 }
 
 /// The active segment, its file open for writing.
@@ -87,24 +88,6 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 impl Writer {
-    /// A writer after a recovery.
-    pub(super) fn new(
-        log: Log,
-        segment_size: u64,
-        active: Option<Active>,
-        next_seq: u64,
-        poison: Option<String>,
-    ) -> Self {
-        Self {
-            log,
-            segment_size,
-            active,
-            next_seq,
-            buffer: Vec::new(),
-            poison,
-        }
-    }
-
     /// Closes segments at this size at the latest.
     pub fn limit_segments(&mut self, size: u64) {
         self.segment_size = self.segment_size.min(size);
@@ -115,7 +98,12 @@ impl Writer {
         self.next_seq
     }
 
-    /// Why nothing is accepted, after a failed write or sync.
+    /// Accepts nothing from now on.
+    pub fn refuse(&mut self, reason: String) {
+        self.poison = Some(reason);
+    }
+
+    /// Why nothing is accepted, as after a failed write or sync.
     pub fn poison(&self) -> Option<&str> {
         self.poison.as_deref()
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::{event_time, rejected_time};
-use crate::log::repair::{Finding, Repaired, repair_segment, survey};
+use crate::log::repair::{Finding, repair_segment, survey};
 use crate::storage::{RealDisk, Storage};
 use crate::store::Folder;
 
@@ -97,8 +97,8 @@ impl Repair {
         let stamp = digits.chain(['Z']).collect::<String>();
         for (part, finding) in self.found {
             let (dir, id) = ((part.dir)(&self.folder), self.folder.log_id);
-            let Repaired { finding, aside } =
-                repair_segment(&self.disk, &dir, id, finding, (now, &stamp), &part.time_of)?;
+            let aside =
+                repair_segment(&self.disk, &dir, id, &finding, (now, &stamp), &part.time_of)?;
             each(RepairLine {
                 log: part.name.to_owned(),
                 finding,

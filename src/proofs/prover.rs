@@ -351,11 +351,7 @@ impl Prover {
 
     pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let file = self.storage.open(&self.dir.join(name), Access::Read)?;
-        let len = usize::try_from(file.len()?).map_or(MAX_LEN, |len| len.min(MAX_LEN));
-        let mut bytes = vec![0; len];
-        let read = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(read);
-        Ok(bytes)
+        file.read_up_to(0, MAX_LEN)
     }
 
     pub(super) fn open_tiles(&self) -> io::Result<Arc<dyn StorageFile>> {

@@ -40,7 +40,7 @@ pub(super) fn export(
 ) -> Result<BTreeSet<u64>, QueryError> {
     let retention = snapshot.retention();
     let mut bodies = BTreeSet::new();
-    let Some(baselines) = retention.baselines() else {
+    let Some(baselines) = &retention.baselines else {
         return Ok(bodies);
     };
     if let Some(key) = query.profile.filter(|key| key.subprofile.is_some()) {

@@ -14,7 +14,7 @@ use crate::store::Snapshot;
 
 /// What is known of the erasure of a profile; the last one counts.
 pub(super) fn of_profile(snapshot: &Snapshot<'_>, profile: u64) -> Option<String> {
-    let mut erasures = snapshot.retention().erasures().iter().rev();
+    let mut erasures = snapshot.retention().erasures.iter().rev();
     let erasure = erasures.find(|erasure| erasure.profile == profile)?;
     let events = counted(erasure.events, "event");
     let receipt = match erasure.receipt {
@@ -29,7 +29,7 @@ pub(super) fn of_profile(snapshot: &Snapshot<'_>, profile: u64) -> Option<String
 
 /// The note of a question over all profiles.
 pub(super) fn note(snapshot: &Snapshot<'_>, query: &Query, lines: &mut Lines<'_>) {
-    let profiles = snapshot.retention().erasures().iter();
+    let profiles = snapshot.retention().erasures.iter();
     let profiles: BTreeSet<u64> = profiles.map(|erasure| erasure.profile).collect();
     let count = profiles.len() as u64;
     if count > 0 && (query.is_over_all() || matches!(query, Query::Stats(_))) {
@@ -48,7 +48,7 @@ pub(super) fn export(
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let done = snapshot.retention().erasures().iter();
+    let done = snapshot.retention().erasures.iter();
     let done = done.filter(|erasure| erasure.receipt.is_some());
     for (mark, erasure) in (0..).map(Mark::Erasure).zip(done) {
         let is_meant = match query.profile {

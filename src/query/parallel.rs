@@ -113,7 +113,7 @@ where
 pub(super) fn batches_of(
     mut walk: Walk<'_>,
 ) -> impl FnMut() -> Result<Option<(WalkBatch, Progress)>, QueryError> + Send {
-    let all = walk.events();
+    let all = walk.events;
     move || {
         let batch = walk.next_batch()?;
         Ok(batch.map(|batch| {

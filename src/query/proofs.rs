@@ -161,7 +161,7 @@ pub(super) fn prove(
     let retention = snapshot.retention();
     let mut cursor = trail.events().cursor();
     let record = cursor.get(seq).ok();
-    let is_removed = record.is_some_and(is_pruned) || retention.is_erasing(seq);
+    let is_removed = record.is_some_and(is_pruned) || retention.erasing.contains(seq);
     let is_hidden = record.is_some_and(|record| {
         EventHead::decode(record).is_ok() && retention.hides_record(seq, record)
     });

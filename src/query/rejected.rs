@@ -30,7 +30,7 @@ pub(super) fn answer(
         .keep(lines.wanted())
         .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
-    let all = scan.last_seq();
+    let all = scan.last_seq;
     while let Some(records) = scan.next_records(|lost| lines.damage.add(lost.to_string()))? {
         for (number, bytes) in records {
             lines

@@ -77,6 +77,14 @@ pub trait StorageFile: Send + Sync {
     fn stamp(&self) -> io::Result<String>;
     /// Reads up to `buffer.len()` bytes at an offset; fewer only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Up to `len` bytes from an offset; fewer only at the end.
+    fn read_up_to(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let rest = self.len()?.saturating_sub(offset);
+        let mut bytes = vec![0; len.min(usize::try_from(rest).unwrap_or(usize::MAX))];
+        let read = self.read_at(&mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
     /// Writes all of `bytes` at an offset. After an error any part of them may
     /// have been written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;

@@ -153,7 +153,6 @@ pub fn replace_for_owner(path: &Path, folder: &Path, content: &[u8]) -> io::Resu
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -75,7 +75,6 @@ pub fn read_small(path: &Path, limit: u64, links: Links) -> io::Result<Vec<u8>> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -50,9 +50,7 @@ mod tests {
 
     fn content(disk: &SimulatedDisk, path: &Path) -> Vec<u8> {
         let file = disk.open(path, Access::Read).unwrap();
-        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
-        file.read_at(&mut bytes, 0).unwrap();
-        bytes
+        file.read_up_to(0, usize::MAX).unwrap()
     }
 
     #[test]

@@ -95,14 +95,11 @@ impl SimulatedDisk {
     /// The disk as the next process finds it when this one is killed: with all
     /// that was written, synced or not.
     pub fn process_killed(&self) -> Self {
-        let disk = self.0.lock();
         Self(Arc::new(Mutex::new(Disk {
-            files: disk.files.clone(),
-            durable_names: disk.durable_names.clone(),
-            unsynced_names: disk.unsynced_names.clone(),
-            names: disk.names.clone(),
-            full: disk.full,
-            ..Disk::default()
+            operations: 0,
+            plan: HashMap::new(),
+            dead: false,
+            ..self.0.lock().clone()
         })))
     }
 }
@@ -263,10 +260,11 @@ impl Storage for SimulatedDisk {
             return Err(failed());
         }
         powered(fault)?;
-        let changes = std::mem::take(&mut disk.unsynced_names);
-        let (synced, others): (Vec<_>, _) = changes.into_iter().partition(|c| c.is_in(dir));
-        disk.unsynced_names = others;
-        for change in synced {
+        let disk = &mut *disk;
+        for change in disk
+            .unsynced_names
+            .extract_if(.., |change| change.is_in(dir))
+        {
             change.apply(&mut disk.durable_names);
         }
         Ok(())

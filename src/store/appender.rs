@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::open::Trail;
 use super::owners::RecentOwners;
 use super::sequencer::{Group, Placed, Sequencer};
-use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
+use crate::event::{BodyKind, DecodeError, Envelope, Event, Seen};
 use crate::log::AppendError;
 use crate::log::record::{EventHead, EventRecord, RecordError, RejectedHead, RejectedRecord};
 
@@ -402,7 +402,12 @@ fn encode_imported(
     let (body_kind, bytes) = match body {
         // An observed event is distinguished from a call by its body.
         Some((kind, bytes)) if made == BodyKind::Content => (*kind, Cow::Borrowed(&**bytes)),
-        _ => (made, Cow::Owned(content_bytes(&event.content))),
+        _ => {
+            // Maps of strings always make JSON. Equal contents make equal bytes, so that
+            // duplicates stay duplicates.
+            let json = serde_json::to_vec(&event.content).unwrap_or_default();
+            (made, Cow::Owned(json))
+        }
     };
     let head = EventHead {
         received: event.received,
@@ -419,13 +424,6 @@ fn encode_imported(
         body_kind,
     };
     EventRecord { head, body: &bytes }.encode()
-}
-
-/// The kept form of a content without a body. Equal contents give equal bytes,
-/// so that duplicates stay duplicates.
-fn content_bytes(content: &Content<'_>) -> Vec<u8> {
-    // Maps of strings always serialize to JSON.
-    serde_json::to_vec(content).unwrap_or_default()
 }
 
 #[cfg(test)]

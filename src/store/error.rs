@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::folder::Holder;
+use super::folder::{FORMAT, Holder};
 use crate::index::IndexUnavailable;
 use crate::log::LogError;
 
@@ -47,7 +47,7 @@ pub enum TrailError {
     Refused(String),
     /// The folder has an unknown format.
     #[error(
-        "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \
+        "the data folder {} has format {found}, and this profiletrail knows formats up to {FORMAT}: \
          open it with the version that wrote it, or a newer one", path.display()
     )]
     Format {
@@ -55,8 +55,6 @@ pub enum TrailError {
         path: PathBuf,
         /// The format found.
         found: String,
-        /// The newest known format.
-        known: u32,
     },
     /// The `format` file is malformed.
     #[error(

@@ -1,18 +1,6 @@
 //! The data folder: its format, its lock, and the names in it.
 //!
-//! | name | content |
-//! | --- | --- |
-//! | `format` | the format's number, the log id and the salts' secrets, as JSON; what is pruned and who was erased, if anything is |
-//! | `lock` | locked by the process that uses the folder; names that process |
-//! | `socket` | the running server's Unix socket |
-//! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
-//! | `rejected/` | the rejected calls |
-//! | `baselines/` | the baselines of pruned events, after the first prune ([`crate::store::retention`]) |
-//! | `proofs/` | the Merkle tree over the events, its last checkpoint and the key that signs it ([`crate::proofs`]) |
-//! | `index/` | sled database; can be deleted while no process uses the folder |
-//! | `validation/` | the files by which Copernica validates an address ([`crate::store::ValidationFiles`]) |
-//! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once one was created |
-//!
+//! `docs/storage-format.md` says what is stored where, and [`FILES`] lists every file.
 //! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut
 //! short, and `*.damaged-*` files are segments that a repair has replaced.
 //!
@@ -39,7 +27,7 @@ use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrailError;
-use crate::storage::{Links, RealDisk, Storage, found, make_dirs, open_regular};
+use crate::storage::{Links, RealDisk, Storage, atomic_replace, found, make_dirs, open_regular};
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
 /// server wrote it, and the new lock holder has not yet written its own entry.
@@ -176,7 +164,8 @@ impl Folder {
         for part in ["log", "rejected"] {
             RealDisk.make_dir(&path.join(part))?;
         }
-        Format::new()?.write(path)
+        let text = Format::new()?.text();
+        atomic_replace(&RealDisk, &path.join("format"), text.as_bytes())
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a

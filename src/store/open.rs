@@ -11,7 +11,7 @@ use super::appender::Appender;
 use super::error::TrailError;
 use super::folder::{Folder, Format, Membership};
 use super::pruning::Pruning;
-use super::sequencer::{Apart, Local, Sequencer};
+use super::sequencer::Local;
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Erasure, Log, OpenMode, Report, remove_segments_outside};
 use crate::proofs::Prover;
@@ -93,12 +93,12 @@ impl Trail {
             imports: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
-            (Some(events), Some(rejected)) => {
-                let sequencer: Box<dyn Sequencer> = match trail.refuse_apart() {
-                    Err(TrailError::Refused(why)) => Box::new(Apart(why)),
-                    _ => Box::new(Local::new(Arc::clone(&trail), events, rejected)),
-                };
-                Some(Appender::new(Arc::clone(&trail), sequencer))
+            (Some(mut events), Some(rejected)) => {
+                if let Err(refused) = trail.refuse_outside_cluster() {
+                    events.refuse(refused.to_string());
+                }
+                let local = Local::new(Arc::clone(&trail), events, rejected);
+                Some(Appender::new(Arc::clone(&trail), Box::new(local)))
             }
             _ => None,
         };
@@ -107,7 +107,7 @@ impl Trail {
 
     /// Fails if the folder belongs to a cluster, and no server has opened it: what is
     /// appended or erased must go through the cluster.
-    pub(super) fn refuse_apart(&self) -> Result<(), TrailError> {
+    pub(super) fn refuse_outside_cluster(&self) -> Result<(), TrailError> {
         let path = self.folder.path();
         match !self.server && Membership::exists(path) {
             true => Err(TrailError::Refused(Membership::refusal(path))),
@@ -155,13 +155,13 @@ impl Trail {
     /// from [`Trail::retention`], exists.
     pub fn pruned_parts(&self, held: &Retention) -> Result<(String, Vec<PathBuf>), TrailError> {
         let dir = self.folder.baselines();
-        let files = match held.baselines() {
+        let files = match &held.baselines {
             Some(baselines) => baselines
                 .files(&RealDisk, &dir)
                 .map_err(TrailError::io("listing", dir))?,
             None => Vec::new(),
         };
-        Ok((self.format_text(held.pruned, held.erasures()), files))
+        Ok((self.format_text(held.pruned, &held.erasures), files))
     }
 
     /// The text of the `format` file with these bounds of pruning and erasures.

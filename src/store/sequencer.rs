@@ -74,8 +74,8 @@ pub trait Sequencer: Send {
     fn close_segments(&mut self) -> Result<(), AppendError>;
 
     /// Closes the segments of rejected calls early enough to keep their total below this
-    /// many bytes.
-    fn limit_rejected(&mut self, most: u64);
+    /// many bytes. Has no effect if the own log is limited already.
+    fn limit_rejected(&mut self, _most: u64) {}
 
     /// Why nothing is accepted, after a failed write or sync.
     fn poison(&self) -> Option<String>;
@@ -147,25 +147,6 @@ impl Sequencer for Local {
     fn poison(&self) -> Option<String> {
         let poison = self.events.poison().or_else(|| self.rejected.poison());
         poison.map(str::to_owned)
-    }
-}
-
-/// Appends nothing: the folder belongs to a cluster, which decides the order.
-pub(super) struct Apart(pub String);
-
-impl Sequencer for Apart {
-    fn append(&mut self, group: &Group) -> Result<Placed, Moved> {
-        Ok(Placed::failed(group, &AppendError::Refused(self.0.clone())))
-    }
-
-    fn close_segments(&mut self) -> Result<(), AppendError> {
-        Err(AppendError::Refused(self.0.clone()))
-    }
-
-    fn limit_rejected(&mut self, _most: u64) {}
-
-    fn poison(&self) -> Option<String> {
-        Some(self.0.clone())
     }
 }
 

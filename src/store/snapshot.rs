@@ -165,7 +165,7 @@ impl<'a> Snapshot<'a> {
 
     /// Whether an event of the index is part of the snapshot.
     pub fn shows(&self, seq: u64) -> bool {
-        seq <= self.last_seq && !self.retention.in_index().contains(seq)
+        seq <= self.last_seq && !self.retention.in_index.contains(seq)
     }
 
     /// The profile of a subprofile's last event, or of its last pruned one.
@@ -188,7 +188,7 @@ impl<'a> Snapshot<'a> {
         subprofile: u64,
         found: Option<u64>,
     ) -> Result<Option<u64>, TrailError> {
-        match (found, self.retention.baselines()) {
+        match (found, &self.retention.baselines) {
             (None, Some(baselines)) => Ok(baselines.owner_of(subprofile)?),
             (found, _) => Ok(found),
         }
@@ -367,7 +367,7 @@ impl<'a> Snapshot<'a> {
         limit: usize,
     ) -> Result<Vec<ProfileKey>, TrailError> {
         let mut keys = self.ask(|index| index.keys_after(after, limit))?;
-        if let Some(baselines) = self.retention.baselines() {
+        if let Some(baselines) = &self.retention.baselines {
             keys.extend(baselines.keys_after(after, limit)?);
             keys.sort_unstable();
             keys.dedup();

@@ -302,20 +302,11 @@ pub struct Sorted<K> {
     runs: Vec<BufReader<Run>>,
     held: Held<K>,
     descending: bool,
-    len: u64,
+    /// The number of blobs that were sorted.
+    pub len: u64,
 }
 
 impl<K: SortKey> Sorted<K> {
-    /// The number of blobs that were sorted.
-    pub const fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Whether no blobs were sorted.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The next key and blob.
     #[expect(clippy::should_implement_trait, reason = "it can fail")]
     pub fn next(&mut self) -> Result<Option<(K, Vec<u8>)>, TrailError> {

@@ -15,10 +15,12 @@ pub struct Walk<'a> {
     ranges: VecDeque<(u64, u64)>,
     /// The current scan and its last `seq`.
     scan: Option<(Scan, u64)>,
-    all: u64,
-    done: u64,
-    /// The last `seq` that was read.
-    read_up_to: u64,
+    /// How many events it reads in all.
+    pub events: u64,
+    /// How many of them it has read.
+    pub events_done: u64,
+    /// The `seq` up to which it has read.
+    pub read_up_to: u64,
 }
 
 /// How many bytes of records a batch has at least, except the last one.
@@ -54,8 +56,8 @@ impl<'a> Walk<'a> {
             snapshot,
             ranges: ranges.into(),
             scan: None,
-            all: 0,
-            done: 0,
+            events: 0,
+            events_done: 0,
             read_up_to: 0,
         };
         walk.clip(1, last);
@@ -75,22 +77,7 @@ impl<'a> Walk<'a> {
         }
         self.ranges.retain(|(first, last)| first <= last);
         let lens = self.ranges.iter().map(|(first, last)| last - first + 1);
-        self.all = lens.sum();
-    }
-
-    /// How many events it reads in all.
-    pub const fn events(&self) -> u64 {
-        self.all
-    }
-
-    /// How many of them it has read.
-    pub const fn events_done(&self) -> u64 {
-        self.done
-    }
-
-    /// The `seq` up to which it has read.
-    pub const fn read_up_to(&self) -> u64 {
-        self.read_up_to
+        self.events = lens.sum();
     }
 
     /// Reads the next batch; `None` at the end.
@@ -106,7 +93,7 @@ impl<'a> Walk<'a> {
                 Step::End => break,
             }
         }
-        batch.done = self.done;
+        batch.done = self.events_done;
         Ok(Some(batch))
     }
 
@@ -123,7 +110,7 @@ impl<'a> Walk<'a> {
             match scan.step()? {
                 Some(Scanned::Records(records)) => {
                     for (seq, bytes) in records {
-                        self.done += 1;
+                        self.events_done += 1;
                         self.read_up_to = seq;
                         if !self.snapshot.retention().hides_record(seq, bytes) {
                             each(seq, bytes);
@@ -133,7 +120,7 @@ impl<'a> Walk<'a> {
                 }
                 Some(Scanned::Damage(damage)) => {
                     self.read_up_to = damage.last_seq.min(*last);
-                    self.done += (damage.last_seq.min(*last) + 1).saturating_sub(damage.first_seq);
+                    self.events_done += (self.read_up_to + 1).saturating_sub(damage.first_seq);
                     return Ok(Step::Damage(damage));
                 }
                 None => self.scan = None,

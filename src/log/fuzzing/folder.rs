@@ -52,9 +52,7 @@ pub fn files(disk: &SimulatedDisk) -> Files {
     let dir = Path::new(DIR);
     let read = |name: String| {
         let file = disk.open(&dir.join(&name), Access::Read).expect("a file");
-        let mut bytes = vec![0; file.len().expect("a length") as usize];
-        file.read_at(&mut bytes, 0).expect("its bytes");
-        (name, bytes)
+        (name, file.read_up_to(0, usize::MAX).expect("its bytes"))
     };
     let names = disk.list(dir).expect("the names");
     names.into_iter().map(read).collect()

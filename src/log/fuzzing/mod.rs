@@ -140,7 +140,7 @@ fn repair(disk: &SimulatedDisk) -> Result<bool, RepairError> {
         return Ok(false);
     }
     for finding in findings {
-        repair_segment(&storage, dir, ID, finding, (0, "stamp"), &event_time)?;
+        repair_segment(&storage, dir, ID, &finding, (0, "stamp"), &event_time)?;
     }
     Ok(true)
 }

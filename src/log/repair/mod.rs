@@ -35,7 +35,7 @@ use super::recover::closed_segments;
 use super::sealed::NotSealed;
 use super::segment::{Inner, Segment, sealed_name};
 use crate::storage::Storage;
-pub use rewrite::{Repaired, repair_segment};
+pub use rewrite::repair_segment;
 use walk::{Piece, Source, walk};
 
 /// More lost events than this in a row are not plausible, and would take too

@@ -13,36 +13,24 @@ use crate::log::segment::Segment;
 use crate::log::{Log, OpenMode};
 use crate::storage::{Storage, rename_durably};
 
-/// What was done about a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repaired {
-    /// What was wrong.
-    pub finding: Finding,
-    /// Where the damaged file, or what was cut off, is kept; `None` if there was
-    /// none.
-    pub aside: Option<PathBuf>,
-}
-
 /// Does for one segment what [`super::survey`] found to be necessary. `now` is the
 /// present time in Unix microseconds, `stamp` the same for file names; `time_of`
-/// returns a record's time in Unix seconds.
+/// returns a record's time in Unix seconds. Returns where the damaged file, or what was
+/// cut off, is kept; `None` if there was none.
 pub fn repair_segment(
     storage: &Arc<dyn Storage>,
     dir: &Path,
     id: u64,
-    finding: Finding,
+    finding: &Finding,
     (now, stamp): (i64, &str),
     time_of: &dyn Fn(&[u8]) -> Option<i64>,
-) -> Result<Repaired, RepairError> {
+) -> Result<Option<PathBuf>, RepairError> {
     if finding.remedy == Remedy::Cut {
         let mode = OpenMode::Append {
             segment_size: u64::MAX,
         };
         let report = Log::open(Arc::clone(storage), dir, id, mode)?.report;
-        return Ok(Repaired {
-            finding,
-            aside: report.torn.and_then(|torn| torn.saved),
-        });
+        return Ok(report.torn.and_then(|torn| torn.saved));
     }
     let disk = storage.as_ref();
     let first_seq = finding.first_seq;
@@ -96,7 +84,7 @@ pub fn repair_segment(
     if let Some((segment, _)) = old.filter(|(segment, _)| !segment.is_sealed()) {
         remove(disk, &segment.path)?;
     }
-    Ok(Repaired { finding, aside })
+    Ok(aside)
 }
 
 /// Copies a segment's file to a name of its own in the same folder.

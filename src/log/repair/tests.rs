@@ -45,7 +45,7 @@ fn repair(disk: &SimulatedDisk) -> Result<Vec<Remedy>, RepairError> {
     let remedies = found.iter().map(|found| found.remedy).collect();
     for finding in found {
         let time = (0, "stamp");
-        repair_segment(&storage, Path::new(DIR), ID, finding, time, &|_| Some(1))?;
+        repair_segment(&storage, Path::new(DIR), ID, &finding, time, &|_| Some(1))?;
     }
     assert_eq!(survey(&storage, Path::new(DIR), ID)?, [], "repaired twice");
     Ok(remedies)

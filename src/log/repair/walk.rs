@@ -85,7 +85,8 @@ pub(super) fn walk(
     each: &mut dyn FnMut(Piece<'_>) -> Result<(), RepairError>,
 ) -> Result<Walked, RepairError> {
     let failed = || LogError::io("reading", &source.segment.path);
-    let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id).repairing_headers();
+    let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id);
+    reader.repairs_headers = true;
     let first_seq = source.segment.first_seq;
     reader.seek(0, source.len, first_seq, source.next_first);
     let mut walked = Walked {

@@ -23,7 +23,7 @@ pub struct BulkSegmentWriter {
     dir: PathBuf,
     log_id: u64,
     next_seq: u64,
-    open: Option<(u64, SealedWriter)>,
+    open: Option<SealedWriter>,
 }
 
 impl BulkSegmentWriter {
@@ -47,17 +47,17 @@ impl BulkSegmentWriter {
     /// Writes a record. `range` is what the footer notes in place of the least and
     /// the greatest time.
     pub fn add(&mut self, record: &[u8], range: (i64, i64)) -> Result<(), NotSealed> {
-        let full = |(first, _): &(u64, SealedWriter)| self.next_seq - first >= SEGMENT_RECORDS;
-        if self.open.as_ref().is_some_and(full) {
+        let is_full = |open: &SealedWriter| self.next_seq - open.first_seq >= SEGMENT_RECORDS;
+        if self.open.as_ref().is_some_and(is_full) {
             self.cut()?;
         }
-        let (_, writer) = match &mut self.open {
+        let writer = match &mut self.open {
             Some(open) => open,
             none => {
                 let path = unfinished_path(&self.dir, self.next_seq);
                 let (storage, id) = (self.storage.as_ref(), self.log_id);
                 let writer = SealedWriter::create(storage, &path, &self.dir, id, self.next_seq)?;
-                none.insert((self.next_seq, writer))
+                none.insert(writer)
             }
         };
         writer.add(record, Some(range))?;
@@ -67,9 +67,10 @@ impl BulkSegmentWriter {
 
     /// Ends the open segment, so that the next record begins another.
     pub fn cut(&mut self) -> Result<(), NotSealed> {
-        let Some((first_seq, writer)) = self.open.take() else {
+        let Some(writer) = self.open.take() else {
             return Ok(());
         };
+        let first_seq = writer.first_seq;
         writer.finish(&|| false)?;
         let (from, to) = (
             unfinished_path(&self.dir, first_seq),

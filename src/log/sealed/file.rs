@@ -10,20 +10,6 @@ use super::cache::BlockCache;
 use super::footer::{Footer, SealedBlock};
 use crate::storage::StorageFile;
 
-/// Why a block cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::log) enum BadBlock {
-    /// The file ends before it does.
-    #[error("the compressed block is cut short")]
-    Short,
-    /// Its bytes are not those that were written.
-    #[error("the compressed block's checksum does not match")]
-    Checksum,
-    /// It does not decompress to a frame of the log.
-    #[error("the compressed block cannot be decompressed")]
-    Content,
-}
-
 /// A sealed segment, open for reading. Offsets and lengths are those of the
 /// plain segment; a damaged block reads as zeros, with which no frame begins.
 pub(in crate::log) struct SealedFile {
@@ -64,7 +50,7 @@ impl SealedFile {
     }
 
     /// What is wrong with the block that holds an offset.
-    pub fn fault(&self, offset: u64) -> Option<BadBlock> {
+    pub fn fault(&self, offset: u64) -> Option<&'static str> {
         let (_, block) = self.footer.block_of_offset(offset)?;
         let mut plain = vec![0; block.plain_len as usize];
         let read = self.work.lock().decompress(&*self.file, block, &mut plain);
@@ -136,29 +122,28 @@ impl Work {
         Ok(())
     }
 
-    /// Decompresses a block into `plain`, which has its length.
+    /// Decompresses a block into `plain`, which has its length, or says what is wrong with it.
     fn decompress(
         &mut self,
         file: &dyn StorageFile,
         block: &SealedBlock,
         plain: &mut [u8],
-    ) -> io::Result<Result<(), BadBlock>> {
+    ) -> io::Result<Result<(), &'static str>> {
         self.compressed.clear();
         self.compressed.shrink_to(1 << 20);
         self.compressed.resize(block.len as usize, 0);
         if file.read_at(&mut self.compressed, block.offset)? < self.compressed.len() {
-            return Ok(Err(BadBlock::Short));
+            return Ok(Err("the compressed block is cut short"));
         }
         if crc32c::crc32c(&self.compressed) != block.crc {
-            return Ok(Err(BadBlock::Checksum));
+            return Ok(Err("the compressed block's checksum does not match"));
         }
         let made = self
             .decompressor
             .decompress_to_buffer(&self.compressed, plain);
-        Ok(if made.is_ok_and(|made| made == plain.len()) {
-            Ok(())
-        } else {
-            Err(BadBlock::Content)
+        Ok(match made {
+            Ok(len) if len == plain.len() => Ok(()),
+            _ => Err("the compressed block cannot be decompressed"),
         })
     }
 }

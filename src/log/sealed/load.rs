@@ -29,16 +29,13 @@ impl Footer {
 }
 
 fn read_footer(file: &dyn StorageFile, log_id: u64, len: u64) -> io::Result<Option<Footer>> {
-    let end = read(
-        file,
-        len.saturating_sub(TABLE_END_LEN as u64),
-        TABLE_END_LEN,
-    )?;
+    let end_at = len.saturating_sub(TABLE_END_LEN as u64);
+    let end = file.read_up_to(end_at, TABLE_END_LEN)?;
     let blocks_len = Footer::encoded_len(&end).and_then(|tail| len.checked_sub(tail));
     let Some(blocks_len) = blocks_len else {
         return Ok(None);
     };
-    let bytes = read(file, blocks_len, usize::MAX)?;
+    let bytes = file.read_up_to(blocks_len, usize::MAX)?;
     Ok(Footer::decode(&bytes, log_id, blocks_len))
 }
 
@@ -78,7 +75,7 @@ fn whole_block(
 ) -> io::Result<Option<SealedBlock>> {
     let mut want = WINDOW;
     let (bytes, len) = loop {
-        let bytes = read(file, offset, want)?;
+        let bytes = file.read_up_to(offset, want)?;
         match zstd::zstd_safe::find_frame_compressed_size(&bytes) {
             Ok(len) => break (bytes, len),
             // It may be longer than what was read.
@@ -106,13 +103,4 @@ fn whole_block(
                 times: (i64::MIN, i64::MAX),
             })
         }))
-}
-
-/// Up to `len` bytes from an offset.
-fn read(file: &dyn StorageFile, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-    let rest = file.len()?.saturating_sub(offset);
-    let mut bytes = vec![0; len.min(usize::try_from(rest).unwrap_or(usize::MAX))];
-    let read = file.read_at(&mut bytes, offset)?;
-    bytes.truncate(read);
-    Ok(bytes)
 }

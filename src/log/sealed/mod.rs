@@ -21,11 +21,9 @@
 //! records in place of the pruned ones, so that numbers have no gaps; the rename
 //! replaces the old file.
 //!
-//! **Block length and level** are compromises. Larger blocks compress little
-//! better but double the cost of reading one event; higher levels take several
-//! times as long for a few percent. There is no trained dictionary: `zstd -d`
-//! alone could not read a segment then, and a damaged dictionary would cost every
-//! event.
+//! Why the blocks have this length and level is in `docs/storage-format.md`. There is
+//! no trained dictionary: `zstd -d` alone could not read a segment then, and a damaged
+//! dictionary would cost every event.
 
 use std::path::{Path, PathBuf};
 

@@ -41,12 +41,10 @@ pub struct Rewriting<'a> {
 impl Log {
     /// First `seq` and length in bytes of the closed segments that are plain.
     pub fn unsealed(&self) -> Vec<(u64, u64)> {
-        let segments = self.inner.segments();
-        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        let closed = self.closed_segments(u64::MAX).into_iter();
         closed
-            .iter()
-            .filter(|segment| !segment.is_sealed())
-            .filter_map(|segment| Some((segment.first_seq, segment.end(&self.inner).ok()?)))
+            .filter(|(segment, _)| !segment.is_sealed())
+            .filter_map(|(segment, _)| Some((segment.first_seq, segment.end(&self.inner).ok()?)))
             .collect()
     }
 
@@ -93,11 +91,9 @@ impl Log {
                 None => {}
             }
         };
-        let segments = inner.segments();
-        // The last segment is not closed.
-        let mut pairs = segments.iter().zip(segments.iter().skip(1));
-        let found = pairs.find(|(segment, _)| segment.first_seq == first_seq);
-        let Some((segment, next)) = found.filter(|(segment, _)| wanted(segment)) else {
+        let found = self.closed_segments(first_seq).pop();
+        let is_meant = |segment: &Segment| segment.first_seq == first_seq && wanted(segment);
+        let Some((segment, last)) = found.filter(|(segment, _)| is_meant(segment)) else {
             return Ok(None);
         };
         let storage = inner.storage.as_ref();
@@ -110,7 +106,7 @@ impl Log {
             file: segment.open(inner, false)?,
             len: segment.end(inner)?,
             first_seq,
-            next_seq: next.first_seq,
+            next_seq: last + 1,
             log_id: inner.id,
         };
         let target = inner.dir.join(sealed_name(first_seq));
@@ -123,7 +119,7 @@ impl Log {
             let _ = storage.remove(&unfinished);
         })?;
         let sealed = Arc::new(Segment::sealed(&inner.dir, first_seq));
-        inner.replace(segment, sealed, || {
+        inner.replace(&segment, sealed, || {
             storage
                 .rename(&unfinished, &target)
                 .map_err(LogError::io("renaming", &unfinished))

@@ -117,10 +117,10 @@ fn each_record(
             }
         }
     }
-    if reader.expected() == plain.next_seq {
+    if reader.expected == plain.next_seq {
         Ok(())
     } else {
-        Err(damaged(reader.at()))
+        Err(damaged(reader.at))
     }
 }
 
@@ -130,7 +130,8 @@ pub(in crate::log) struct SealedWriter {
     path: PathBuf,
     file: Arc<dyn StorageFile>,
     log_id: u64,
-    first_seq: u64,
+    /// `seq` of its first record.
+    pub(super) first_seq: u64,
     compressor: Compressor<'static>,
     blocks: Vec<SealedBlock>,
     records: Vec<Vec<u8>>,
@@ -186,7 +187,8 @@ impl SealedWriter {
     /// Writes a record. `times` are its least and its greatest time.
     pub fn add(&mut self, record: &[u8], times: Option<(i64, i64)>) -> Result<(), NotSealed> {
         if self.records_len > 0 && self.records_len + record.len() + 4 > BLOCK_LEN {
-            self.write_block()?;
+            let written = self.write_block();
+            written.map_err(LogError::io("sealing", &self.path))?;
         }
         if let Some((first, last)) = times {
             let (least, greatest) = self.times.unwrap_or((first, last));
@@ -199,18 +201,11 @@ impl SealedWriter {
         Ok(())
     }
 
-    fn write_block(&mut self) -> Result<(), NotSealed> {
+    /// Compresses the collected records, if any, and writes them.
+    fn write_block(&mut self) -> io::Result<()> {
         if self.records.is_empty() {
             return Ok(());
         }
-        let path = self.path.clone();
-        Ok(self
-            .compress_block()
-            .map_err(LogError::io("sealing", path))?)
-    }
-
-    /// Compresses the collected records and writes them.
-    fn compress_block(&mut self) -> io::Result<()> {
         let times = self.times.take().unwrap_or(NO_TIMES);
         let count = self.records.len();
         let first_seq = self.next_seq - count as u64;
@@ -246,9 +241,9 @@ impl SealedWriter {
     /// Writes the rest, syncs the file, reads it back and compares it with what
     /// was written. Its name is not synced. Returns its length in bytes.
     pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, NotSealed> {
-        self.write_block()?;
         let path = self.path.clone();
         let failed = || LogError::io("sealing", &path);
+        self.write_block().map_err(failed())?;
         let differs = || NotSealed::Differs(path.display().to_string());
         let len = self.write_footer().map_err(failed())?;
         let file = SegmentFile::new(self.file, true, self.log_id).map_err(failed())?;

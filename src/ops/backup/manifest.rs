@@ -172,14 +172,8 @@ impl Manifest {
         let Some(file) = opened.map_err(failed("opening", &path))? else {
             return Ok(None);
         };
-        let read = || {
-            let len = usize::try_from(file.len()?).map_err(std::io::Error::other)?;
-            let mut bytes = vec![0; len.min(LONGEST)];
-            let read = file.read_at(&mut bytes, 0)?;
-            bytes.truncate(read);
-            Ok(bytes)
-        };
-        let decoded = Self::decode(&read().map_err(failed("reading", &path))?);
+        let read = file.read_up_to(0, LONGEST);
+        let decoded = Self::decode(&read.map_err(failed("reading", &path))?);
         decoded
             .map(Some)
             .map_err(|reason| anyhow!("{}: {reason}", path.display()))

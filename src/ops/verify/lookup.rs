@@ -30,8 +30,8 @@ pub(super) fn check(
                 values.add_record(record, fields);
             }
         })?;
-        end = matches!(step, Step::End) || walk.events_done() > state.up_to;
-        (output.progress)(walk.events_done(), walk.events());
+        end = matches!(step, Step::End) || walk.events_done > state.up_to;
+        (output.progress)(walk.events_done, walk.events);
         if let Some(what) = lacks(snapshot, fields, &mut values, end)? {
             return Ok(Some(what));
         }

@@ -237,7 +237,7 @@ impl Groups {
             }
             turn.records.push(((key, time, seq), record));
         }
-        let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len());
+        let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len);
         Ok((!turn.records.is_empty() || turn.large.is_some()).then_some((turn, progress)))
     }
 }
@@ -301,7 +301,7 @@ fn add_pruned(
     timelines: &mut BTreeMap<ProfileKey, Vec<(i64, u64)>>,
 ) -> Result<(), QueryError> {
     let retention = snapshot.retention();
-    let Some(baselines) = retention.baselines() else {
+    let Some(baselines) = &retention.baselines else {
         return Ok(());
     };
     let is_delete = |(_, seq): &(i64, u64)| {

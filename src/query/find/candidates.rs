@@ -133,7 +133,7 @@ fn scan(
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let walk = snapshot.walk_from(from)?;
-    if walk.events() == 0 {
+    if walk.events == 0 {
         return Ok(());
     }
     lines.in_order(

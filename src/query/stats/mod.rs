@@ -141,7 +141,7 @@ fn pruned_unread(
 /// The numbers of hidden records that are not those of pruned events.
 fn not_pruned(snapshot: &Snapshot<'_>) -> Result<SeqSet, LogError> {
     let mut seqs = snapshot.trail().erased_events()?;
-    let erasures = snapshot.retention().erasures().iter();
+    let erasures = snapshot.retention().erasures.iter();
     let receipts = erasures.filter_map(|erasure| erasure.receipt);
     receipts.for_each(|seq| seqs.insert(seq));
     Ok(seqs)

@@ -110,9 +110,9 @@ impl<'t> Pages<'t> {
         let end = ranges.last().map_or(self.last, |(_, last)| *last);
         let mut walk = snapshot.walk_ranges(ranges).after(self.at);
         let (heads, is_over) = read_heads(filter, &mut walk, damage, |walk, heads, bytes| {
-            heads >= EVENTS || bytes >= BYTES || walk.events_done() >= SEARCHED as u64
+            heads >= EVENTS || bytes >= BYTES || walk.events_done >= SEARCHED as u64
         })?;
-        let read = if is_over { end } else { walk.read_up_to() };
+        let read = if is_over { end } else { walk.read_up_to };
         self.skip_to(read);
         let mut lines = lines(snapshot, filter, heads, damage)?;
         lines.sort_unstable_by_key(|(seq, subprofile, _)| (*seq, *subprofile));

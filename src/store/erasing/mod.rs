@@ -133,7 +133,7 @@ impl Trail {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<EraseLine>, EraseError> {
         if !order.dry_run {
-            self.refuse_apart()?;
+            self.refuse_outside_cluster()?;
         }
         let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;
@@ -146,8 +146,14 @@ impl Trail {
         let snapshot = self.snapshot();
         snapshot.wait_for_index(|_| ())?;
         self.check_readable(snapshot.last_seq())?;
-        let order = &self.without_repeated(order, until);
-        let mut plan = Plan::find(&snapshot, order, until, stop, progress)?;
+        let mut order = order.clone();
+        if order.unknown {
+            // It may repeat erasures: what was erased already is left out.
+            let retention = self.retention();
+            let is_new = |profile: &u64| !retention.erases(*profile, until);
+            order.profiles.retain(is_new);
+        }
+        let mut plan = Plan::find(&snapshot, &order, until, stop, progress)?;
         if !order.still_present {
             let present = plan.still_present(&snapshot)?;
             if !present.is_empty() {
@@ -174,7 +180,7 @@ impl Trail {
         let retention = self.retention();
         let mut cursor = self.events.cursor();
         for line in &mut lines {
-            let mut erasures = retention.erasures().iter();
+            let mut erasures = retention.erasures.iter();
             let id = (line.profile, line.until);
             let Some(done) = erasures.find(|own| (own.profile, own.until) == id) else {
                 continue;
@@ -201,7 +207,7 @@ impl Trail {
         let mut pruning = self.begin_pruning()?;
         let present = self.retention();
         let id = |of: &Erasure| (of.profile, of.until);
-        if present.erasures().iter().any(|own| id(own) == id(erasure)) {
+        if present.erasures.iter().any(|own| id(own) == id(erasure)) {
             return Ok(false);
         }
         let profiles = BTreeSet::from([erasure.profile]);
@@ -225,8 +231,8 @@ impl Trail {
         next: Option<Pruned>,
         added: impl IntoIterator<Item = Erasure>,
     ) -> Result<(), PruneError> {
-        let mut in_index = present.in_index().clone();
-        let mut erasures = present.erasures().to_vec();
+        let mut in_index = present.in_index.clone();
+        let mut erasures = present.erasures.clone();
         for erasure in added {
             erasure.each_seq().for_each(|seq| in_index.insert(seq));
             erasures.push(erasure);
@@ -283,7 +289,7 @@ impl Trail {
         }
         let present = self.retention();
         let receipts = self.receipts(&present, append)?;
-        let mut erasures = present.erasures().to_vec();
+        let mut erasures = present.erasures.clone();
         let mut salts = self.prover.salt_tree();
         for erasure in erasures
             .iter_mut()
@@ -296,7 +302,7 @@ impl Trail {
         }
         // Nothing that is left needs these salts: the leaves are in the tombstones.
         self.prover.set_salt_tree(salts);
-        let in_index = present.in_index().clone();
+        let in_index = present.in_index.clone();
         self.put_in_place(pruning, &present, (present.pruned, erasures), in_index)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
@@ -346,7 +352,7 @@ impl Trail {
         profiles: &BTreeSet<u64>,
         until: i64,
     ) -> Result<Option<Pruned>, EraseError> {
-        let (Some(baselines), Some(pruned)) = (present.baselines(), present.pruned) else {
+        let (Some(baselines), Some(pruned)) = (&present.baselines, present.pruned) else {
             return Ok(present.pruned);
         };
         let folder = self.folder();
@@ -362,18 +368,6 @@ impl Trail {
         Ok(Some(writer.finish(pruned).map_err(PruneError::from)?))
     }
 
-    /// An order without the profiles that it repeats and that were erased already, if it
-    /// repeats an erasure.
-    fn without_repeated(&self, order: &EraseOrder, until: i64) -> EraseOrder {
-        let mut order = order.clone();
-        if order.unknown {
-            let retention = self.retention();
-            let is_new = |profile: &u64| !retention.erases(*profile, until);
-            order.profiles.retain(is_new);
-        }
-        order
-    }
-
     /// Adds to the erasures under way what arrived in time, but was appended after they had
     /// been planned, and commits that.
     fn add_late(&self, pruning: &mut Pruning) -> Result<bool, EraseError> {
@@ -382,8 +376,8 @@ impl Trail {
             return Ok(false);
         };
         let recorded = self.recorded(&present)?;
-        let mut erasures = present.erasures().to_vec();
-        let mut in_index = present.in_index().clone();
+        let mut erasures = present.erasures.clone();
+        let mut in_index = present.in_index.clone();
         let mut is_late = false;
         let mut scan = self.events.scan(planned + 1);
         while let Some(records) = scan.next_records(|_| ())? {
@@ -424,7 +418,7 @@ impl Trail {
         let retention = self.retention();
         let mut erasures: Vec<Erasure> = retention.unfinished().cloned().collect();
         let mut cursor = self.events.cursor();
-        for receipt in retention.erasures().iter().filter_map(|of| of.receipt) {
+        for receipt in retention.erasures.iter().filter_map(|of| of.receipt) {
             match cursor.get(receipt).map(Control::decode) {
                 Ok(Some(Control::Erased(mut erasure))) => {
                     erasure.receipt = Some(receipt);
@@ -440,7 +434,7 @@ impl Trail {
     /// The `seq` of the control record of the last erasure; 0 without one.
     pub fn last_receipt(&self) -> u64 {
         let retention = self.retention();
-        let receipts = retention.erasures().iter().filter_map(|of| of.receipt);
+        let receipts = retention.erasures.iter().filter_map(|of| of.receipt);
         receipts.max().unwrap_or(0)
     }
 

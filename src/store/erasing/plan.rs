@@ -9,7 +9,7 @@ use super::{EraseError, EraseLine, EraseOrder, is_before};
 use crate::event::{ProfileKey, values_of};
 use crate::history::Known;
 use crate::log::record::{EventHead, EventRecord, RecordError, RejectedRecord, is_pruned};
-use crate::log::{Erasure, Log, LogError};
+use crate::log::{Erasure, Log};
 use crate::store::pruning::PruneError;
 use crate::store::{Snapshot, Step, Trail};
 
@@ -91,15 +91,15 @@ impl Plan {
                 Step::Damage(damage) => unreadable.push(damage.to_string()),
                 Step::End => break,
             }
-            if walk.events_done() >= reported + PROGRESS_INTERVAL {
-                reported = walk.events_done();
-                progress(reported, walk.events());
+            if walk.events_done >= reported + PROGRESS_INTERVAL {
+                reported = walk.events_done;
+                progress(reported, walk.events);
                 if stop() {
                     return Err(PruneError::Stopped.into());
                 }
             }
         }
-        if let Some(baselines) = snapshot.retention().baselines() {
+        if let Some(baselines) = &snapshot.retention().baselines {
             for (profile, person) in &mut plan.0 {
                 for key in snapshot.keys(Some(ProfileKey::profile(*profile))) {
                     let key = key?;
@@ -321,15 +321,6 @@ fn names(text: &str, digits: &str) -> bool {
                     .get(near..)
                     .is_some_and(|near| near.contains("profile")))
     })
-}
-
-impl From<crate::store::Unreadable> for EraseError {
-    fn from(error: crate::store::Unreadable) -> Self {
-        match error.into_damage() {
-            Ok(damage) => PruneError::Unreadable(vec![damage.to_string()]).into(),
-            Err(error) => LogError::into(error),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ fn matches(kind: &str, name: &str) -> bool {
         .any(|end| matches(rest, end))
 }
 
-const fn file(path: &'static str, holds: &'static str, erased: &'static str) -> DataFile {
+const fn file(path: &'static str, [holds, erased]: [&'static str; 2]) -> DataFile {
     DataFile {
         path,
         holds,
@@ -78,39 +78,41 @@ const FORMAT: [&str; 2] = [
     "written again without the secrets of erased events; the profile's number, the time and the reason stay",
 ];
 
+const NOTHING: [&str; 2] = ["", ""];
+
 /// Every file of a data folder. A new kind of file belongs into this table.
 pub const FILES: &[DataFile] = &[
-    file("log/*.log", CALLS[0], CALLS[1]),
-    file("log/*.log.zst", CALLS[0], CALLS[1]),
-    file("log/*.torn-*", ASIDE[0], ASIDE[1]),
-    file("log/*.damaged-*", ASIDE[0], ASIDE[1]),
-    file("log/*.new", UNFINISHED[0], UNFINISHED[1]),
-    file("rejected/*.log", REJECTED[0], REJECTED[1]),
-    file("rejected/*.log.zst", REJECTED[0], REJECTED[1]),
-    file("rejected/*.torn-*", ASIDE[0], ASIDE[1]),
-    file("rejected/*.damaged-*", ASIDE[0], ASIDE[1]),
-    file("rejected/*.new", UNFINISHED[0], UNFINISHED[1]),
-    file("baselines/*.log.zst", BASELINES[0], BASELINES[1]),
-    file("baselines/*.new", UNFINISHED[0], UNFINISHED[1]),
-    file("index/*", INDEX[0], INDEX[1]),
-    file("index/*/*", INDEX[0], INDEX[1]),
-    file("index.*/*", INDEX[0], INDEX[1]),
-    file("index.*/*/*", INDEX[0], INDEX[1]),
-    file("format", FORMAT[0], FORMAT[1]),
-    file("format.new", FORMAT[0], FORMAT[1]),
-    file("proofs/*", "", ""),
-    file("cluster", "", ""),
-    file("cluster.new", "", ""),
-    file("keys", "", ""),
-    file("keys.new", "", ""),
-    file("tokens", "", ""),
-    file("tokens.lock", "", ""),
-    file("tokens.new", "", ""),
-    file("validation/*", "", ""),
-    file("lock", "", ""),
-    file("socket", "", ""),
-    file("private", "", ""),
-    file("private-api", "", ""),
+    file("log/*.log", CALLS),
+    file("log/*.log.zst", CALLS),
+    file("log/*.torn-*", ASIDE),
+    file("log/*.damaged-*", ASIDE),
+    file("log/*.new", UNFINISHED),
+    file("rejected/*.log", REJECTED),
+    file("rejected/*.log.zst", REJECTED),
+    file("rejected/*.torn-*", ASIDE),
+    file("rejected/*.damaged-*", ASIDE),
+    file("rejected/*.new", UNFINISHED),
+    file("baselines/*.log.zst", BASELINES),
+    file("baselines/*.new", UNFINISHED),
+    file("index/*", INDEX),
+    file("index/*/*", INDEX),
+    file("index.*/*", INDEX),
+    file("index.*/*/*", INDEX),
+    file("format", FORMAT),
+    file("format.new", FORMAT),
+    file("proofs/*", NOTHING),
+    file("cluster", NOTHING),
+    file("cluster.new", NOTHING),
+    file("keys", NOTHING),
+    file("keys.new", NOTHING),
+    file("tokens", NOTHING),
+    file("tokens.lock", NOTHING),
+    file("tokens.new", NOTHING),
+    file("validation/*", NOTHING),
+    file("lock", NOTHING),
+    file("socket", NOTHING),
+    file("private", NOTHING),
+    file("private-api", NOTHING),
 ];
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::Erasure;
 use crate::log::salt::SaltTree;
-use crate::storage::{Links, RealDisk, atomic_replace, read_small};
+use crate::storage::{Links, read_small};
 use crate::store::TrailError;
 use crate::store::retention::Pruned;
 
@@ -91,11 +91,6 @@ impl Format {
         serde_json::to_string(&json).unwrap_or_default() + "\n"
     }
 
-    /// Writes it into a new folder, by a rename.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        atomic_replace(&RealDisk, &path.join("format"), self.text().as_bytes())
-    }
-
     /// Reads that of a data folder.
     pub fn read(path: &Path) -> Result<Self, TrailError> {
         let file = path.join("format");
@@ -110,7 +105,6 @@ impl Format {
             return Err(TrailError::Format {
                 path: path.to_owned(),
                 found: number.to_string(),
-                known: FORMAT,
             });
         }
         let json: FormatJson = serde_json::from_value(json).map_err(|_| damaged())?;

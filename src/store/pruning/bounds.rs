@@ -1,6 +1,6 @@
 //! Which events a prune removes, and the limits that protect the others.
 
-use super::{PruneError, YOUNGEST};
+use super::PruneError;
 use crate::event::{ProfileKey, TimeSource};
 use crate::log::record::{EventHead, rejected_time};
 use crate::log::{Log, LogError};
@@ -11,7 +11,7 @@ use crate::store::{Snapshot, Step, Trail};
 const WITNESSES: u64 = 100;
 
 /// The events that a prune removes, according to the log.
-pub(super) struct Going {
+pub(super) struct EventsToRemove {
     /// Their `seq`, and those of events that were pruned before but are still in
     /// the index.
     pub seqs: SeqSet,
@@ -23,7 +23,7 @@ pub(super) struct Going {
     unreadable: SeqSet,
 }
 
-impl Going {
+impl EventsToRemove {
     /// Whether an event of the index is removed. Also true for an unreadable event
     /// that might be: then index and log will differ, and the prune fails.
     pub fn covers_entry(&self, next: &Pruned, time: i64, seq: u64) -> bool {
@@ -37,8 +37,8 @@ impl Going {
         next: &Pruned,
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, PruneError> {
-        let mut going = Self {
-            seqs: snapshot.retention().in_index().clone(),
+        let mut to_remove = Self {
+            seqs: snapshot.retention().in_index.clone(),
             events: 0,
             fingerprint: 0,
             unreadable: SeqSet::default(),
@@ -47,22 +47,22 @@ impl Going {
         loop {
             let step = walk.step(|seq, record| match EventHead::decode(record) {
                 Ok(head) if next.covers(head.time, head.received, seq) => {
-                    going.seqs.insert(seq);
-                    going.events += 1;
+                    to_remove.seqs.insert(seq);
+                    to_remove.events += 1;
                     let own = fingerprint(head.key(), head.time, seq);
-                    going.fingerprint = going.fingerprint.wrapping_add(own);
+                    to_remove.fingerprint = to_remove.fingerprint.wrapping_add(own);
                 }
                 Ok(_) => {}
-                Err(_) => going.unreadable.insert(seq),
+                Err(_) => to_remove.unreadable.insert(seq),
             })?;
             match step {
                 Step::Records => {}
                 Step::Damage(damage) => {
                     for seq in damage.first_seq..=damage.last_seq.min(next.events) {
-                        going.unreadable.insert(seq);
+                        to_remove.unreadable.insert(seq);
                     }
                 }
-                Step::End => return Ok(going),
+                Step::End => return Ok(to_remove),
             }
             if stop() {
                 return Err(PruneError::Stopped);
@@ -126,12 +126,6 @@ impl Trail {
         let latest = times.get((times.len() * 9 / 10).min(times.len().saturating_sub(1)));
         Ok(now.min(received).min(latest.copied().unwrap_or(now)))
     }
-}
-
-/// Limits a cutoff to [`YOUNGEST`] seconds before `now`.
-pub(super) const fn not_younger(now: i64, before: i64) -> i64 {
-    let youngest = now.saturating_sub(YOUNGEST);
-    if before < youngest { before } else { youngest }
 }
 
 /// The last `seq` of the closed segments of a log; 0 without any.

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::bounds::{Going, fingerprint};
-use super::last::{PendingProfile, baseline_of};
+use super::bounds::{EventsToRemove, fingerprint};
+use super::last::{BaselineSource, baseline_of};
 use super::{PruneError, PruneReport};
 use crate::event::ProfileKey;
 use crate::history::Baseline;
@@ -36,7 +36,7 @@ const PROGRESS_INTERVAL: u64 = 1_024;
 pub(super) struct BaselineBuilder<'a> {
     pub snapshot: Snapshot<'a>,
     pub next: Pruned,
-    pub going: &'a Going,
+    pub to_remove: &'a EventsToRemove,
     pub stop: &'a dyn Fn() -> bool,
     pub progress: &'a mut dyn FnMut(u64, u64),
     /// Gets the counts.
@@ -49,41 +49,24 @@ pub(super) struct BaselineBuilder<'a> {
     pub keys: u64,
 }
 
-/// Where the baseline of a (sub)profile comes from.
-enum Item {
-    /// It keeps the one that it has, or the new one is known.
-    Known(Baseline),
-    /// It loses events, from which a new one is made.
-    Pending(Box<PendingProfile>),
-}
-
-impl Item {
-    fn pending(&self) -> Option<&PendingProfile> {
-        match self {
-            Self::Known(_) => None,
-            Self::Pending(pending) => Some(pending),
-        }
-    }
-}
-
 impl BaselineBuilder<'_> {
     /// Counts what would be removed.
     pub(super) fn count(mut self) -> Result<(), PruneError> {
-        self.each_item(|_, _| Ok(()))
+        self.each_source(|_, _| Ok(()))
     }
 
     /// Writes the baselines if any event is removed, and returns the bounds with
     /// their position. Their folder must exist.
     pub(super) fn write(mut self) -> Result<Pruned, PruneError> {
-        if self.going.events == 0 {
+        if self.to_remove.events == 0 {
             // The existing baselines stay.
-            self.each_item(|_, _| Ok(()))?;
+            self.each_source(|_, _| Ok(()))?;
             self.compare_with_log()?;
             return Ok(self.next);
         }
         let folder = self.snapshot.trail().folder();
         let mut run = Run {
-            going: self.going,
+            to_remove: self.to_remove,
             reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
             batch: VecDeque::new(),
@@ -95,7 +78,7 @@ impl BaselineBuilder<'_> {
                 self.snapshot.retention().pruned.as_ref(),
             )?,
         };
-        self.each_item(|key, item| run.take(key, item))?;
+        self.each_source(|key, source| run.take(key, source))?;
         self.compare_with_log()?;
         run.flush()?;
         // Events that a repair has declared lost are ignored.
@@ -109,8 +92,8 @@ impl BaselineBuilder<'_> {
     /// Fails if the index lacks an event that is removed, or has one more: it would be
     /// removed without a baseline.
     const fn compare_with_log(&self) -> Result<(), PruneError> {
-        let (indexed, readable) = (self.report.events, self.going.events);
-        if indexed == readable && self.fingerprint == self.going.fingerprint {
+        let (indexed, readable) = (self.report.events, self.to_remove.events);
+        if indexed == readable && self.fingerprint == self.to_remove.fingerprint {
             return Ok(());
         }
         Err(PruneError::IndexDiffers { indexed, readable })
@@ -118,9 +101,9 @@ impl BaselineBuilder<'_> {
 
     /// Calls `each` with every (sub)profile that has or gets a baseline, in order: a
     /// merge of the index and the existing baselines.
-    fn each_item(
+    fn each_source(
         &mut self,
-        mut each: impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
+        mut each: impl FnMut(ProfileKey, BaselineSource) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let snapshot = self.snapshot.clone();
         let mut old = snapshot.retention().walk_baselines();
@@ -144,11 +127,11 @@ impl BaselineBuilder<'_> {
         key: ProfileKey,
         times: Vec<(i64, u64)>,
         baseline: Option<Baseline>,
-        each: &mut impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
+        each: &mut impl FnMut(ProfileKey, BaselineSource) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let mut gone = 0;
         for (time, seq) in &times {
-            if self.going.covers_entry(&self.next, *time, *seq) {
+            if self.to_remove.covers_entry(&self.next, *time, *seq) {
                 gone += 1;
                 let own = fingerprint(key, *time, *seq);
                 self.fingerprint = self.fingerprint.wrapping_add(own);
@@ -168,32 +151,28 @@ impl BaselineBuilder<'_> {
                 return Err(PruneError::Stopped);
             }
         }
-        if gone > 0 {
-            let pending = PendingProfile::new(times, baseline, self.going);
-            each(key, Item::Pending(Box::new(pending)))
-        } else if let Some(baseline) = baseline {
-            each(key, Item::Known(baseline))
-        } else {
-            Ok(())
+        match gone > 0 || baseline.is_some() {
+            true => each(key, BaselineSource::new(times, baseline, self.to_remove)),
+            false => Ok(()),
         }
     }
 }
 
 /// A batch of (sub)profiles, and the writer that their baselines go to.
 struct Run<'a> {
-    going: &'a Going,
+    to_remove: &'a EventsToRemove,
     reader: EventReader,
     damage: Damages,
-    batch: VecDeque<(ProfileKey, Item)>,
+    batch: VecDeque<(ProfileKey, BaselineSource)>,
     /// The number of events of the batch.
     events: usize,
     writer: BaselineWriter,
 }
 
 impl Run<'_> {
-    fn take(&mut self, key: ProfileKey, item: Item) -> Result<(), PruneError> {
-        self.events += item.pending().map_or(0, PendingProfile::len);
-        self.batch.push_back((key, item));
+    fn take(&mut self, key: ProfileKey, source: BaselineSource) -> Result<(), PruneError> {
+        self.events += source.len();
+        self.batch.push_back((key, source));
         if self.batch.len() >= BATCH_PROFILES || self.events >= BATCH_EVENTS {
             self.flush()?;
         }
@@ -204,24 +183,24 @@ impl Run<'_> {
         self.events = 0;
         let mut batch = std::mem::take(&mut self.batch);
         // The last second alone suffices in most cases.
-        let pending = batch.iter().filter_map(|(_, item)| item.pending());
-        let last_seconds = pending.flat_map(PendingProfile::last_seqs);
+        let last_seconds = batch.iter().flat_map(|(_, source)| source.last_seqs());
         self.reader.read_ahead(last_seconds.collect());
-        for (_, item) in &mut batch {
-            self.resolve(item, true)?;
+        for (_, source) in &mut batch {
+            if let Some(known) = self.resolve(source, true)? {
+                *source = BaselineSource::known(known);
+            }
         }
         while !batch.is_empty() {
             let mut seqs = Vec::new();
-            let fits = batch.iter().take_while(|(_, item)| {
+            let fits = batch.iter().take_while(|(_, source)| {
                 let fits = seqs.len() < READ_AHEAD;
-                seqs.extend(item.pending().into_iter().flat_map(PendingProfile::seqs));
+                seqs.extend(source.seqs());
                 fits
             });
             let count = fits.count();
             self.reader.read_ahead(seqs);
-            for (key, mut item) in batch.drain(..count) {
-                self.resolve(&mut item, false)?;
-                if let Item::Known(baseline) = item {
+            for (key, mut source) in batch.drain(..count) {
+                if let Some(baseline) = self.resolve(&mut source, false)? {
                     self.writer.add(&KeptBaseline { key, baseline })?;
                 }
             }
@@ -231,13 +210,12 @@ impl Run<'_> {
 
     /// Makes the baseline of a (sub)profile, if its last second, or else all of its
     /// events, determine it.
-    fn resolve(&mut self, item: &mut Item, last_second: bool) -> Result<(), LogError> {
-        if let Item::Pending(pending) = item {
-            let (reader, damage) = (&mut self.reader, &mut self.damage);
-            if let Some(known) = baseline_of(pending, last_second, self.going, reader, damage)? {
-                *item = Item::Known(known);
-            }
-        }
-        Ok(())
+    fn resolve(
+        &mut self,
+        source: &mut BaselineSource,
+        last_second: bool,
+    ) -> Result<Option<Baseline>, LogError> {
+        let (reader, damage) = (&mut self.reader, &mut self.damage);
+        baseline_of(source, last_second, self.to_remove, reader, damage)
     }
 }

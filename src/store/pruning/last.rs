@@ -1,26 +1,30 @@
 //! The baseline of one (sub)profile.
 
-use super::bounds::Going;
+use super::bounds::EventsToRemove;
 use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
 use crate::store::order::head_of;
 use crate::store::{Batch, Damages, EventReader, order_second};
 
-/// A (sub)profile that loses events, with its events up to the second of the last
-/// removed one.
-pub(super) struct PendingProfile {
-    /// (time, `seq`) pairs, ordered by both.
+/// What the baseline of a (sub)profile is made of.
+pub(super) struct BaselineSource {
+    /// The events up to the second of the last removed one, as (time, `seq`) pairs ordered
+    /// by both; none if the old baseline stays or the new one is known.
     times: Vec<(i64, u64)>,
     /// The index in `times` at which the last second begins.
     last_second: usize,
     baseline: Option<Baseline>,
 }
 
-impl PendingProfile {
-    /// `times` has all events of the (sub)profile; at least one is removed.
-    pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
-        let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
+impl BaselineSource {
+    /// `times` has all events of the (sub)profile.
+    pub fn new(
+        mut times: Vec<(i64, u64)>,
+        baseline: Option<Baseline>,
+        to_remove: &EventsToRemove,
+    ) -> Self {
+        let last = times.iter().rfind(|(_, seq)| to_remove.seqs.contains(*seq));
         let second = last.map_or(i64::MIN, |(time, _)| *time);
         times.truncate(times.partition_point(|(time, _)| *time <= second));
         times.shrink_to_fit();
@@ -28,6 +32,15 @@ impl PendingProfile {
             last_second: times.partition_point(|(time, _)| *time < second),
             times,
             baseline,
+        }
+    }
+
+    /// The source of a baseline that is known.
+    pub const fn known(baseline: Baseline) -> Self {
+        Self {
+            times: Vec::new(),
+            last_second: 0,
+            baseline: Some(baseline),
         }
     }
 
@@ -49,24 +62,25 @@ impl PendingProfile {
 
 /// Builds the baseline of a (sub)profile: from the events of the last second alone if
 /// `last_second` is set, otherwise from all of its events. `None` if these do not
-/// determine the state, or none can be read.
+/// determine the state, or none can be read. A baseline that stays is taken out.
 pub(super) fn baseline_of(
-    pending: &PendingProfile,
+    source: &mut BaselineSource,
     last_second: bool,
-    going: &Going,
+    to_remove: &EventsToRemove,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Option<Baseline>, LogError> {
-    let PendingProfile {
+    let second = source.times.last().map(|(time, _)| *time);
+    let is_later = |old: &mut Baseline| Some(old.place.time) > second;
+    // Late events before the old baseline do not change it.
+    if let Some(old) = source.baseline.take_if(is_later) {
+        return Ok(Some(old));
+    }
+    let BaselineSource {
         times,
         last_second: second_at,
         baseline: old,
-    } = pending;
-    let second = times.last().map(|(time, _)| *time);
-    // Late events before the old baseline do not change it.
-    if let Some(old) = old.as_ref().filter(|old| Some(old.place.time) > second) {
-        return Ok(Some(old.clone()));
-    }
+    } = &*source;
     let in_second = |place: &Place| Some(place.time) == second;
     let old_place = old.as_ref().map(|old| old.place);
     let begin = if last_second { *second_at } else { 0 };
@@ -94,7 +108,7 @@ pub(super) fn baseline_of(
                     continue;
                 }
             }
-            if going.seqs.contains(seq) {
+            if to_remove.seqs.contains(seq) {
                 for event in kept.drain(..) {
                     replay.step(&event);
                     determined.apply(&event);
@@ -120,8 +134,8 @@ pub(super) fn baseline_of(
     if let Some(old) = old.as_ref().filter(|old| old.place.time == place.time) {
         baseline.second.clone_from(&old.second);
     }
-    for (time, seq) in pending.times.iter().skip(*second_at) {
-        if *time == place.time && going.seqs.contains(*seq) {
+    for (time, seq) in source.times.iter().skip(*second_at) {
+        if *time == place.time && to_remove.seqs.contains(*seq) {
             match head_of(reader, *seq) {
                 Ok(head) => baseline.second.push(PrunedDigest {
                     seq: *seq,

@@ -29,7 +29,7 @@ pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
 pub use schedule::{RetentionPeriod, start_retention};
 
-use self::bounds::Going;
+use self::bounds::EventsToRemove;
 use self::gather::BaselineBuilder;
 use super::damages::Damages;
 use super::error::TrailError;
@@ -125,12 +125,12 @@ impl Trail {
         if present.before().is_none_or(|already| already <= before) {
             let next = self.next_bounds(before, &snapshot);
             self.check_readable(next.events)?;
-            let going = Going::find(&snapshot, &next, stop)?;
+            let to_remove = EventsToRemove::find(&snapshot, &next, stop)?;
             report.rejected = self.count_rejected(&present, &next)?;
             let builder = BaselineBuilder {
                 snapshot,
                 next,
-                going: &going,
+                to_remove: &to_remove,
                 stop,
                 progress: &mut *progress,
                 report: &mut report,
@@ -140,7 +140,7 @@ impl Trail {
             };
             if dry_run {
                 builder.count()?;
-                let all = |first, last| going.seqs.contains_all(first, last);
+                let all = |first, last| to_remove.seqs.contains_all(first, last);
                 report.bytes = self.events.bytes_of_blocks(next.events, &all)?;
                 return Ok(report);
             }
@@ -153,8 +153,8 @@ impl Trail {
             }
             let next = written?;
             if report.events + report.rejected > 0 {
-                let next = (Some(next), present.erasures().to_vec());
-                self.put_in_place(&mut pruning, &present, next, going.seqs)?;
+                let next = (Some(next), present.erasures.clone());
+                self.put_in_place(&mut pruning, &present, next, to_remove.seqs)?;
             }
         } else if dry_run {
             return Ok(report);

@@ -71,7 +71,7 @@ impl Restore<'_> {
             return Err(PruneError::NotBlank);
         }
         let present = self.trail.retention();
-        let next = (Some(next), present.erasures().to_vec());
+        let next = (Some(next), present.erasures.clone());
         self.trail
             .put_in_place(&mut self.pruning, &present, next, SeqSet::default())
     }

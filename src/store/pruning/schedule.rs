@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 
-use super::bounds::not_younger;
-use super::{PruneError, PruneOrder, PruneReport};
+use super::{PruneError, PruneOrder, PruneReport, YOUNGEST};
 use crate::background::{Background, Stop};
 use crate::event::now_seconds;
 use crate::store::{Arrival, Outcome, Trail};
@@ -57,7 +56,7 @@ impl Trail {
             return Ok(PruneReport::default());
         };
         self.prune(PruneOrder {
-            before: not_younger(witnessed, before),
+            before: before.min(witnessed.saturating_sub(YOUNGEST)),
             now,
             dry_run: false,
             stop,

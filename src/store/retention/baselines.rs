@@ -81,14 +81,10 @@ impl Baselines {
     /// [`super::Retention`] that refers to them is held.
     pub fn files(&self, storage: &dyn Storage, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let numbers = self.baselines.numbers.start..self.owners.numbers.end;
-        let mut files = Vec::new();
-        for name in storage.list(dir)? {
-            if sealed_segment_of(&name).is_some_and(|first| numbers.contains(&first)) {
-                files.push(dir.join(name));
-            }
-        }
-        files.sort();
-        Ok(files)
+        let mut names = storage.list(dir)?;
+        names.retain(|name| sealed_segment_of(name).is_some_and(|first| numbers.contains(&first)));
+        names.sort_unstable();
+        Ok(names.into_iter().map(|name| dir.join(name)).collect())
     }
 
     /// The number of baselines.

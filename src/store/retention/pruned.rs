@@ -60,13 +60,14 @@ pub struct Retention {
     /// What is pruned, if anything is.
     pub pruned: Option<Pruned>,
     /// The erasures, in the order in which they began.
-    erasures: Vec<Erasure>,
+    pub erasures: Vec<Erasure>,
     /// The events of those that are under way, which may still be there.
-    erasing: SeqSet,
-    /// The events that were pruned or erased since the index was built: it still has
+    pub erasing: SeqSet,
+    /// The events that were pruned or erased since the index was built: it may still have
     /// them. Empty after a restart, when an index of before is built again.
-    in_index: SeqSet,
-    baselines: Option<Baselines>,
+    pub in_index: SeqSet,
+    /// The baselines, if anything is pruned.
+    pub baselines: Option<Baselines>,
 }
 
 impl Retention {
@@ -104,11 +105,6 @@ impl Retention {
         self.pruned.map_or(0, |pruned| pruned.end) + erased.sum::<u64>()
     }
 
-    /// The erasures, in the order in which they began.
-    pub fn erasures(&self) -> &[Erasure] {
-        &self.erasures
-    }
-
     /// The erasures that are under way: what they erase is hidden, and may still be there.
     pub fn unfinished(&self) -> impl Iterator<Item = &Erasure> {
         let erasures = self.erasures.iter();
@@ -127,11 +123,6 @@ impl Retention {
         self.pruned.map(|pruned| pruned.before)
     }
 
-    /// The pruned and erased events that the index may still have.
-    pub const fn in_index(&self) -> &SeqSet {
-        &self.in_index
-    }
-
     /// Whether a record of the log is in no answer: its event is pruned or erased, removed
     /// already or not, or it is no event.
     pub fn hides_record(&self, seq: u64, record: &[u8]) -> bool {
@@ -144,14 +135,9 @@ impl Retention {
             })
     }
 
-    /// Whether an erasure that is under way removes an event.
-    pub fn is_erasing(&self, seq: u64) -> bool {
-        self.erasing.contains(seq)
-    }
-
-    /// Whether one removes any event from one `seq` to another.
+    /// Whether an erasure that is under way removes any event from one `seq` to another.
     pub fn is_erasing_any(&self, first: u64, last: u64) -> bool {
-        (first..=last).any(|seq| self.is_erasing(seq))
+        (first..=last).any(|seq| self.erasing.contains(seq))
     }
 
     /// Whether a rejected call is pruned or erased, by its moment of receipt in Unix
@@ -169,11 +155,6 @@ impl Retention {
     pub fn is_erasing_rejected(&self, first: u64, last: u64) -> bool {
         let mut numbers = self.unfinished().flat_map(|erasure| &erasure.rejected);
         numbers.any(|number| (first..=last).contains(number))
-    }
-
-    /// The baselines, if anything is pruned.
-    pub const fn baselines(&self) -> Option<&Baselines> {
-        self.baselines.as_ref()
     }
 
     /// All baselines, in the order of (sub)profiles.

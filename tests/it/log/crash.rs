@@ -215,7 +215,7 @@ fn scan_upto(log: &Log) -> Vec<bench::Record> {
             Scanned::Damage(damage) => panic!("{damage}"),
         }
     }
-    assert_eq!(found.len() as u64, scan.last_seq());
+    assert_eq!(found.len() as u64, scan.last_seq);
     found
 }
 

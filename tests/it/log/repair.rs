@@ -87,7 +87,7 @@ fn repair(disk: &SimulatedDisk) -> Result<Vec<Remedy>, RepairError> {
             &storage,
             dir,
             ID,
-            finding,
+            &finding,
             (NOW, "20260101T000000Z"),
             &time_of,
         )?;

@@ -92,7 +92,7 @@ fn is_kept(bytes: &[u8], last: u64, offset: usize) {
     // The remedy that it names.
     let (storage, dir): (Arc<dyn Storage>, _) = (Arc::new(disk.clone()), Path::new(DIR));
     for finding in survey(&storage, dir, ID).unwrap() {
-        repair_segment(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
+        repair_segment(&storage, dir, ID, &finding, (0, "now"), &|_| None).unwrap();
     }
     let mut opened = open(&disk, APPEND).unwrap();
     let next = opened.log.last_seq() + 1;

@@ -266,7 +266,7 @@ proptest! {
         other.add(bodies(&calls[..1]), BEGIN);
         let trail = Arc::clone(&other.trail);
         let report = Importer::new(&trail).import(1, &lines, |group| other.appender.append(group)).unwrap();
-        let baselines = pruned.trail.retention().baselines().map_or(0, |baselines| baselines.count());
+        let baselines = pruned.trail.retention().baselines.as_ref().map_or(0, |baselines| baselines.count());
         prop_assert_eq!(report.refused.len() as u64, baselines);
     }
 }

@@ -211,7 +211,7 @@ fn check_baselines(disk: &SimulatedDisk, pruned: Option<Pruned>, round: usize) {
         SeqSet::default(),
     )
     .unwrap();
-    let Some(baselines) = retention.baselines() else {
+    let Some(baselines) = &retention.baselines else {
         return;
     };
     for number in (0..BASELINE_COUNT).step_by(13) {

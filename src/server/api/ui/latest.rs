@@ -110,7 +110,7 @@ pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
         too_many: false,
     };
     let mut walk = trail.snapshot().walk(from, until)?;
-    if walk.events() > COUNTED {
+    if walk.events > COUNTED {
         hours.too_many = true;
         return Ok(hours);
     }
