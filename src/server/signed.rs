@@ -117,7 +117,7 @@ impl Checker {
             then(match found {
                 Err(error) => Err(checker.no_key(&claim, &error, remote)),
                 Ok(key) => {
-                    let is_same = |tried: &Arc<PublicKey>| tried.record() == key.record();
+                    let is_same = |tried: &Arc<PublicKey>| tried.record == key.record;
                     let result = match tried.as_ref().is_some_and(is_same) {
                         true => Err(Refusal::Wrong),
                         false => claim.verify_signature(&key, now_seconds()),

@@ -34,10 +34,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// An RSA public key of 1024 to 8192 bits, with the record that it came from.
 pub struct PublicKey {
-    name: KeyName,
-    record: String,
-    der: Vec<u8>,
-    bits: usize,
+    /// The name under which it was published.
+    pub name: KeyName,
+    /// The TXT record's strings, joined, as published.
+    pub record: String,
+    /// The SubjectPublicKeyInfo in DER.
+    pub der: Vec<u8>,
+    /// The modulus' length in bits.
+    pub bits: usize,
     components: RsaPublicKeyComponents<Vec<u8>>,
 }
 
@@ -68,26 +72,6 @@ impl PublicKey {
         };
         let verified = self.components.verify(parameters, message, signature);
         verified.is_ok()
-    }
-
-    /// The name under which it was published.
-    pub fn name(&self) -> &KeyName {
-        &self.name
-    }
-
-    /// The TXT record's strings, joined, as published.
-    pub fn record(&self) -> &str {
-        &self.record
-    }
-
-    /// The SubjectPublicKeyInfo in DER.
-    pub fn der(&self) -> &[u8] {
-        &self.der
-    }
-
-    /// The modulus' length in bits.
-    pub fn bits(&self) -> usize {
-        self.bits
     }
 }
 

@@ -22,12 +22,12 @@ pub struct Claim {
 impl Claim {
     /// Verifies the signature by the key of that name; not the date. `now` is in Unix seconds.
     pub fn verify_signature(&self, key: &PublicKey, now: i64) -> Result<Proof, Refusal> {
-        if *key.name() != self.key || !key.verify(self.text.as_bytes(), &self.signature) {
+        if key.name != self.key || !key.verify(self.text.as_bytes(), &self.signature) {
             return Err(Refusal::Wrong);
         }
         Ok(Proof {
             key: self.key.as_str().to_owned(),
-            record: key.record().to_owned(),
+            record: key.record.clone(),
             verified: now,
             text: self.text.clone(),
             signature: self.signature.clone(),
