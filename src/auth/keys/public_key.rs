@@ -16,7 +16,7 @@ use spki::der::asn1::AnyRef;
 use spki::der::{Decode, Tag, Tagged};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::record::{Tags, is_space};
+use super::record::{is_space, parse_tags};
 use super::{KeyError, KeyName};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -86,23 +86,22 @@ impl fmt::Debug for PublicKey {
 
 /// The bytes of `p`, if the other tags allow their use.
 fn key_of(txt: &str) -> Result<Vec<u8>, &'static str> {
-    let tags = Tags::read(txt)?;
-    match tags.get("v") {
+    let tags = parse_tags(txt)?;
+    match tags.get("v").copied() {
         None => {}
-        Some("DKIM1") if tags.first() == Some("v") => {}
+        Some("DKIM1") if tags.get_index_of("v") == Some(0) => {}
         Some("DKIM1") => return Err("its v= does not come first"),
         Some(_) => return Err("its v= is not DKIM1"),
     }
-    if tags.get("k").is_some_and(|kind| kind != "rsa") {
+    if tags.get("k").is_some_and(|kind| *kind != "rsa") {
         return Err("its k= is not rsa");
     }
-    let mut hashes = tags.get("h").map(|list| list.split(':'));
-    if let Some(hashes) = &mut hashes
-        && !hashes.any(|hash| hash.trim_matches(is_space) == "sha256")
-    {
+    let is_sha256 = |hash: &str| hash.trim_matches(is_space) == "sha256";
+    let has_sha256 = |list: &&str| list.split(':').any(is_sha256);
+    if !tags.get("h").is_none_or(has_sha256) {
         return Err("its h= does not allow sha256");
     }
-    let mut key = tags.get("p").ok_or("it has no p=")?.to_owned();
+    let mut key = tags.get("p").copied().ok_or("it has no p=")?.to_owned();
     key.retain(|c| !is_space(c));
     if key.is_empty() {
         return Err("the key was revoked: its p= is empty");
