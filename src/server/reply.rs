@@ -8,7 +8,6 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
 use crate::auth::signature::{Admitted, Refusal};
@@ -58,8 +57,8 @@ impl Responder {
     }
 
     /// Sends the answer, unless the client has gone.
-    pub fn answer(mut self, reply: &Reply) {
-        self.send(reply);
+    pub fn answer(self, reply: &Reply) {
+        Batch::default().add(self, reply);
     }
 
     /// Begins a streamed answer with a head without its empty line; `None` for the frontend's greeting.
@@ -69,12 +68,6 @@ impl Responder {
         };
         head.extend_from_slice(b"\r\n");
         Some(ResponseStream::begin(call, answers, head))
-    }
-
-    fn send(&mut self, reply: &Reply) {
-        let mut batch = Batch::default();
-        self.put(reply, &mut batch);
-        batch.send();
     }
 
     fn put(&mut self, reply: &Reply, batch: &mut Batch) {
@@ -99,12 +92,14 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if self.target.is_some() {
-            self.send(&Reply::unavailable("the call was not finished"));
+            let reply = Reply::unavailable("the call was not finished");
+            self.put(&reply, &mut Batch::default());
         }
     }
 }
 
-/// Answers that wake the frontend once. All must belong to one frontend.
+/// Answers that are sent when it is dropped, and wake the frontend once. All must belong to one
+/// frontend.
 #[derive(Default)]
 pub(super) struct Batch {
     ready: Vec<(CallId, Vec<u8>)>,
@@ -115,17 +110,13 @@ impl Batch {
     pub fn add(&mut self, mut responder: Responder, reply: &Reply) {
         responder.put(reply, self);
     }
-
-    pub fn send(&mut self) {
-        if let Some(answers) = &self.answers {
-            answers.send(self.ready.drain(..));
-        }
-    }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.send();
+        if let Some(answers) = &self.answers {
+            answers.send(self.ready.drain(..));
+        }
     }
 }
 
@@ -248,8 +239,7 @@ impl Reply {
 
     /// The call is not kept; it may be sent again (503 with `Retry-After`).
     pub fn unavailable(reason: &str) -> Self {
-        let body = json!({ "error": reason, "where": "server" });
-        Self::json(503, body.to_string().into_bytes()).with("Retry-After", "5")
+        Self::refused(503, &DecodeError::new(reason, "server")).with("Retry-After", "5")
     }
 
     /// The whole answer.
