@@ -55,8 +55,6 @@ struct Received {
     content_type: Option<String>,
     /// Why it is kept as rejected whatever its body says: a status and a reason.
     fault: Option<(u16, DecodeError)>,
-    /// Whether the body is whole.
-    whole: bool,
     /// The body, as far as it was received.
     body: Vec<u8>,
 }
@@ -164,7 +162,7 @@ impl Worker {
         {
             return answer(responder, Reply::new(200, "text/plain", content));
         }
-        let (label, mut fault) = match (route(&target), &method) {
+        let (label, fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {
                 // Without a number it is the frontend's greeting of a private connection.
                 if call.is_some() {
@@ -199,21 +197,20 @@ impl Worker {
             self.refusals.count("no_length", None, message);
             return answer(responder, Reply::refused(411, error));
         }
-        let whole = !matches!(fault, Some((413, _)));
+        let is_whole = !matches!(fault, Some((413, _)));
         let call = Received {
             at: now_micros(),
             remote,
             label,
             content_type,
-            fault: fault.take(),
-            whole,
+            fault,
             body,
         };
         let Some(checker) = &self.checker else {
             self.keep(call, None, responder);
             return None;
         };
-        let body = call.whole.then_some(call.body.as_slice());
+        let body = is_whole.then_some(call.body.as_slice());
         match checker.check(&head, body, call.remote.as_deref()) {
             Ok(None) => self.keep(call, Some(Evidence::Unsigned), responder),
             Ok(Some(claim)) => {
