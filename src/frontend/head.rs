@@ -10,7 +10,6 @@ use super::client::ResponseOptions;
 use super::origin::Peer;
 use crate::event::parse_number;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
-use std::borrow::Cow;
 
 /// The client's headers that go upstream, each with its first value. No others do but the
 /// frontend's own; tiny_http needs no `Host`.
@@ -31,12 +30,16 @@ const ALWAYS: usize = 4;
 /// The header by which tiny_http learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
 
-/// The header by which tiny_http learns what is wrong with a body:
-/// `no-length`, `encoded`, or `too-large` and the announced length in bytes.
-pub const FAULT_HEADER: &str = "X-Fault";
-
-/// The value of a [`FAULT_HEADER`].
-type Fault = Cow<'static, str>;
+/// What is wrong with a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its length was not sent, or its end is not known.
+    NoLength,
+    /// It has a content coding, such as gzip.
+    Encoded,
+    /// It is longer than is accepted: its length in bytes, as announced or, if chunked, at least.
+    TooLarge(u64),
+}
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
@@ -75,7 +78,8 @@ pub(super) enum Body {
         /// The bytes that the client still sends, as far as it announced them.
         missing: u64,
     },
-    /// A body in the chunked coding: [`end`] is to be called once it is decoded.
+    /// A body in the chunked coding. Whether it is too large, or is empty and therefore has no
+    /// [`Fault::Encoded`], is known once it is decoded.
     Chunked,
     /// Bytes whose end is not known; none is passed on.
     Unframed,
@@ -87,11 +91,10 @@ pub(super) struct Head {
     /// Its length in bytes, with the empty line.
     pub(super) len: usize,
     pub(super) body: Body,
+    pub(super) fault: Option<Fault>,
     pub(super) options: ResponseOptions,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
-    /// Whether the body has a content coding, such as gzip.
-    pub(super) compressed: bool,
     /// Whether the head is to be passed on as received, too.
     pub(super) passed: bool,
 }
@@ -129,8 +132,7 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`, without its [`end`] where the body is chunked; `None` when it is not complete. It came
-/// from a peer, who may be one of the trusted proxies.
+/// `out`; `None` when it is not complete. It came from a peer, who may be one of the trusted proxies.
 pub(super) fn parse(
     bytes: &[u8],
     peer: &Peer,
@@ -206,23 +208,22 @@ pub(super) fn parse(
         }
     }
     push_header(out, PEER_HEADER, client.as_bytes());
-    let passed = config.pass_head && wants_body;
-    let fault = match body {
-        Body::Whole(_) if declared.is_none() && wants_body => Some("no-length".into()),
-        Body::Whole(length) => encoded(facts.compressed, length),
-        Body::TooLarge { .. } => Some(too_large(declared.unwrap_or(u64::MAX))),
-        Body::Chunked | Body::Unframed => Some("no-length".into()),
-    };
-    if body != Body::Chunked {
-        end(out, fault);
-    }
+    out.extend_from_slice(b"\r\n");
 
+    let fault = match body {
+        Body::Whole(_) if declared.is_none() && wants_body => Some(Fault::NoLength),
+        Body::Whole(0) => None,
+        Body::Whole(_) | Body::Chunked => facts.compressed.then_some(Fault::Encoded),
+        Body::TooLarge { .. } => Some(Fault::TooLarge(declared.unwrap_or(u64::MAX))),
+        Body::Unframed => Some(Fault::NoLength),
+    };
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
     // Nothing is read behind a chunked body: where it ends is what request smuggling is about.
     let close = !framed || chunked || facts.close || (minor == 0 && !facts.keep);
     Ok(Some(Head {
         len,
         body,
+        fault,
         options: ResponseOptions {
             close,
             linger: !framed,
@@ -231,27 +232,8 @@ pub(super) fn parse(
             http10: minor == 0,
         },
         expects_continue: facts.expects_continue && minor == 1,
-        compressed: facts.compressed,
-        passed,
+        passed: config.pass_head && wants_body,
     }))
-}
-
-/// The fault of a body of this length that may have a content coding.
-pub(super) fn encoded(compressed: bool, len: usize) -> Option<Fault> {
-    (compressed && len > 0).then_some("encoded".into())
-}
-
-/// The fault of a body that is larger than is accepted.
-pub(super) fn too_large(len: u64) -> Fault {
-    format!("too-large {len}").into()
-}
-
-/// Ends a head that goes upstream, with the fault of the request's body.
-pub(super) fn end(out: &mut Vec<u8>, fault: Option<Fault>) {
-    if let Some(fault) = fault {
-        push_header(out, FAULT_HEADER, fault.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 fn refusal_of(error: Error) -> Refusal {

@@ -58,7 +58,7 @@ use std::time::{Duration, Instant};
 
 pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
-pub use head::{FAULT_HEADER, PEER_HEADER};
+pub use head::{Fault, PEER_HEADER};
 pub use origin::{Network, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;

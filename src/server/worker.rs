@@ -14,7 +14,7 @@ use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
-use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER, Payload};
+use crate::frontend::{Answers, CALL_HEADER, CallId, Fault, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::store::{ParsedCall, ValidationFiles};
@@ -150,9 +150,8 @@ impl Worker {
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
-        let fault = owned(FAULT_HEADER);
         let responder = Responder::new(request, call, &self.answers);
-        let Payload { head, body } = payload?;
+        let Payload { head, body, fault } = payload?;
         let answer = |responder: Responder, reply: Reply| {
             responder.answer(&reply);
             None
@@ -175,7 +174,7 @@ impl Worker {
             }
             (Route::Health(_), _) => return answer(responder, Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => {
-                let fault = fault.map(|fault| self.fault(&fault));
+                let fault = fault.map(|fault| self.fault(fault));
                 (label.map(Cow::into_owned), fault)
             }
             (Route::BelowWebhook(error), Method::Post) => {
@@ -296,23 +295,24 @@ impl Worker {
         }
     }
 
-    /// The frontend's fault of a body as a status and a reason.
-    fn fault(&self, fault: &str) -> (u16, DecodeError) {
-        if fault == "encoded" {
-            let reason = "the body is compressed (Content-Encoding): send it uncompressed";
-            return (415, DecodeError::new(reason, "Content-Encoding"));
-        }
-        let (status, reason) = match fault.strip_prefix("too-large ") {
-            Some(declared) => {
-                let most = self.max_body;
-                let reason = format!(
-                    "the body has {declared} bytes; at most {most} are accepted (--max-body)"
-                );
-                (413, reason)
+    /// A fault of a body as a status and a reason.
+    fn fault(&self, fault: Fault) -> (u16, DecodeError) {
+        let most = self.max_body;
+        match fault {
+            Fault::NoLength => {
+                let reason = "the body's length must be sent";
+                (411, DecodeError::new(reason, "Content-Length"))
             }
-            None => (411, "the body's length must be sent".to_owned()),
-        };
-        (status, DecodeError::new(reason, "Content-Length"))
+            Fault::Encoded => {
+                let reason = "the body is compressed (Content-Encoding): send it uncompressed";
+                (415, DecodeError::new(reason, "Content-Encoding"))
+            }
+            Fault::TooLarge(len) => {
+                let reason =
+                    format!("the body has {len} bytes; at most {most} are accepted (--max-body)");
+                (413, DecodeError::new(reason, "Content-Length"))
+            }
+        }
     }
 }
 

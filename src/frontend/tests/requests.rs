@@ -55,7 +55,7 @@ fn passes_the_head_as_it_came_before_the_body_where_it_is_asked_to() {
     assert!(answer.body.ends_with("\n\n"), "{}", answer.body);
     let head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n";
     let answer = peer.ask(format!("{head}hello world"));
-    assert!(answer.body.contains("X-Fault: too-large 11\n"));
+    assert!(answer.body.contains("fault: TooLarge(11)\n"));
     assert!(answer.body.contains(head), "{}", answer.body);
 }
 
@@ -163,7 +163,7 @@ fn chunked_bodies_are_decoded_up_to_the_limit() {
     let answer = rig.once(format!("{head}b\r\nhello world\r\n0\r\n\r\n"));
     assert_eq!(answer.status, 413);
     assert!(
-        answer.body.contains("X-Fault: too-large 11\n"),
+        answer.body.contains("fault: TooLarge(11)\n"),
         "{}",
         answer.body
     );

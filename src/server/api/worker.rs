@@ -24,7 +24,7 @@ use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_seconds};
-use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, PEER_HEADER};
 use crate::metrics::Exposition;
 use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
@@ -70,6 +70,7 @@ impl Shared {
     pub fn receive(self: &Arc<Self>, request: Request) {
         let (call, payload) = take_payload(&request, &self.answers);
         let is_given_up = payload.is_none();
+        let payload = payload.unwrap_or_default();
         let owned = |name| header(&request, name).map(str::to_owned);
         let asked = ApiRequest {
             method: request.method().clone(),
@@ -83,8 +84,8 @@ impl Shared {
             fetch_site: owned("Sec-Fetch-Site"),
             tag: owned("If-None-Match"),
             content_type: owned("Content-Type"),
-            fault: owned(FAULT_HEADER).is_some(),
-            body: payload.unwrap_or_default().body,
+            fault: payload.fault.is_some(),
+            body: payload.body,
         };
         let caller = Responder::new(request, call, &self.answers);
         if is_given_up {
