@@ -322,7 +322,7 @@ impl Server {
             config.data.join("private"),
             PRIVATE_CONNECTIONS,
             config.workers,
-            move |request| worker.handle(request),
+            move |request, call, payload| worker.handle(request, call, payload),
         )
         .map_err(system("starting the listener"))?;
         let settings = Settings {

@@ -14,7 +14,7 @@ use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
-use crate::frontend::{Answers, CALL_HEADER, CallId, Fault, PEER_HEADER, Payload};
+use crate::frontend::{Answers, CallId, Fault, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::store::{ParsedCall, ValidationFiles};
@@ -110,26 +110,11 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-/// The number of a request and what it has besides its head; `None` in its place if its client was
-/// answered from elsewhere. Only the frontend's own greeting has no number, and no more than a head.
-pub(super) fn take_payload(
-    request: &Request,
-    answers: &Answers,
-) -> (Option<CallId>, Option<Payload>) {
-    let call = header(request, CALL_HEADER).and_then(CallId::parse);
-    let payload = match call {
-        Some(call) => answers.take_payload(call),
-        None => Some(Payload::default()),
-    };
-    (call, payload)
-}
-
 impl Worker {
     /// Handles a request. It is answered now or by the committer; what is expensive, the decoding of a
     /// long one and the verification of a signature, is returned.
-    pub fn handle(&self, request: Request) -> Option<Rest> {
-        let (call, payload) = take_payload(&request, &self.answers);
-        if payload.as_ref().is_none_or(|it| it.body.len() <= LONG) {
+    pub fn handle(&self, request: Request, call: CallId, payload: Payload) -> Option<Rest> {
+        if payload.body.len() <= LONG {
             return self.receive(request, call, payload);
         }
         let worker = self.clone();
@@ -140,18 +125,13 @@ impl Worker {
         }))
     }
 
-    fn receive(
-        &self,
-        request: Request,
-        call: Option<CallId>,
-        payload: Option<Payload>,
-    ) -> Option<Rest> {
+    fn receive(&self, request: Request, call: CallId, payload: Payload) -> Option<Rest> {
         let method = request.method().clone();
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
         let responder = Responder::new(request, call, &self.answers);
-        let Payload { head, body, fault } = payload?;
+        let Payload { head, body, fault } = payload;
         let answer = |responder: Responder, reply: Reply| {
             responder.answer(&reply);
             None
@@ -163,10 +143,7 @@ impl Worker {
         }
         let (label, fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {
-                // Without a number it is the frontend's greeting of a private connection.
-                if call.is_some() {
-                    self.metrics.refused("not_found");
-                }
+                self.metrics.refused("not_found");
                 return answer(responder, Reply::refused(404, &error));
             }
             (Route::Health(path), Method::Get | Method::Head) => {

@@ -118,8 +118,8 @@ impl Api {
             folder.join("private-api"),
             PRIVATE_CONNECTIONS,
             1,
-            move |request| {
-                receiving.receive(request);
+            move |request, call, payload| {
+                receiving.receive(request, call, payload);
                 None
             },
         )?;

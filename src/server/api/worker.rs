@@ -24,12 +24,12 @@ use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_seconds};
-use crate::frontend::{Answers, PEER_HEADER};
+use crate::frontend::{Answers, CallId, PEER_HEADER, Payload};
 use crate::metrics::Exposition;
 use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
-use crate::server::worker::{header, take_payload};
+use crate::server::worker::header;
 use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
@@ -67,10 +67,7 @@ enum Wanted {
 
 impl Shared {
     /// Handles one request. The answer is sent now, or by another thread.
-    pub fn receive(self: &Arc<Self>, request: Request) {
-        let (call, payload) = take_payload(&request, &self.answers);
-        let is_given_up = payload.is_none();
-        let payload = payload.unwrap_or_default();
+    pub fn receive(self: &Arc<Self>, request: Request, call: CallId, payload: Payload) {
         let owned = |name| header(&request, name).map(str::to_owned);
         let asked = ApiRequest {
             method: request.method().clone(),
@@ -88,9 +85,6 @@ impl Shared {
             body: payload.body,
         };
         let caller = Responder::new(request, call, &self.answers);
-        if is_given_up {
-            return;
-        }
         let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
             let reply = match asked.method {
@@ -98,10 +92,6 @@ impl Shared {
                 _ => Reply::wrong_method("GET, HEAD"),
             };
             return caller.answer(&reply);
-        }
-        if call.is_none() {
-            // The frontend's greeting of a private connection.
-            return caller.answer(&nothing_at(path));
         }
         if let (Some(ui), None) = (&self.ui, &asked.authorization)
             && !path.starts_with("/v1/")
