@@ -45,8 +45,7 @@ pub enum Fault {
 const MAX_HEADERS: usize = 64;
 
 /// Why a request is not passed on: the frontend answers it itself and closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{status}: {error} ({place})")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     /// What is wrong, for people.
