@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::FrontendConfig;
 use super::chunked::ChunkDecoder;
 use super::head::{Body, Fault, Head, PASSED, PEER_HEADER, parse};
-use super::origin::{Network, Peer, Proxies};
+use super::origin::{Network, Peer};
 
 const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
 
@@ -59,7 +59,7 @@ pub fn head(bytes: &[u8]) {
         max_body,
         pass_head: choice / 4 % 2 == 1,
         pass_browser: choice / 16 % 2 == 1,
-        trusted_proxies: Proxies::new(trusted.then_some(everybody)),
+        trusted_proxies: trusted.then_some(everybody).into_iter().collect(),
         ..FrontendConfig::default()
     };
     let peer = Peer::new(SocketAddr::from((PEER, 1)), &config.trusted_proxies);

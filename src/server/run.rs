@@ -31,7 +31,7 @@ use crate::background::Background;
 use crate::cluster::{Cluster, ClusterConfig, Observer, start_erasures};
 use crate::event::Zone;
 use crate::format::shell;
-use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
+use crate::frontend::{Answers, FrontendConfig, Network, Tls, TlsError, TlsFiles};
 use crate::index::Progress;
 use crate::log::OpenMode;
 use crate::log_limiter::LogLimiter;
@@ -88,7 +88,7 @@ pub struct ServerConfig {
     /// The largest number of open connections of one address.
     pub max_per_address: usize,
     /// The proxies whose forwarded addresses are trusted.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: Vec<Network>,
     /// The bytes that must stay free on the data folder's disk.
     pub min_free: u64,
     /// The largest total size of rejected calls; beyond it the oldest are removed.

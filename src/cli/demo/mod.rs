@@ -19,7 +19,6 @@ use tracing::level_filters::LevelFilter;
 use super::{CommandContext, ExitStatus, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::format::shell;
-use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
 use crate::ops::doctor::Settings;
 use crate::query::{Rounding, unix_time};
@@ -157,7 +156,7 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         max_connections: 256,
         tls: None,
         max_per_address: 256,
-        trusted_proxies: Proxies::new([]),
+        trusted_proxies: Vec::new(),
         min_free: 0,
         max_rejected: 64 << 20,
         signature: None,

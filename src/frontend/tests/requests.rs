@@ -4,7 +4,7 @@
 use super::{rig, rig_with};
 use crate::frontend::FrontendConfig;
 use crate::frontend::head::parse;
-use crate::frontend::origin::{Peer, Proxies};
+use crate::frontend::origin::Peer;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -352,7 +352,7 @@ fn stops_after_the_grace_in_any_case() {
 
 #[test]
 fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
-    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &Proxies::default());
+    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &[]);
     let sent =
         b"GET / HTTP/1.1\r\nHost: a.example\r\ncookie: a=b\r\nCookie: c\r\nAuthorization: x\r\n\
         Origin: null\r\nReferer: y\r\nSec-Fetch-Site: none\r\nX-Peer: 1.1.1.1\r\n\r\n";
