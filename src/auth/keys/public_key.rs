@@ -121,7 +121,9 @@ fn components_of(der: &[u8]) -> Result<(usize, RsaPublicKeyComponents<Vec<u8>>),
     let key = key.and_then(|key| RsaPublicKeyRef::try_from(key).ok());
     let key = key.ok_or("its p= has no RSAPublicKey")?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
-    let bits = bits(modulus);
+    // Its bytes have no leading zeros.
+    let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros());
+    let bits = modulus.len() * 8 - zeros as usize;
     if !BITS.contains(&bits) {
         return Err("its modulus has less than 1024 or more than 8192 bits");
     }
@@ -137,13 +139,6 @@ fn components_of(der: &[u8]) -> Result<(usize, RsaPublicKeyComponents<Vec<u8>>),
         e: exponent.to_vec(),
     };
     Ok((bits, components))
-}
-
-/// The length in bits of a big-endian number.
-fn bits(bytes: &[u8]) -> usize {
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    let first = bytes.get(zeros).map_or(0, |byte| byte.leading_zeros());
-    (bytes.len() - zeros) * 8 - first as usize
 }
 
 fn is_even(bytes: &[u8]) -> bool {
