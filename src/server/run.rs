@@ -353,7 +353,7 @@ impl Server {
             refusals,
             checker,
             countersigning: states,
-            cluster: health.cluster().cloned(),
+            cluster: health.cluster.clone(),
         });
         let commands = Commands::new(Arc::clone(&trail), append.clone(), config.zone, about);
         let control =

@@ -146,10 +146,9 @@ impl Worker {
                 self.metrics.refused("not_found");
                 return answer(responder, Reply::refused(404, &error));
             }
-            (Route::Health(path), Method::Get | Method::Head) => {
-                return answer(responder, self.health.reply(path, &self.inactivity));
+            (Route::Health(path), method) => {
+                return answer(responder, self.health.reply(method, path, &self.inactivity));
             }
-            (Route::Health(_), _) => return answer(responder, Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => {
                 let fault = fault.map(|fault| self.fault(fault));
                 (label.map(Cow::into_owned), fault)

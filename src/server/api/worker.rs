@@ -87,11 +87,8 @@ impl Shared {
         let caller = Responder::new(request, call, &self.answers);
         let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
-            let reply = match asked.method {
-                Method::Get | Method::Head => self.parts.health.reply(path, &self.parts.inactivity),
-                _ => Reply::wrong_method("GET, HEAD"),
-            };
-            return caller.answer(&reply);
+            let (health, inactivity) = (&self.parts.health, &self.parts.inactivity);
+            return caller.answer(&health.reply(&asked.method, path, inactivity));
         }
         if let (Some(ui), None) = (&self.ui, &asked.authorization)
             && !path.starts_with("/v1/")
