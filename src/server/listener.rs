@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use listenfd::ListenFd;
 
-use super::run::ServerError;
+use super::run::{ServerError, system};
 
 /// The sockets that the supervisor has passed. It holds them open while no server runs, so
 /// calls that arrive during a restart wait instead of being refused.
@@ -23,10 +23,8 @@ impl PassedSockets {
                 let listener = listener.ok_or_else(|| io::Error::other("it was taken before"))?;
                 Ok((listener.local_addr()?, listener))
             });
-            let (address, listener) = taken.map_err(|cause| ServerError::System {
-                what: "taking a socket from the supervisor, which must be one of TCP",
-                cause,
-            })?;
+            let what = "taking a socket from the supervisor, which must be one of TCP";
+            let (address, listener) = taken.map_err(system(what))?;
             if !named.contains(&address) {
                 return Err(ServerError::Unnamed(address));
             }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use tiny_http::{Method, Request, StatusCode};
 
-use crate::auth::signature::{Admitted, Refusal};
+use crate::auth::signature::{Admission, Refusal};
 use crate::event::DecodeError;
 use crate::frontend::{Answers, CallId, ResponseStream, SAFETY_HEADERS};
 use crate::store::Outcome;
@@ -22,7 +22,7 @@ pub(super) struct Responder {
     bodyless: bool,
     is_answered: bool,
     /// Marks a signed message as in flight.
-    pub admitted: Admitted,
+    pub admitted: Option<Admission>,
 }
 
 impl Responder {

@@ -169,7 +169,7 @@ pub enum ServerError {
     },
 }
 
-fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
+pub(super) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
     move |cause| ServerError::System { what, cause }
 }
 

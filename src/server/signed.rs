@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::refusals::Refusals;
 use crate::auth::keys::{KeyError, KeyResult, KeyRing, PublicKey};
-use crate::auth::signature::{Admitted, Claim, Evidence, Head, Policy, Proof, Refusal, Replays};
+use crate::auth::signature::{Admission, Claim, Head, Policy, Proof, Refusal, Replays};
 use crate::event::now_seconds;
 use crate::store::{Trail, TrailError};
 
@@ -25,8 +25,8 @@ pub(super) struct Checker {
 
 /// A call whose signature is good.
 pub(super) struct Verified {
-    pub evidence: Evidence,
-    pub admitted: Admitted,
+    pub proof: Proof,
+    pub admission: Admission,
     /// Why it is kept as rejected all the same: its date is wrong.
     pub fault: Option<Refusal>,
 }
@@ -153,8 +153,8 @@ impl Checker {
         };
         match self.replays.admit(&claim.text, expires, now) {
             Ok(admission) => Ok(Verified {
-                evidence: Evidence::Proof(Box::new(proof)),
-                admitted: Some(admission),
+                proof,
+                admission,
                 fault,
             }),
             // An honest sender that missed the answer sends the same message again.

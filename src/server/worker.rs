@@ -211,13 +211,14 @@ impl Worker {
     ) {
         match verified {
             Ok(verified) => {
-                responder.admitted = verified.admitted;
+                responder.admitted = Some(verified.admission);
                 let fault = verified.fault.map(|refusal| {
                     let error = DecodeError::new(refusal.to_string(), "Date");
                     (refusal.status(), error)
                 });
                 call.fault = call.fault.or(fault);
-                self.keep(call, Some(verified.evidence), responder);
+                let evidence = Evidence::Proof(Box::new(verified.proof));
+                self.keep(call, Some(evidence), responder);
             }
             Err(Refusal::Replay(seq)) => responder.answer(&Reply::kept(seq)),
             Err(refusal) => responder.answer(&Reply::unsigned(refusal)),

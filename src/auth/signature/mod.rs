@@ -32,4 +32,4 @@ pub use head::Head;
 pub use party::{Account, PublicHost};
 pub use policy::{Claim, Policy};
 pub use refusal::Refusal;
-pub use replays::{Admission, Admitted, Replays};
+pub use replays::{Admission, Replays};

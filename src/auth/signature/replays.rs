@@ -47,9 +47,6 @@ pub struct Admission {
     kept: Option<State>,
 }
 
-/// An [`Admission`]; `None` for an unsigned call.
-pub type Admitted = Option<Admission>;
-
 impl Replays {
     /// Admits a verified message now; `expires` is the last second at which it is accepted. Both
     /// are Unix seconds.
