@@ -89,7 +89,7 @@ pub fn head(bytes: &[u8]) {
         Body::TooLarge { arrived, .. } => {
             assert!(arrived <= max_body && arrived <= after.len());
         }
-        Body::Chunked => return judge_framing(own, &head),
+        Body::Chunked => return check_framing(own, &head),
         Body::Unframed => {}
     }
     if !matches!(head.body, Body::Whole(_)) {
@@ -100,12 +100,12 @@ pub fn head(bytes: &[u8]) {
         false => Some(PEER.to_string()),
         true => None,
     };
-    judge_upstream(&out, &head, peers.as_deref());
-    judge_framing(own, &head);
+    check_upstream(&out, &head, peers.as_deref());
+    check_framing(own, &head);
 }
 
 /// What goes upstream, for a peer that no proxy speaks for.
-fn judge_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
+fn check_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
     let text = std::str::from_utf8(out).expect("ASCII");
     let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
     let lines = text.strip_suffix("\r\n\r\n").expect("an end");
@@ -145,7 +145,7 @@ fn judge_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
 
 /// What of the client's own lines could be taken for a body's frame, read as
 /// loosely as anything does.
-fn judge_framing(own: &[u8], head: &Head) {
+fn check_framing(own: &[u8], head: &Head) {
     for line in own.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             continue;

@@ -150,11 +150,11 @@ pub(super) fn parse(
     else {
         return Err(Refusal::new(400, "not an HTTP request", "request line"));
     };
-    if !lines_end_as_they_must(bytes.get(..len).unwrap_or(bytes)) {
+    if !all_lines_end_with_crlf(bytes.get(..len).unwrap_or(bytes)) {
         return Err(BARE_LINE_FEED);
     }
     let path = path_of(target).ok_or(BAD_TARGET)?;
-    let facts = judge(request.headers)?;
+    let facts = check_headers(request.headers)?;
     let client = peer.client(request.headers, &config.trusted_proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
@@ -250,13 +250,13 @@ fn refusal_of(error: Error) -> Refusal {
 
 /// Whether every line feed follows a carriage return: a proxy may take a bare one for a part of a
 /// value.
-fn lines_end_as_they_must(head: &[u8]) -> bool {
+fn all_lines_end_with_crlf(head: &[u8]) -> bool {
     let mut ends = memchr::memchr_iter(b'\n', head);
     ends.all(|at| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
 /// Checks each header once.
-fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
+fn check_headers<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
     let mut facts = Facts::default();
     for header in headers {
         let (name, value) = (header.name, header.value);

@@ -92,8 +92,8 @@ impl Peer {
         if self.counted.is_some() {
             return Cow::Borrowed(&self.text);
         }
-        let x = lists(headers, "X-Forwarded-For", proxies, forwarded_for);
-        let standard = lists(headers, "Forwarded", proxies, forwarded);
+        let x = address_in(headers, "X-Forwarded-For", proxies, forwarded_for);
+        let standard = address_in(headers, "Forwarded", proxies, forwarded);
         let address = match (x, standard) {
             (Ok(Some(one)), Ok(Some(other))) if one == other => Some(one),
             (Ok(Some(one)), Ok(None)) | (Ok(None), Ok(Some(one))) => Some(one),
@@ -104,25 +104,25 @@ impl Peer {
 }
 
 /// An entry that is needed is not an address.
-struct Unclear;
+struct NoAddress;
 
 /// Reads the headers of one name, which are one list, from the right, and returns the client's
 /// address if there is such a header. `read` returns the entries of one header from the left, with
 /// `None` for one that is not an address.
-fn lists(
+fn address_in(
     headers: &[Header<'_>],
     name: &str,
     proxies: &[Network],
     read: fn(&str) -> Vec<Option<IpAddr>>,
-) -> Result<Option<IpAddr>, Unclear> {
+) -> Result<Option<IpAddr>, NoAddress> {
     let mut last = None;
     for header in headers.iter().rev() {
         if !header.name.eq_ignore_ascii_case(name) {
             continue;
         }
-        let text = std::str::from_utf8(header.value).map_err(|_| Unclear)?;
+        let text = std::str::from_utf8(header.value).map_err(|_| NoAddress)?;
         for address in read(text).into_iter().rev() {
-            last = Some(address.ok_or(Unclear)?);
+            last = Some(address.ok_or(NoAddress)?);
             if last.is_some_and(|address| !is_trusted(proxies, address)) {
                 return Ok(last);
             }

@@ -1,4 +1,4 @@
-//! Whose a request is, when proxies pass it on.
+//! Which client a request is from when proxies pass it on.
 #![allow(clippy::unwrap_used)]
 
 use crate::frontend::origin::{Network, Peer, is_trusted};
