@@ -58,11 +58,9 @@ pub(super) struct ResponseOptions {
     pub(super) close: bool,
     /// It is closed only after what the client still sends has been read for a while.
     pub(super) linger: bool,
-    /// The answer says that it stays open.
-    pub(super) announce_keep: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
-    /// The client speaks HTTP/1.0.
+    /// The client speaks HTTP/1.0: the answer must say that the connection stays open.
     pub(super) http10: bool,
 }
 

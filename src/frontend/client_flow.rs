@@ -274,10 +274,7 @@ impl EventLoop {
         }
         let line: &[u8] = match client.options {
             ResponseOptions { close: true, .. } => b"Connection: close\r\n",
-            ResponseOptions {
-                announce_keep: true,
-                ..
-            } => b"Connection: keep-alive\r\n",
+            ResponseOptions { http10: true, .. } => b"Connection: keep-alive\r\n",
             _ => b"",
         };
         let registry = self.poll.registry();

@@ -93,7 +93,7 @@ pub fn head(bytes: &[u8]) {
         Body::Unframed => {}
     }
     if !matches!(head.body, Body::Whole(_)) {
-        assert!(head.options.close && !head.options.announce_keep && !head.expects_continue);
+        assert!(head.options.close && !head.expects_continue);
     }
     assert!(config.pass_head || !head.passed);
     let peers = match trusted {

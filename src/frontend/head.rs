@@ -226,7 +226,6 @@ pub(super) fn parse(
         options: ResponseOptions {
             close,
             linger: !framed,
-            announce_keep: minor == 0 && !close,
             bodyless: method == "HEAD",
             http10: minor == 0,
         },
