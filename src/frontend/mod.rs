@@ -62,7 +62,7 @@ pub use head::{Fault, PEER_HEADER};
 pub use origin::{Network, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{Tls, TlsFiles};
 pub use upstream::connect_private;
 
 /// The limits of a [`Frontend`].

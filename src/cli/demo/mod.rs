@@ -7,7 +7,7 @@
 mod guide;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -22,7 +22,7 @@ use crate::format::shell;
 use crate::ops::demo::{SEED, Story, load};
 use crate::ops::doctor::Settings;
 use crate::query::{Rounding, unix_time};
-use crate::server::{Server, ServerConfig, ServerError};
+use crate::server::{Server, ServerConfig};
 use guide::{Guide, program};
 
 /// The preferred address.
@@ -133,14 +133,8 @@ fn start(
     data: &Path,
     context: &CommandContext,
 ) -> anyhow::Result<Server> {
-    let config = config(listen.unwrap_or(USUAL), data, context);
-    match Server::start(&config) {
-        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
-            listen: FREE,
-            ..config
-        })?),
-        started => Ok(started?),
-    }
+    let preferred = || TcpListener::bind(USUAL).map_or(FREE, |_| USUAL);
+    Server::start(&config(listen.unwrap_or_else(preferred), data, context))
 }
 
 /// The configuration of the demo's server.
