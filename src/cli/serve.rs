@@ -22,7 +22,7 @@ use super::{Bar, CommandContext, ExitStatus, UsageError};
 #[cfg(feature = "nats")]
 use crate::cluster::ClusterConfig;
 use crate::event::MAX_BODY;
-use crate::frontend::{Network, Proxies, TlsFiles};
+use crate::frontend::{Network, TlsFiles};
 use crate::index::MAX_FIELDS;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 use crate::store::RetentionPeriod;
@@ -133,7 +133,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         max_connections: args.server.max_connections as usize,
         tls: args.tls()?,
         max_per_address: args.per_address() as usize,
-        trusted_proxies: Proxies::new(args.trusted_proxy.iter().copied()),
+        trusted_proxies: args.trusted_proxy.clone(),
         max_rejected: args.max_rejected.as_u64(),
         min_free: args.server.min_free.as_u64(),
         signature: args.signature.config(&args.server)?,

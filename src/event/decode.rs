@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::body::BodyKind;
 use super::charset::Charset;
 use super::error::DecodeError;
-use super::fields::Fields;
+use super::fields::{Fields, owned};
 use super::form::{FormPair, form_pairs};
 use super::interests::Interests;
 use super::key::{ProfileKey, parse_number};
@@ -212,10 +212,6 @@ impl Event<'_> {
             content: self.content.into_owned(),
         }
     }
-}
-
-fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
-    Cow::Owned(text.into_owned())
 }
 
 /// The scalar variables that make an envelope, by their names.

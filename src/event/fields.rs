@@ -105,15 +105,18 @@ impl<'a> Fields<'a> {
 
     /// The same without what it borrows.
     pub fn into_owned(self) -> Fields<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let pairs = self.pairs.into_iter();
         Fields {
-            pairs: self
-                .pairs
-                .into_iter()
+            pairs: pairs
                 .map(|(name, value)| (owned(name), owned(value)))
                 .collect(),
         }
     }
+}
+
+/// The same text without what it borrows.
+pub(super) fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }
 
 impl PartialEq for Fields<'_> {

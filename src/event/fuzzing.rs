@@ -45,7 +45,7 @@ pub fn decoder(bytes: &[u8]) {
             let (seconds, _) = envelope.time_or(0);
             assert!(seconds_in_range(seconds), "{seconds} cannot be printed");
         }
-        Err(error) => judge_error(&error),
+        Err(error) => check_error(&error),
     }
     match decode_content(kind, body) {
         Ok(content) => {
@@ -56,11 +56,11 @@ pub fn decoder(bytes: &[u8]) {
                 form(body, &content, zone);
             }
         }
-        Err(error) => judge_error(&error),
+        Err(error) => check_error(&error),
     }
 }
 
-fn judge_error(error: &DecodeError) {
+fn check_error(error: &DecodeError) {
     assert!(!error.reason.is_empty() && !error.place.is_empty());
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fields::Fields;
+use super::fields::{Fields, owned};
 use super::variable::canonical_number;
 
 /// Interests in the form in which they were sent.
@@ -52,10 +52,7 @@ impl<'a> Interests<'a> {
     /// The same without what it borrows.
     pub fn into_owned(self) -> Interests<'static> {
         match self {
-            Self::List(names) => {
-                let owned = names.into_iter().map(|name| Cow::Owned(name.into_owned()));
-                Interests::List(owned.collect())
-            }
+            Self::List(names) => Interests::List(names.into_iter().map(owned).collect()),
             Self::Map(map) => Interests::Map(map.into_owned()),
         }
     }

@@ -4,9 +4,6 @@
 //! names the place. No I/O, no clock: the zone and the moment of receipt are
 //! arguments. What a sequence of events means is decided by [`crate::history`].
 
-/// The most bytes of a call's body that a server can be set to accept, and of an imported event.
-pub const MAX_BODY: usize = 64 << 20;
-
 mod body;
 mod charset;
 mod decode;
@@ -18,7 +15,6 @@ pub(crate) mod fuzzing;
 mod interests;
 mod json;
 mod key;
-mod label;
 mod seen;
 mod time;
 mod values;
@@ -33,7 +29,6 @@ pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;
 pub(crate) use key::parse_number;
-pub use label::is_label;
 pub use seen::Seen;
 pub(crate) use time::rfc3339;
 pub use time::{
@@ -43,3 +38,15 @@ pub use time::{
 };
 pub use values::values_of;
 pub use variable::narrow_form;
+
+/// The most bytes of a call's body that a server can be set to accept, and of an imported event.
+pub const MAX_BODY: usize = 64 << 20;
+
+/// Whether a text is a label, the last part of a webhook's address: 1 to 64 of `A-Z`, `a-z`, `0-9`,
+/// `_` and `-`.
+pub fn is_label(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}

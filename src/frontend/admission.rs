@@ -25,7 +25,6 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The maximum number of connections accepted before other events are handled.
@@ -146,10 +145,11 @@ impl EventLoop {
         }
         // It only costs latency when it fails.
         let _ = stream.set_nodelay(true);
-        if let Some(tls) = &self.config.tls {
+        let tls = self.config.tls.as_ref();
+        if let Some(tls) = tls {
             tls.reload_if_changed(self.now);
         }
-        let stream = match Stream::new(stream, self.tls()) {
+        let stream = match Stream::new(stream, tls.map(|tls| &tls.config)) {
             Ok(stream) => stream,
             Err(error) => return tracing::error!(%error, "no TLS session could be begun"),
         };
@@ -161,10 +161,6 @@ impl EventLoop {
         {
             tracing::error!(%error, "a connection could not be registered");
         }
-    }
-
-    fn tls(&self) -> Option<&Arc<rustls::ServerConfig>> {
-        self.config.tls.as_ref().map(|tls| &tls.config)
     }
 
     /// Refuses a connection that there is no room for, without a word where that would take a

@@ -12,6 +12,7 @@
 //! Invariant: a number is never reused, so an answer reaches the client that asked or nobody,
 //! however requests and clients come and go.
 
+use super::head::Fault;
 use super::response_stream::Outgoing;
 use super::stats::Stats;
 use mio::Waker;
@@ -65,6 +66,8 @@ pub struct Payload {
     pub head: Vec<u8>,
     /// The body, as far as it was received.
     pub body: Vec<u8>,
+    /// What is wrong with the body, if anything.
+    pub fault: Option<Fault>,
 }
 
 impl Payload {

@@ -58,19 +58,10 @@ pub(super) struct ResponseOptions {
     pub(super) close: bool,
     /// It is closed only after what the client still sends has been read for a while.
     pub(super) linger: bool,
-    /// The answer says that it stays open.
-    pub(super) announce_keep: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
-    /// The client speaks HTTP/1.0.
+    /// The client speaks HTTP/1.0: the answer must say that the connection stays open.
     pub(super) http10: bool,
-}
-
-/// A chunked request while its body is decoded. The head that goes upstream has no end yet.
-pub(super) struct Chunked {
-    /// Whether the body has a content coding.
-    pub(super) compressed: bool,
-    pub(super) decoder: ChunkDecoder,
 }
 
 pub(super) struct Client {
@@ -89,8 +80,8 @@ pub(super) struct Client {
     pub(super) upstream: Vec<u8>,
     /// … and what is passed on besides.
     pub(super) payload: Payload,
-    /// The chunked request that is being received.
-    pub(super) chunked: Option<Chunked>,
+    /// Decodes a chunked body.
+    pub(super) decoder: ChunkDecoder,
     /// The long answer that is under way.
     pub(super) outgoing: Option<Outgoing>,
     input: Vec<u8>,
@@ -119,7 +110,7 @@ impl Client {
             upstream: Vec::new(),
             payload: Payload::default(),
             outgoing: None,
-            chunked: None,
+            decoder: ChunkDecoder::new(),
             input: Vec::new(),
             taken: 0,
             parsed: 0,
@@ -164,7 +155,6 @@ impl Client {
     pub(super) fn forget_requests(&mut self) {
         self.upstream = Vec::new();
         self.payload = Payload::default();
-        self.chunked = None;
         self.input = Vec::new();
         self.taken = 0;
     }
@@ -197,17 +187,13 @@ impl Client {
         moved
     }
 
-    /// Decodes the waiting bytes of a chunked body.
-    pub(super) fn decode_chunks(&mut self, limit: usize) -> Result<(), ChunkError> {
-        let Some(chunked) = &mut self.chunked else {
-            return Ok(());
-        };
+    /// Decodes the waiting bytes of a chunked body; true if that was all of it.
+    pub(super) fn decode_chunks(&mut self, limit: usize) -> Result<bool, ChunkError> {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
-        let used = chunked
-            .decoder
-            .decode(waiting, &mut self.payload.body, limit)?;
+        let body = &mut self.payload.body;
+        let used = self.decoder.decode(waiting, body, limit)?;
         self.take(used);
-        Ok(())
+        Ok(self.decoder.is_done())
     }
 
     /// Whether the waiting bytes are worth parsing: at first, when an empty line has come since,

@@ -6,9 +6,9 @@
 
 use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
-use super::client::{Chunked, Client, Phase, ResponseOptions};
+use super::client::{Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
-use super::head::{Body, Refusal, encoded, end, parse, too_large};
+use super::head::{Body, Fault, Refusal, parse};
 use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
@@ -181,12 +181,7 @@ impl EventLoop {
             let received = client.waiting().get(..head.len);
             client.payload.head = received.unwrap_or_default().to_vec();
         }
-        if head.body == Body::Chunked {
-            client.chunked = Some(Chunked {
-                compressed: head.compressed,
-                decoder: ChunkDecoder::new(),
-            });
-        }
+        client.payload.fault = head.fault;
         client.take(head.len);
         client.options = head.options;
         let wanted = match head.body {
@@ -207,6 +202,7 @@ impl EventLoop {
             }
             Body::Chunked => {
                 client.phase = Phase::Chunks;
+                client.decoder = ChunkDecoder::new();
                 if head.expects_continue && client.waiting().is_empty() {
                     self.send_continue(index);
                 }
@@ -242,32 +238,23 @@ impl EventLoop {
         let Some(client) = self.clients.get(index) else {
             return false;
         };
-        let is_too_large = match client.decode_chunks(limit) {
-            Ok(())
-                if !client
-                    .chunked
-                    .as_ref()
-                    .is_some_and(|it| it.decoder.is_done()) =>
-            {
-                return false;
+        match client.decode_chunks(limit) {
+            Ok(false) => return false,
+            Ok(true) => {
+                if client.payload.body.is_empty() {
+                    client.payload.fault = None;
+                }
             }
-            Ok(()) => false,
-            Err(ChunkError::TooLarge) => true,
+            Err(ChunkError::TooLarge) => {
+                let received = client.payload.body.len() as u64;
+                client.payload.fault = Some(Fault::TooLarge(received.saturating_add(1)));
+                client.options.linger = true;
+            }
             Err(ChunkError::Malformed) => {
                 self.refuse(index, BAD_CHUNKS);
                 return true;
             }
-        };
-        let Some(chunked) = client.chunked.take() else {
-            return false;
-        };
-        let len = client.payload.body.len();
-        let fault = match is_too_large {
-            true => Some(too_large((len as u64).saturating_add(1))),
-            false => encoded(chunked.compressed, len),
-        };
-        end(&mut client.upstream, fault);
-        client.options.linger = is_too_large;
+        }
         self.submit(index);
         true
     }
@@ -287,10 +274,7 @@ impl EventLoop {
         }
         let line: &[u8] = match client.options {
             ResponseOptions { close: true, .. } => b"Connection: close\r\n",
-            ResponseOptions {
-                announce_keep: true,
-                ..
-            } => b"Connection: keep-alive\r\n",
+            ResponseOptions { http10: true, .. } => b"Connection: keep-alive\r\n",
             _ => b"",
         };
         let registry = self.poll.registry();

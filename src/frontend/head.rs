@@ -10,7 +10,6 @@ use super::client::ResponseOptions;
 use super::origin::Peer;
 use crate::event::parse_number;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
-use std::borrow::Cow;
 
 /// The client's headers that go upstream, each with its first value. No others do but the
 /// frontend's own; tiny_http needs no `Host`.
@@ -31,19 +30,22 @@ const ALWAYS: usize = 4;
 /// The header by which tiny_http learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
 
-/// The header by which tiny_http learns what is wrong with a body:
-/// `no-length`, `encoded`, or `too-large` and the announced length in bytes.
-pub const FAULT_HEADER: &str = "X-Fault";
-
-/// The value of a [`FAULT_HEADER`].
-type Fault = Cow<'static, str>;
+/// What is wrong with a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its length was not sent, or its end is not known.
+    NoLength,
+    /// It has a content coding, such as gzip.
+    Encoded,
+    /// It is longer than is accepted: its length in bytes, as announced or, if chunked, at least.
+    TooLarge(u64),
+}
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
 
 /// Why a request is not passed on: the frontend answers it itself and closes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{status}: {error} ({place})")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     /// What is wrong, for people.
@@ -75,7 +77,8 @@ pub(super) enum Body {
         /// The bytes that the client still sends, as far as it announced them.
         missing: u64,
     },
-    /// A body in the chunked coding: [`end`] is to be called once it is decoded.
+    /// A body in the chunked coding. Whether it is too large, or is empty and therefore has no
+    /// [`Fault::Encoded`], is known once it is decoded.
     Chunked,
     /// Bytes whose end is not known; none is passed on.
     Unframed,
@@ -87,11 +90,10 @@ pub(super) struct Head {
     /// Its length in bytes, with the empty line.
     pub(super) len: usize,
     pub(super) body: Body,
+    pub(super) fault: Option<Fault>,
     pub(super) options: ResponseOptions,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
-    /// Whether the body has a content coding, such as gzip.
-    pub(super) compressed: bool,
     /// Whether the head is to be passed on as received, too.
     pub(super) passed: bool,
 }
@@ -129,8 +131,7 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`, without its [`end`] where the body is chunked; `None` when it is not complete. It came
-/// from a peer, who may be one of the trusted proxies.
+/// `out`; `None` when it is not complete. It came from a peer, who may be one of the trusted proxies.
 pub(super) fn parse(
     bytes: &[u8],
     peer: &Peer,
@@ -149,11 +150,11 @@ pub(super) fn parse(
     else {
         return Err(Refusal::new(400, "not an HTTP request", "request line"));
     };
-    if !lines_end_as_they_must(bytes.get(..len).unwrap_or(bytes)) {
+    if !all_lines_end_with_crlf(bytes.get(..len).unwrap_or(bytes)) {
         return Err(BARE_LINE_FEED);
     }
     let path = path_of(target).ok_or(BAD_TARGET)?;
-    let facts = judge(request.headers)?;
+    let facts = check_headers(request.headers)?;
     let client = peer.client(request.headers, &config.trusted_proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
@@ -206,52 +207,31 @@ pub(super) fn parse(
         }
     }
     push_header(out, PEER_HEADER, client.as_bytes());
-    let passed = config.pass_head && wants_body;
-    let fault = match body {
-        Body::Whole(_) if declared.is_none() && wants_body => Some("no-length".into()),
-        Body::Whole(length) => encoded(facts.compressed, length),
-        Body::TooLarge { .. } => Some(too_large(declared.unwrap_or(u64::MAX))),
-        Body::Chunked | Body::Unframed => Some("no-length".into()),
-    };
-    if body != Body::Chunked {
-        end(out, fault);
-    }
+    out.extend_from_slice(b"\r\n");
 
+    let fault = match body {
+        Body::Whole(_) if declared.is_none() && wants_body => Some(Fault::NoLength),
+        Body::Whole(0) => None,
+        Body::Whole(_) | Body::Chunked => facts.compressed.then_some(Fault::Encoded),
+        Body::TooLarge { .. } => Some(Fault::TooLarge(declared.unwrap_or(u64::MAX))),
+        Body::Unframed => Some(Fault::NoLength),
+    };
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
     // Nothing is read behind a chunked body: where it ends is what request smuggling is about.
     let close = !framed || chunked || facts.close || (minor == 0 && !facts.keep);
     Ok(Some(Head {
         len,
         body,
+        fault,
         options: ResponseOptions {
             close,
             linger: !framed,
-            announce_keep: minor == 0 && !close,
             bodyless: method == "HEAD",
             http10: minor == 0,
         },
         expects_continue: facts.expects_continue && minor == 1,
-        compressed: facts.compressed,
-        passed,
+        passed: config.pass_head && wants_body,
     }))
-}
-
-/// The fault of a body of this length that may have a content coding.
-pub(super) fn encoded(compressed: bool, len: usize) -> Option<Fault> {
-    (compressed && len > 0).then_some("encoded".into())
-}
-
-/// The fault of a body that is larger than is accepted.
-pub(super) fn too_large(len: u64) -> Fault {
-    format!("too-large {len}").into()
-}
-
-/// Ends a head that goes upstream, with the fault of the request's body.
-pub(super) fn end(out: &mut Vec<u8>, fault: Option<Fault>) {
-    if let Some(fault) = fault {
-        push_header(out, FAULT_HEADER, fault.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 fn refusal_of(error: Error) -> Refusal {
@@ -269,13 +249,13 @@ fn refusal_of(error: Error) -> Refusal {
 
 /// Whether every line feed follows a carriage return: a proxy may take a bare one for a part of a
 /// value.
-fn lines_end_as_they_must(head: &[u8]) -> bool {
+fn all_lines_end_with_crlf(head: &[u8]) -> bool {
     let mut ends = memchr::memchr_iter(b'\n', head);
     ends.all(|at| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
 /// Checks each header once.
-fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
+fn check_headers<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
     let mut facts = Facts::default();
     for header in headers {
         let (name, value) = (header.name, header.value);

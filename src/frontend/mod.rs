@@ -58,11 +58,11 @@ use std::time::{Duration, Instant};
 
 pub use call::{Answers, CALL_HEADER, CallId, Payload};
 pub(crate) use chunked::ChunkDecoder;
-pub use head::{FAULT_HEADER, PEER_HEADER};
-pub use origin::{Network, Proxies, client_network};
+pub use head::{Fault, PEER_HEADER};
+pub use origin::{Network, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{Tls, TlsFiles};
 pub use upstream::connect_private;
 
 /// The limits of a [`Frontend`].
@@ -75,7 +75,7 @@ pub struct FrontendConfig {
     /// The certificate, for TLS.
     pub tls: Option<Tls>,
     /// The proxies whose forwarded addresses are trusted.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: Vec<Network>,
     /// Bytes of a request's first line and headers together.
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is passed on with a fault.
@@ -111,7 +111,7 @@ impl Default for FrontendConfig {
             max_connections: 512,
             max_per_address: 256,
             tls: None,
-            trusted_proxies: Proxies::default(),
+            trusted_proxies: Vec::new(),
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
             pass_head: false,

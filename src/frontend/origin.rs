@@ -19,21 +19,6 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// The networks of trusted proxies.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<IpNet>);
-
-impl Proxies {
-    /// Trusts these networks.
-    pub fn new(networks: impl IntoIterator<Item = Network>) -> Self {
-        Self(networks.into_iter().map(|network| network.0).collect())
-    }
-
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
-    }
-}
-
 /// A network of addresses, or one address: `10.0.0.0/8`, `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
@@ -50,6 +35,11 @@ impl FromStr for Network {
         };
         Ok(Self(network.trunc()))
     }
+}
+
+/// Whether an address is that of a trusted proxy.
+pub(super) fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
+    proxies.iter().any(|network| network.0.contains(&address))
 }
 
 /// The IPv4 network that an IPv6 network of mapped addresses stands for.
@@ -84,9 +74,9 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(address: SocketAddr, proxies: &Proxies) -> Self {
+    pub(super) fn new(address: SocketAddr, proxies: &[Network]) -> Self {
         let address = address.ip().to_canonical();
-        let counted = (!proxies.trusts(address)).then(|| client_network(address));
+        let counted = (!is_trusted(proxies, address)).then(|| client_network(address));
         Self {
             text: address.to_string(),
             counted,
@@ -94,12 +84,16 @@ impl Peer {
     }
 
     /// The address of the client whose request has these headers.
-    pub(super) fn client<'p>(&'p self, headers: &[Header<'_>], proxies: &Proxies) -> Cow<'p, str> {
+    pub(super) fn client<'p>(
+        &'p self,
+        headers: &[Header<'_>],
+        proxies: &[Network],
+    ) -> Cow<'p, str> {
         if self.counted.is_some() {
             return Cow::Borrowed(&self.text);
         }
-        let x = lists(headers, "X-Forwarded-For", proxies, forwarded_for);
-        let standard = lists(headers, "Forwarded", proxies, forwarded);
+        let x = address_in(headers, "X-Forwarded-For", proxies, forwarded_for);
+        let standard = address_in(headers, "Forwarded", proxies, forwarded);
         let address = match (x, standard) {
             (Ok(Some(one)), Ok(Some(other))) if one == other => Some(one),
             (Ok(Some(one)), Ok(None)) | (Ok(None), Ok(Some(one))) => Some(one),
@@ -110,26 +104,26 @@ impl Peer {
 }
 
 /// An entry that is needed is not an address.
-struct Unclear;
+struct NoAddress;
 
 /// Reads the headers of one name, which are one list, from the right, and returns the client's
 /// address if there is such a header. `read` returns the entries of one header from the left, with
 /// `None` for one that is not an address.
-fn lists(
+fn address_in(
     headers: &[Header<'_>],
     name: &str,
-    proxies: &Proxies,
+    proxies: &[Network],
     read: fn(&str) -> Vec<Option<IpAddr>>,
-) -> Result<Option<IpAddr>, Unclear> {
+) -> Result<Option<IpAddr>, NoAddress> {
     let mut last = None;
     for header in headers.iter().rev() {
         if !header.name.eq_ignore_ascii_case(name) {
             continue;
         }
-        let text = std::str::from_utf8(header.value).map_err(|_| Unclear)?;
+        let text = std::str::from_utf8(header.value).map_err(|_| NoAddress)?;
         for address in read(text).into_iter().rev() {
-            last = Some(address.ok_or(Unclear)?);
-            if last.is_some_and(|address| !proxies.trusts(address)) {
+            last = Some(address.ok_or(NoAddress)?);
+            if last.is_some_and(|address| !is_trusted(proxies, address)) {
                 return Ok(last);
             }
         }

@@ -62,10 +62,7 @@ impl ResponseStream {
     /// empty line, without `Content-Length`, `Transfer-Encoding` and `Connection`.
     pub fn begin(call: CallId, answers: Answers, head: Vec<u8>) -> Self {
         let backpressure = Arc::new(Backpressure::default());
-        let outgoing = Outgoing {
-            backpressure: Arc::clone(&backpressure),
-            chunked: true,
-        };
+        let outgoing = Outgoing(Arc::clone(&backpressure));
         let stream = Self {
             call,
             answers,
@@ -124,14 +121,11 @@ impl Drop for ResponseStream {
 /// The frontend's side of an answer on its way to a client; with it the maker's waiting ends,
 /// whether the answer was begun or not.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    backpressure: Arc<Backpressure>,
-    chunked: bool,
-}
+pub(super) struct Outgoing(Arc<Backpressure>);
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.backpressure.change(|state| state.gone = true);
+        self.0.change(|state| state.gone = true);
     }
 }
 
@@ -152,7 +146,7 @@ impl EventLoop {
         }
     }
 
-    fn begin_stream(&mut self, id: CallId, head: &[u8], mut outgoing: Outgoing) {
+    fn begin_stream(&mut self, id: CallId, head: &[u8], outgoing: Outgoing) {
         let Some(call) = self.end_call(id) else {
             return;
         };
@@ -165,9 +159,8 @@ impl EventLoop {
         }
         client.enter(Phase::Streaming(id), now);
         client.options.close |= client.options.http10 || stopping;
-        outgoing.chunked = !client.options.http10;
         let mut headers = String::new();
-        if outgoing.chunked {
+        if !client.options.http10 {
             headers.push_str("Transfer-Encoding: chunked\r\n");
         }
         if client.options.close {
@@ -191,15 +184,15 @@ impl EventLoop {
         let Some(outgoing) = &client.outgoing else {
             return;
         };
-        let backpressure = Arc::clone(&outgoing.backpressure);
+        let backpressure = Arc::clone(&outgoing.0);
         if client.outbox.unsent() == 0 {
             client.since = self.now;
         }
-        if outgoing.chunked {
+        if client.options.http10 {
+            client.outbox.append(&[bytes]);
+        } else {
             let length = format!("{:x}\r\n", bytes.len());
             client.outbox.append(&[length.as_bytes(), bytes, b"\r\n"]);
-        } else {
-            client.outbox.append(&[bytes]);
         }
         backpressure.change(|state| state.handed = state.handed.saturating_sub(bytes.len()));
         self.push_stream(index);
@@ -209,7 +202,7 @@ impl EventLoop {
         let Some((index, client)) = self.clients.in_phase(Phase::Streaming(id)) else {
             return;
         };
-        if client.outgoing.as_ref().is_some_and(|it| it.chunked) {
+        if !client.options.http10 {
             client.outbox.append(&[b"0\r\n", trailer, b"\r\n"]);
         }
         client.enter(Phase::Answer, self.now);
@@ -243,7 +236,7 @@ impl Client {
     pub(super) fn report_unsent(&mut self) {
         let unsent = self.outbox.unsent();
         if let Some(outgoing) = &self.outgoing {
-            outgoing.backpressure.change(|state| state.unsent = unsent);
+            outgoing.0.change(|state| state.unsent = unsent);
         }
     }
 }

@@ -47,7 +47,7 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
         verified_at: seconds_to_rfc3339(proof.verified),
         key: proof.key,
         record: proof.record,
-        public_key: pem(key.der()),
+        public_key: pem(&key.der),
         signed: proof.text,
         signature: base64(&proof.signature),
         body: sent,

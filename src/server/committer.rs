@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
+use tiny_http::Method;
 
 use super::disk_space::DiskSpaceMonitor;
 use super::group_commit::GroupCommitDelay;
@@ -50,11 +51,11 @@ pub(super) struct Health {
     poison: Mutex<Option<String>>,
     /// Since when the committer works on its present group; `None` while it waits for one.
     busy: Mutex<Option<Instant>>,
-    disk: DiskSpaceMonitor,
+    pub disk: DiskSpaceMonitor,
     /// The bytes that the longest call may need.
     longest: u64,
     /// What is known of the cluster, if this is a node of one.
-    cluster: Option<Status>,
+    pub cluster: Option<Status>,
 }
 
 impl Health {
@@ -71,11 +72,6 @@ impl Health {
             longest,
             cluster,
         }
-    }
-
-    /// What is known of the cluster, if this is a node of one.
-    pub const fn cluster(&self) -> Option<&Status> {
-        self.cluster.as_ref()
     }
 
     /// Why the cluster keeps no calls now, if that is so.
@@ -128,7 +124,10 @@ impl Health {
 
     /// The answer at `/healthz` or `/readyz`: whether events can be kept and, at the former, whether
     /// any arrive.
-    pub fn reply(&self, path: &str, inactivity: &InactivityAlarm) -> Reply {
+    pub fn reply(&self, method: &Method, path: &str, inactivity: &InactivityAlarm) -> Reply {
+        if !matches!(method, Method::Get | Method::Head) {
+            return Reply::wrong_method("GET, HEAD");
+        }
         if let Some(reason) = self.trouble() {
             return Reply::unavailable(reason);
         }
@@ -138,11 +137,6 @@ impl Health {
         let last_event = inactivity.last_event().map(micros_to_rfc3339);
         let body = json!({ "status": "silent", "last_event": last_event });
         Reply::json(503, body.to_string().into_bytes())
-    }
-
-    /// The free bytes on the data folder's disk, if known.
-    pub fn free(&self) -> Option<u64> {
-        self.disk.free()
     }
 }
 

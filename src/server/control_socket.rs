@@ -81,12 +81,9 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
                 continue;
             }
         };
-        let go_on = || {
-            if commands.is_stopping() {
-                Err(())
-            } else {
-                Ok(())
-            }
+        let go_on = || match commands.is_stopping() {
+            true => Err(()),
+            false => Ok(()),
         };
         let Ok(running) = commands.running.acquire(1, &Client::default(), go_on) else {
             return;

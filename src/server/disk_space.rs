@@ -6,14 +6,15 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
+use parking_lot::Mutex;
 
 use crate::storage::free_bytes;
 
-/// For how many milliseconds a check holds.
-const HOLDS: u64 = 200;
+/// For how long a check holds.
+const HOLDS: Duration = Duration::from_millis(200);
 
 /// Checks the free space of a disk now and then.
 #[derive(Debug)]
@@ -21,9 +22,8 @@ pub(super) struct DiskSpaceMonitor {
     folder: PathBuf,
     /// In bytes; 0 for no check.
     min_free: u64,
-    started: Instant,
-    /// The last check, in milliseconds after `started`.
-    checked: AtomicU64,
+    /// The last check. Whoever checks holds the lock.
+    checked: Mutex<Instant>,
     /// Bytes of calls that came since then.
     since: AtomicU64,
     short: AtomicBool,
@@ -35,8 +35,7 @@ impl DiskSpaceMonitor {
         let monitor = Self {
             folder,
             min_free,
-            started: Instant::now(),
-            checked: AtomicU64::new(0),
+            checked: Mutex::new(Instant::now()),
             since: AtomicU64::new(0),
             short: AtomicBool::new(false),
         };
@@ -56,16 +55,10 @@ impl DiskSpaceMonitor {
             return false;
         }
         let came = self.since.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let checked = self.checked.load(Ordering::Relaxed);
-        let due = now >= checked.saturating_add(HOLDS) || came > self.min_free / 16;
-        // One thread checks.
-        let claim = || {
-            let order = Ordering::Relaxed;
-            let claimed = self.checked.compare_exchange(checked, now, order, order);
-            claimed.is_ok()
-        };
-        if due && claim() {
+        if let Some(mut checked) = self.checked.try_lock()
+            && (checked.elapsed() >= HOLDS || came > self.min_free / 16)
+        {
+            *checked = Instant::now();
             self.since.store(0, Ordering::Relaxed);
             self.check();
         }

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tiny_http::Request;
+use tiny_http::{Request, Response, StatusCode};
 
 use super::receiver::RequestReceiver;
 use super::socket::{bind, reachable};
-use crate::frontend::{Answers, Frontend, FrontendConfig, connect_private};
+use super::worker::header;
+use crate::frontend::{
+    Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, Payload, connect_private,
+};
 
 /// The expensive rest of a request, which is done while others receive.
 pub(super) type Rest = Box<dyn FnOnce()>;
@@ -38,13 +41,16 @@ impl HttpServer {
         private: PathBuf,
         connections: usize,
         workers: usize,
-        handle: impl Fn(Request) -> Option<Rest> + Clone + Send + 'static,
+        handle: impl Fn(Request, CallId, Payload) -> Option<Rest> + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let server = tiny_http::Server::from_listener(bind(&private)?, None)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let receiver = Arc::new(RequestReceiver::new(server));
         let workers = (0..workers.max(1))
-            .map(|number| start_worker(number, handle.clone(), Arc::clone(&receiver)))
+            .map(|number| {
+                let receiver = Arc::clone(&receiver);
+                start_worker(number, handle.clone(), receiver, answers.clone())
+            })
             .collect::<io::Result<_>>()?;
         let (path, dir) = reachable(&private)?;
         let connections = connect_private(&path, connections)?;
@@ -81,8 +87,9 @@ impl HttpServer {
 
 fn start_worker(
     number: usize,
-    handle: impl Fn(Request) -> Option<Rest> + Send + 'static,
+    handle: impl Fn(Request, CallId, Payload) -> Option<Rest> + Send + 'static,
     receiver: Arc<RequestReceiver>,
+    answers: Answers,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
@@ -91,7 +98,22 @@ fn start_worker(
             // responder, which is the first thing done with it. Before, tiny_http answers, and the
             // frontend with 502.
             receiver.run(|request| {
-                let handled = catch_unwind(AssertUnwindSafe(|| handle(request)));
+                let pass_on = || {
+                    let Some(call) = header(&request, CALL_HEADER).and_then(CallId::parse) else {
+                        // The frontend's greeting of a private connection.
+                        if let Err(error) = request.respond(Response::empty(StatusCode(204))) {
+                            tracing::debug!("a greeting could not be answered: {error}");
+                        }
+                        return None;
+                    };
+                    let Some(payload) = answers.take_payload(call) else {
+                        // Its client was answered from elsewhere, so tiny_http must not answer.
+                        drop(request.into_writer());
+                        return None;
+                    };
+                    handle(request, call, payload)
+                };
+                let handled = catch_unwind(AssertUnwindSafe(pass_on));
                 let rest = handled.unwrap_or_else(|_| {
                     tracing::error!("handling a request panicked");
                     None

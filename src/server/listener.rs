@@ -4,9 +4,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use anyhow::{anyhow, bail};
 use listenfd::ListenFd;
 
-use super::run::ServerError;
+use super::run::system;
 
 /// The sockets that the supervisor has passed. It holds them open while no server runs, so
 /// calls that arrive during a restart wait instead of being refused.
@@ -15,7 +16,7 @@ pub(super) struct PassedSockets(Vec<(SocketAddr, TcpListener)>);
 impl PassedSockets {
     /// Takes them; none without a supervisor that passes some. One that is at none of these
     /// addresses is refused: whoever connects to it would wait for ever.
-    pub fn take(named: &[SocketAddr]) -> Result<Self, ServerError> {
+    pub fn take(named: &[SocketAddr]) -> anyhow::Result<Self> {
         let mut passed = ListenFd::from_env();
         let mut listeners = Vec::new();
         for number in 0..passed.len() {
@@ -23,12 +24,13 @@ impl PassedSockets {
                 let listener = listener.ok_or_else(|| io::Error::other("it was taken before"))?;
                 Ok((listener.local_addr()?, listener))
             });
-            let (address, listener) = taken.map_err(|cause| ServerError::System {
-                what: "taking a socket from the supervisor, which must be one of TCP",
-                cause,
-            })?;
+            let what = "taking a socket from the supervisor, which must be one of TCP";
+            let (address, listener) = taken.map_err(system(what))?;
             if !named.contains(&address) {
-                return Err(ServerError::Unnamed(address));
+                bail!(
+                    "the supervisor passes a socket at {address}, and neither --listen nor --api names that \
+                     address: see ListenStream= in its socket unit"
+                );
             }
             listeners.push((address, listener));
         }
@@ -40,14 +42,14 @@ impl PassedSockets {
         &mut self,
         address: SocketAddr,
         flag: &'static str,
-    ) -> Result<TcpListener, ServerError> {
+    ) -> anyhow::Result<TcpListener> {
         if let Some(place) = self.0.iter().position(|(own, _)| *own == address) {
             return Ok(self.0.swap_remove(place).1);
         }
-        TcpListener::bind(address).map_err(|cause| ServerError::Listen {
-            address,
-            flag,
-            cause,
+        TcpListener::bind(address).map_err(|cause| {
+            anyhow!(
+                "cannot listen on {address}: {cause}; if another program uses it, name another address with {flag}"
+            )
         })
     }
 }

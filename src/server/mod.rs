@@ -40,7 +40,7 @@ mod worker;
 
 pub use api::{line_schemas, openapi, schema_generator};
 pub use commands::Commands;
-pub use run::{Server, ServerConfig, ServerError};
+pub use run::{Server, ServerConfig};
 pub use socket::reachable;
 
 /// The open files a server needs in addition to connections: private connections, log, index, commands.

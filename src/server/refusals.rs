@@ -4,7 +4,6 @@
 //! find out why Copernica's calls do not arrive.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -13,14 +12,11 @@ use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Refused;
 
-/// No verified date was seen yet.
-const UNSEEN: i64 = i64::MIN;
-
 #[derive(Debug)]
 pub(super) struct Refusals {
     metrics: Metrics,
     reasons: Mutex<BTreeMap<&'static str, Reason>>,
-    last_age: AtomicI64,
+    last_age: Mutex<Option<i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +33,7 @@ impl Refusals {
         Self {
             metrics,
             reasons: Mutex::default(),
-            last_age: AtomicI64::new(UNSEEN),
+            last_age: Mutex::default(),
         }
     }
 
@@ -88,12 +84,12 @@ impl Refusals {
 
     /// Notes the age in seconds of a verified call's date at its receipt.
     pub fn saw_age(&self, age: i64) {
-        self.last_age.store(age, Ordering::Relaxed);
+        *self.last_age.lock() = Some(age);
     }
 
     /// The age in seconds of the last verified call's date at its receipt: how far this machine's
     /// clock is ahead of the sender's, plus the call's travel time.
     pub fn last_age(&self) -> Option<i64> {
-        Some(self.last_age.load(Ordering::Relaxed)).filter(|age| *age != UNSEEN)
+        *self.last_age.lock()
     }
 }

@@ -8,43 +8,34 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
-use crate::auth::signature::{Admitted, Refusal};
+use crate::auth::signature::{Admission, Refusal};
 use crate::event::DecodeError;
 use crate::frontend::{Answers, CallId, ResponseStream, SAFETY_HEADERS};
 use crate::store::Outcome;
 
 /// Answers one request. Dropping an unanswered `Responder` sends 503.
 pub(super) struct Responder {
-    target: Option<ReplyTarget>,
+    call: CallId,
+    answers: Answers,
     bodyless: bool,
+    is_answered: bool,
     /// Marks a signed message as in flight.
-    pub admitted: Admitted,
-}
-
-/// Where an answer goes.
-enum ReplyTarget {
-    /// To the frontend, for a client's request.
-    Frontend(CallId, Answers),
-    /// To the connection itself, for the frontend's own greeting.
-    Connection(Box<dyn Write + Send>),
+    pub admitted: Option<Admission>,
 }
 
 impl Responder {
-    /// Takes a request from tiny_http. With the number of a `call` nothing is written to its
-    /// connection, so the next request there need not wait.
-    pub fn new(request: Request, call: Option<CallId>, answers: &Answers) -> Self {
+    /// Takes a request from tiny_http. Nothing is written to its connection, so the next request
+    /// there need not wait.
+    pub fn new(request: Request, call: CallId, answers: &Answers) -> Self {
         let bodyless = *request.method() == Method::Head;
-        let writer = request.into_writer();
-        let target = match call {
-            Some(call) => ReplyTarget::Frontend(call, answers.clone()),
-            None => ReplyTarget::Connection(writer),
-        };
+        drop(request.into_writer());
         Self {
-            target: Some(target),
+            call,
+            answers: answers.clone(),
             bodyless,
+            is_answered: false,
             admitted: None,
         }
     }
@@ -58,53 +49,35 @@ impl Responder {
     }
 
     /// Sends the answer, unless the client has gone.
-    pub fn answer(mut self, reply: &Reply) {
-        self.send(reply);
+    pub fn answer(self, reply: &Reply) {
+        Batch::default().add(self, reply);
     }
 
-    /// Begins a streamed answer with a head without its empty line; `None` for the frontend's greeting.
-    pub fn stream(mut self, mut head: Vec<u8>) -> Option<ResponseStream> {
-        let Some(ReplyTarget::Frontend(call, answers)) = self.target.take() else {
-            return None;
-        };
+    /// Begins a streamed answer with a head without its empty line.
+    pub fn stream(mut self, mut head: Vec<u8>) -> ResponseStream {
+        self.is_answered = true;
         head.extend_from_slice(b"\r\n");
-        Some(ResponseStream::begin(call, answers, head))
-    }
-
-    fn send(&mut self, reply: &Reply) {
-        let mut batch = Batch::default();
-        self.put(reply, &mut batch);
-        batch.send();
+        ResponseStream::begin(self.call, self.answers.clone(), head)
     }
 
     fn put(&mut self, reply: &Reply, batch: &mut Batch) {
-        let Some(target) = self.target.take() else {
-            return;
-        };
-        let bytes = reply.bytes(self.bodyless);
-        match target {
-            ReplyTarget::Frontend(call, answers) => {
-                batch.ready.push((call, bytes));
-                batch.answers.get_or_insert(answers);
-            }
-            ReplyTarget::Connection(mut writer) => {
-                if let Err(error) = writer.write_all(&bytes).and_then(|()| writer.flush()) {
-                    tracing::debug!("an answer could not be sent: {error}");
-                }
-            }
-        }
+        self.is_answered = true;
+        batch.ready.push((self.call, reply.bytes(self.bodyless)));
+        batch.answers.get_or_insert_with(|| self.answers.clone());
     }
 }
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        if self.target.is_some() {
-            self.send(&Reply::unavailable("the call was not finished"));
+        if !self.is_answered {
+            let reply = Reply::unavailable("the call was not finished");
+            self.put(&reply, &mut Batch::default());
         }
     }
 }
 
-/// Answers that wake the frontend once. All must belong to one frontend.
+/// Answers that are sent when it is dropped, and wake the frontend once. All must belong to one
+/// frontend.
 #[derive(Default)]
 pub(super) struct Batch {
     ready: Vec<(CallId, Vec<u8>)>,
@@ -115,17 +88,13 @@ impl Batch {
     pub fn add(&mut self, mut responder: Responder, reply: &Reply) {
         responder.put(reply, self);
     }
-
-    pub fn send(&mut self) {
-        if let Some(answers) = &self.answers {
-            answers.send(self.ready.drain(..));
-        }
-    }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.send();
+        if let Some(answers) = &self.answers {
+            answers.send(self.ready.drain(..));
+        }
     }
 }
 
@@ -248,8 +217,7 @@ impl Reply {
 
     /// The call is not kept; it may be sent again (503 with `Retry-After`).
     pub fn unavailable(reason: &str) -> Self {
-        let body = json!({ "error": reason, "where": "server" });
-        Self::json(503, body.to_string().into_bytes()).with("Retry-After", "5")
+        Self::refused(503, &DecodeError::new(reason, "server")).with("Retry-After", "5")
     }
 
     /// The whole answer.
@@ -310,7 +278,7 @@ mod tests {
         let answers = Answers::default();
         let call = CallId::parse("7").unwrap();
         let request = || tiny_http::Request::from(tiny_http::TestRequest::new());
-        let responder = Responder::new(request(), Some(call), &answers);
+        let responder = Responder::new(request(), call, &answers);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
             let _caller = responder;
             std::panic::resume_unwind(Box::new(()));
@@ -318,10 +286,7 @@ mod tests {
         assert!(panicked.is_err());
         // A dropped batch is sent too.
         let mut batch = Batch::default();
-        batch.add(
-            Responder::new(request(), Some(call), &answers),
-            &Reply::kept(3),
-        );
+        batch.add(Responder::new(request(), call, &answers), &Reply::kept(3));
         drop(batch);
         let waiting = answers.waiting();
         let texts: Vec<_> = waiting

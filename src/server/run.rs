@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anyhow::{Context, anyhow};
+
 use super::api::{Api, ApiParts, PageConfig};
 use super::commands::{About, Commands};
 use super::committer::{self, Health};
@@ -31,7 +33,7 @@ use crate::background::Background;
 use crate::cluster::{Cluster, ClusterConfig, Observer, start_erasures};
 use crate::event::Zone;
 use crate::format::shell;
-use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
+use crate::frontend::{Answers, FrontendConfig, Network, Tls, TlsFiles};
 use crate::index::Progress;
 use crate::log::OpenMode;
 use crate::log_limiter::LogLimiter;
@@ -88,7 +90,7 @@ pub struct ServerConfig {
     /// The largest number of open connections of one address.
     pub max_per_address: usize,
     /// The proxies whose forwarded addresses are trusted.
-    pub trusted_proxies: Proxies,
+    pub trusted_proxies: Vec<Network>,
     /// The bytes that must stay free on the data folder's disk.
     pub min_free: u64,
     /// The largest total size of rejected calls; beyond it the oldest are removed.
@@ -132,45 +134,9 @@ impl ServerConfig {
     }
 }
 
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The data folder.
-    #[error(transparent)]
-    Trail(#[from] TrailError),
-    /// The certificate.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The address.
-    #[error(
-        "cannot listen on {address}: {cause}; if another program uses it, name another address with {flag}"
-    )]
-    Listen {
-        /// The address asked for.
-        address: SocketAddr,
-        /// The flag that sets it.
-        flag: &'static str,
-        /// The cause.
-        cause: std::io::Error,
-    },
-    /// The supervisor passes a socket at another address.
-    #[error(
-        "the supervisor passes a socket at {0}, and neither --listen nor --api names that address: \
-         see ListenStream= in its socket unit"
-    )]
-    Unnamed(SocketAddr),
-    /// A system call failed.
-    #[error("{what}: {cause}")]
-    System {
-        /// What was being done.
-        what: &'static str,
-        /// The cause.
-        cause: std::io::Error,
-    },
-}
-
-fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
-    move |cause| ServerError::System { what, cause }
+/// An error of the system, with what was being done.
+pub(super) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> anyhow::Error {
+    move |cause| anyhow!("{what}: {cause}")
 }
 
 /// A running server.
@@ -192,7 +158,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a server. When this returns it answers calls and commands.
-    pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
+    pub fn start(config: &ServerConfig) -> anyhow::Result<Self> {
         let tls = config.tls.clone().map(Tls::load).transpose()?;
         // Nothing on disk changes before the addresses are known to be free.
         let named = config.api.into_iter().chain([config.listen]);
@@ -222,9 +188,7 @@ impl Server {
                 config.data.display()
             );
         }
-        let mut appender = appender.ok_or_else(|| {
-            system("opening the log")(std::io::Error::other("it cannot be appended to"))
-        })?;
+        let mut appender = appender.context("opening the log: it cannot be appended to")?;
         appender.limit_rejected(config.max_rejected);
         let inactivity = InactivityAlarm::new(config.alert_after, &trail);
         let replays = Replays::default();
@@ -322,7 +286,7 @@ impl Server {
             config.data.join("private"),
             PRIVATE_CONNECTIONS,
             config.workers,
-            move |request| worker.handle(request),
+            move |request, call, payload| worker.handle(request, call, payload),
         )
         .map_err(system("starting the listener"))?;
         let settings = Settings {
@@ -353,7 +317,7 @@ impl Server {
             refusals,
             checker,
             countersigning: states,
-            cluster: health.cluster().cloned(),
+            cluster: health.cluster.clone(),
         });
         let commands = Commands::new(Arc::clone(&trail), append.clone(), config.zone, about);
         let control =

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::refusals::Refusals;
 use crate::auth::keys::{KeyError, KeyResult, KeyRing, PublicKey};
-use crate::auth::signature::{Admitted, Claim, Evidence, Head, Policy, Proof, Refusal, Replays};
+use crate::auth::signature::{Admission, Claim, Head, Policy, Proof, Refusal, Replays};
 use crate::event::now_seconds;
 use crate::store::{Trail, TrailError};
 
@@ -25,8 +25,8 @@ pub(super) struct Checker {
 
 /// A call whose signature is good.
 pub(super) struct Verified {
-    pub evidence: Evidence,
-    pub admitted: Admitted,
+    pub proof: Proof,
+    pub admission: Admission,
     /// Why it is kept as rejected all the same: its date is wrong.
     pub fault: Option<Refusal>,
 }
@@ -100,28 +100,24 @@ impl Checker {
         remote: Option<String>,
         then: impl FnOnce(Result<Verified, Refusal>) + Send + 'static,
     ) {
-        let tried = match self.keys.get(&claim.key) {
+        match self.keys.get(&claim.key) {
             Some(Ok(key)) => match claim.verify_signature(&key, now_seconds()) {
                 // Another key may have been published since.
-                Err(Refusal::Wrong) if self.keys.recheck(&key) => Some(key),
+                Err(Refusal::Wrong) if self.keys.recheck(&key) => {}
                 result => return then(self.admit(&claim, &key, result, remote.as_deref())),
             },
             Some(Err(error)) => {
                 return then(Err(self.no_key(&claim, &error, remote.as_deref())));
             }
-            None => None,
-        };
+            None => {}
+        }
         let (checker, name, address) = (self.clone(), claim.key.clone(), remote.clone());
         let judge = move |found: KeyResult| {
             let remote = remote.as_deref();
             then(match found {
                 Err(error) => Err(checker.no_key(&claim, &error, remote)),
                 Ok(key) => {
-                    let is_same = |tried: &Arc<PublicKey>| tried.record() == key.record();
-                    let result = match tried.as_ref().is_some_and(is_same) {
-                        true => Err(Refusal::Wrong),
-                        false => claim.verify_signature(&key, now_seconds()),
-                    };
+                    let result = claim.verify_signature(&key, now_seconds());
                     checker.admit(&claim, &key, result, remote)
                 }
             });
@@ -157,8 +153,8 @@ impl Checker {
         };
         match self.replays.admit(&claim.text, expires, now) {
             Ok(admission) => Ok(Verified {
-                evidence: Evidence::Proof(Box::new(proof)),
-                admitted: Some(admission),
+                proof,
+                admission,
                 fault,
             }),
             // An honest sender that missed the answer sends the same message again.

@@ -14,7 +14,7 @@ use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
-use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER, Payload};
+use crate::frontend::{Answers, CallId, Fault, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::store::{ParsedCall, ValidationFiles};
@@ -55,8 +55,6 @@ struct Received {
     content_type: Option<String>,
     /// Why it is kept as rejected whatever its body says: a status and a reason.
     fault: Option<(u16, DecodeError)>,
-    /// Whether the body is whole.
-    whole: bool,
     /// The body, as far as it was received.
     body: Vec<u8>,
 }
@@ -112,26 +110,11 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-/// The number of a request and what it has besides its head; `None` in its place if its client was
-/// answered from elsewhere. Only the frontend's own greeting has no number, and no more than a head.
-pub(super) fn take_payload(
-    request: &Request,
-    answers: &Answers,
-) -> (Option<CallId>, Option<Payload>) {
-    let call = header(request, CALL_HEADER).and_then(CallId::parse);
-    let payload = match call {
-        Some(call) => answers.take_payload(call),
-        None => Some(Payload::default()),
-    };
-    (call, payload)
-}
-
 impl Worker {
     /// Handles a request. It is answered now or by the committer; what is expensive, the decoding of a
     /// long one and the verification of a signature, is returned.
-    pub fn handle(&self, request: Request) -> Option<Rest> {
-        let (call, payload) = take_payload(&request, &self.answers);
-        if payload.as_ref().is_none_or(|it| it.body.len() <= LONG) {
+    pub fn handle(&self, request: Request, call: CallId, payload: Payload) -> Option<Rest> {
+        if payload.body.len() <= LONG {
             return self.receive(request, call, payload);
         }
         let worker = self.clone();
@@ -142,19 +125,13 @@ impl Worker {
         }))
     }
 
-    fn receive(
-        &self,
-        request: Request,
-        call: Option<CallId>,
-        payload: Option<Payload>,
-    ) -> Option<Rest> {
+    fn receive(&self, request: Request, call: CallId, payload: Payload) -> Option<Rest> {
         let method = request.method().clone();
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
-        let fault = owned(FAULT_HEADER);
         let responder = Responder::new(request, call, &self.answers);
-        let Payload { head, body } = payload?;
+        let Payload { head, body, fault } = payload;
         let answer = |responder: Responder, reply: Reply| {
             responder.answer(&reply);
             None
@@ -164,20 +141,16 @@ impl Worker {
         {
             return answer(responder, Reply::new(200, "text/plain", content));
         }
-        let (label, mut fault) = match (route(&target), &method) {
+        let (label, fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {
-                // Without a number it is the frontend's greeting of a private connection.
-                if call.is_some() {
-                    self.metrics.refused("not_found");
-                }
+                self.metrics.refused("not_found");
                 return answer(responder, Reply::refused(404, &error));
             }
-            (Route::Health(path), Method::Get | Method::Head) => {
-                return answer(responder, self.health.reply(path, &self.inactivity));
+            (Route::Health(path), method) => {
+                return answer(responder, self.health.reply(method, path, &self.inactivity));
             }
-            (Route::Health(_), _) => return answer(responder, Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => {
-                let fault = fault.map(|fault| self.fault(&fault));
+                let fault = fault.map(|fault| self.fault(fault));
                 (label.map(Cow::into_owned), fault)
             }
             (Route::BelowWebhook(error), Method::Post) => {
@@ -199,21 +172,20 @@ impl Worker {
             self.refusals.count("no_length", None, message);
             return answer(responder, Reply::refused(411, error));
         }
-        let whole = !matches!(fault, Some((413, _)));
+        let is_whole = !matches!(fault, Some((413, _)));
         let call = Received {
             at: now_micros(),
             remote,
             label,
             content_type,
-            fault: fault.take(),
-            whole,
+            fault,
             body,
         };
         let Some(checker) = &self.checker else {
             self.keep(call, None, responder);
             return None;
         };
-        let body = call.whole.then_some(call.body.as_slice());
+        let body = is_whole.then_some(call.body.as_slice());
         match checker.check(&head, body, call.remote.as_deref()) {
             Ok(None) => self.keep(call, Some(Evidence::Unsigned), responder),
             Ok(Some(claim)) => {
@@ -239,13 +211,14 @@ impl Worker {
     ) {
         match verified {
             Ok(verified) => {
-                responder.admitted = verified.admitted;
+                responder.admitted = Some(verified.admission);
                 let fault = verified.fault.map(|refusal| {
                     let error = DecodeError::new(refusal.to_string(), "Date");
                     (refusal.status(), error)
                 });
                 call.fault = call.fault.or(fault);
-                self.keep(call, Some(verified.evidence), responder);
+                let evidence = Evidence::Proof(Box::new(verified.proof));
+                self.keep(call, Some(evidence), responder);
             }
             Err(Refusal::Replay(seq)) => responder.answer(&Reply::kept(seq)),
             Err(refusal) => responder.answer(&Reply::unsigned(refusal)),
@@ -299,23 +272,24 @@ impl Worker {
         }
     }
 
-    /// The frontend's fault of a body as a status and a reason.
-    fn fault(&self, fault: &str) -> (u16, DecodeError) {
-        if fault == "encoded" {
-            let reason = "the body is compressed (Content-Encoding): send it uncompressed";
-            return (415, DecodeError::new(reason, "Content-Encoding"));
-        }
-        let (status, reason) = match fault.strip_prefix("too-large ") {
-            Some(declared) => {
-                let most = self.max_body;
-                let reason = format!(
-                    "the body has {declared} bytes; at most {most} are accepted (--max-body)"
-                );
-                (413, reason)
+    /// A fault of a body as a status and a reason.
+    fn fault(&self, fault: Fault) -> (u16, DecodeError) {
+        let most = self.max_body;
+        match fault {
+            Fault::NoLength => {
+                let reason = "the body's length must be sent";
+                (411, DecodeError::new(reason, "Content-Length"))
             }
-            None => (411, "the body's length must be sent".to_owned()),
-        };
-        (status, DecodeError::new(reason, "Content-Length"))
+            Fault::Encoded => {
+                let reason = "the body is compressed (Content-Encoding): send it uncompressed";
+                (415, DecodeError::new(reason, "Content-Encoding"))
+            }
+            Fault::TooLarge(len) => {
+                let reason =
+                    format!("the body has {len} bytes; at most {most} are accepted (--max-body)");
+                (413, DecodeError::new(reason, "Content-Length"))
+            }
+        }
     }
 }
 

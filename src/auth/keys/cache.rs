@@ -73,6 +73,7 @@ impl KeyCache {
     pub(super) fn new(config: KeyConfig, stored: Vec<(PublicKey, i64)>) -> Self {
         let now = config.clock.elapsed();
         let entry = |(key, fetched): (PublicKey, i64)| {
+            let name = key.name.clone();
             let entry = Entry {
                 result: Ok(Arc::new(key)),
                 verified: true,
@@ -81,11 +82,10 @@ impl KeyCache {
                 ttl_until: now,
                 checked: now,
             };
-            let name = entry.result.as_ref().ok()?.name().clone();
-            Some((name, entry))
+            (name, entry)
         };
         let mut cache = Self {
-            entries: stored.into_iter().filter_map(entry).collect(),
+            entries: stored.into_iter().map(entry).collect(),
             config,
             in_flight: HashMap::new(),
             dirty: false,
@@ -147,7 +147,7 @@ impl KeyCache {
         let earlier = self.entries.remove(name);
         let was_verified = earlier.as_ref().is_some_and(|entry| entry.verified);
         let same = earlier.and_then(|entry| entry.result.ok());
-        let same = same.filter(|earlier| earlier.record() == key.record());
+        let same = same.filter(|earlier| earlier.record == key.record);
         let verified = was_verified && same.is_some();
         let key = same.unwrap_or_else(|| Arc::new(key));
         self.dirty |= was_verified;
@@ -222,7 +222,7 @@ impl KeyCache {
 
     /// Notes that a signature was verified with a key; true if that is news.
     pub(super) fn mark_verified(&mut self, key: &PublicKey) -> bool {
-        let entry = self.entries.get_mut(key.name());
+        let entry = self.entries.get_mut(&key.name);
         let Some(entry) = entry.filter(|entry| !entry.verified && is_of(entry, key)) else {
             return false;
         };
@@ -251,7 +251,7 @@ impl KeyCache {
     /// [`MIN_TTL`]. True if a look-up is worthwhile, as another key may have been published since.
     pub(super) fn recheck(&mut self, key: &PublicKey) -> bool {
         let now = self.now();
-        let entry = self.entries.get_mut(key.name());
+        let entry = self.entries.get_mut(&key.name);
         let Some(entry) = entry.filter(|entry| is_of(entry, key)) else {
             return true;
         };
@@ -272,8 +272,8 @@ impl KeyCache {
             .filter_map(|entry| {
                 let key = entry.result.as_ref().ok()?;
                 Some(StoredKey {
-                    name: key.name().as_str().to_owned(),
-                    record: key.record().to_owned(),
+                    name: key.name.as_str().to_owned(),
+                    record: key.record.clone(),
                     fetched: entry.fetched,
                 })
             })
@@ -296,5 +296,5 @@ impl KeyCache {
 /// Whether a cached entry holds this key, and not another one of its name.
 fn is_of(entry: &Entry, key: &PublicKey) -> bool {
     let held = entry.result.as_ref();
-    held.is_ok_and(|held| held.record() == key.record())
+    held.is_ok_and(|held| held.record == key.record)
 }

@@ -148,9 +148,7 @@ fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
     let mut refused = None;
     for text in &texts {
         match PublicKey::from_record(name, text) {
-            Ok(key) if chosen.as_ref().is_none_or(|it| it.bits() < key.bits()) => {
-                chosen = Some(key)
-            }
+            Ok(key) if chosen.as_ref().is_none_or(|it| it.bits < key.bits) => chosen = Some(key),
             Ok(_) => {}
             Err(error) => refused = refused.or(Some(error)),
         }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::config::MAX_VERIFIED;
 use super::record::MAX_RECORD;
 use super::{KeyConfig, KeyName, PublicKey};
-use crate::storage::{Links, RealDisk, atomic_replace, read_small};
+use crate::storage::{Links, RealDisk, atomic_replace, found, read_small};
 
 /// The version that is read and written.
 const VERSION: u32 = 1;
@@ -43,15 +43,12 @@ pub(super) fn read(config: &KeyConfig) -> Vec<(PublicKey, i64)> {
     let Some(path) = &config.key_store else {
         return Vec::new();
     };
-    match read_file(path, config) {
-        Ok(keys) => keys,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            let path = path.display();
-            tracing::warn!(%path, %error, "the stored keys are ignored and fetched again");
-            Vec::new()
-        }
-    }
+    let read = found(read_file(path, config)).unwrap_or_else(|error| {
+        let path = path.display();
+        tracing::warn!(%path, %error, "the stored keys are ignored and fetched again");
+        None
+    });
+    read.unwrap_or_default()
 }
 
 fn read_file(path: &Path, config: &KeyConfig) -> io::Result<Vec<(PublicKey, i64)>> {

@@ -11,16 +11,9 @@ const MAX_NAME: usize = 253;
 /// Bytes of a label.
 const MAX_LABEL: usize = 63;
 
-/// The domain below which keys must lie.
+/// The domain below which keys must lie: in lower case, without a trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyDomain(String);
-
-impl KeyDomain {
-    /// The domain in lower case, without a trailing dot.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 impl Default for KeyDomain {
     fn default() -> Self {
@@ -67,7 +60,7 @@ impl KeyName {
         }
         let name = name.to_ascii_lowercase();
         let is_below = name
-            .strip_suffix(domain.as_str())
+            .strip_suffix(domain.0.as_str())
             .is_some_and(|rest| rest.ends_with('.'));
         is_below.then_some(KeyName(name))
     }
@@ -165,7 +158,7 @@ mod tests {
     #[test]
     fn a_domain_is_read_as_owners_write_it() {
         let domain: KeyDomain = "Keys.Example.NET.".parse().unwrap();
-        assert_eq!(domain.as_str(), "keys.example.net");
+        assert_eq!(domain.0, "keys.example.net");
         assert!(KeyName::below("a.keys.example.net", &domain).is_some());
         assert!(KeyName::below("a.example.net", &domain).is_none());
         for wrong in [

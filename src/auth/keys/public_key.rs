@@ -16,7 +16,7 @@ use spki::der::asn1::AnyRef;
 use spki::der::{Decode, Tag, Tagged};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-use super::record::{Tags, is_space};
+use super::record::{is_space, parse_tags};
 use super::{KeyError, KeyName};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -34,10 +34,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// An RSA public key of 1024 to 8192 bits, with the record that it came from.
 pub struct PublicKey {
-    name: KeyName,
-    record: String,
-    der: Vec<u8>,
-    bits: usize,
+    /// The name under which it was published.
+    pub name: KeyName,
+    /// The TXT record's strings, joined, as published.
+    pub record: String,
+    /// The SubjectPublicKeyInfo in DER.
+    pub der: Vec<u8>,
+    /// The modulus' length in bits.
+    pub bits: usize,
     components: RsaPublicKeyComponents<Vec<u8>>,
 }
 
@@ -69,26 +73,6 @@ impl PublicKey {
         let verified = self.components.verify(parameters, message, signature);
         verified.is_ok()
     }
-
-    /// The name under which it was published.
-    pub fn name(&self) -> &KeyName {
-        &self.name
-    }
-
-    /// The TXT record's strings, joined, as published.
-    pub fn record(&self) -> &str {
-        &self.record
-    }
-
-    /// The SubjectPublicKeyInfo in DER.
-    pub fn der(&self) -> &[u8] {
-        &self.der
-    }
-
-    /// The modulus' length in bits.
-    pub fn bits(&self) -> usize {
-        self.bits
-    }
 }
 
 impl fmt::Debug for PublicKey {
@@ -102,23 +86,22 @@ impl fmt::Debug for PublicKey {
 
 /// The bytes of `p`, if the other tags allow their use.
 fn key_of(txt: &str) -> Result<Vec<u8>, &'static str> {
-    let tags = Tags::read(txt)?;
-    match tags.get("v") {
+    let tags = parse_tags(txt)?;
+    match tags.get("v").copied() {
         None => {}
-        Some("DKIM1") if tags.first() == Some("v") => {}
+        Some("DKIM1") if tags.get_index_of("v") == Some(0) => {}
         Some("DKIM1") => return Err("its v= does not come first"),
         Some(_) => return Err("its v= is not DKIM1"),
     }
-    if tags.get("k").is_some_and(|kind| kind != "rsa") {
+    if tags.get("k").is_some_and(|kind| *kind != "rsa") {
         return Err("its k= is not rsa");
     }
-    let mut hashes = tags.get("h").map(|list| list.split(':'));
-    if let Some(hashes) = &mut hashes
-        && !hashes.any(|hash| hash.trim_matches(is_space) == "sha256")
-    {
+    let is_sha256 = |hash: &str| hash.trim_matches(is_space) == "sha256";
+    let has_sha256 = |list: &&str| list.split(':').any(is_sha256);
+    if !tags.get("h").is_none_or(has_sha256) {
         return Err("its h= does not allow sha256");
     }
-    let mut key = tags.get("p").ok_or("it has no p=")?.to_owned();
+    let mut key = tags.get("p").copied().ok_or("it has no p=")?.to_owned();
     key.retain(|c| !is_space(c));
     if key.is_empty() {
         return Err("the key was revoked: its p= is empty");
@@ -138,7 +121,9 @@ fn components_of(der: &[u8]) -> Result<(usize, RsaPublicKeyComponents<Vec<u8>>),
     let key = key.and_then(|key| RsaPublicKeyRef::try_from(key).ok());
     let key = key.ok_or("its p= has no RSAPublicKey")?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
-    let bits = bits(modulus);
+    // Its bytes have no leading zeros.
+    let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros());
+    let bits = modulus.len() * 8 - zeros as usize;
     if !BITS.contains(&bits) {
         return Err("its modulus has less than 1024 or more than 8192 bits");
     }
@@ -154,13 +139,6 @@ fn components_of(der: &[u8]) -> Result<(usize, RsaPublicKeyComponents<Vec<u8>>),
         e: exponent.to_vec(),
     };
     Ok((bits, components))
-}
-
-/// The length in bits of a big-endian number.
-fn bits(bytes: &[u8]) -> usize {
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    let first = bytes.get(zeros).map_or(0, |byte| byte.leading_zeros());
-    (bytes.len() - zeros) * 8 - first as usize
 }
 
 fn is_even(bytes: &[u8]) -> bool {

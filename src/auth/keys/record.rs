@@ -3,51 +3,36 @@
 //! Only the form is checked here; [`super::PublicKey`] checks the values. White space may surround
 //! names, `=`, values and `;`; inside a value it is kept, for the reader of that value.
 
+use indexmap::IndexMap;
+
 /// Bytes of a record's joined strings; an RSA key of 8192 bits takes some 1,400.
 pub(super) const MAX_RECORD: usize = 8 * 1024;
 
-/// A record's tags, in order.
-pub(super) struct Tags<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Tags<'a> {
-    /// Parses a tag list; an error says what is wrong.
-    pub(super) fn read(text: &'a str) -> Result<Self, &'static str> {
-        if text.len() > MAX_RECORD {
-            return Err("it is longer than 8 KiB");
+/// The values of a tag list by their names, in order; an error says what is wrong.
+pub(super) fn parse_tags(text: &str) -> Result<IndexMap<&str, &str>, &'static str> {
+    if text.len() > MAX_RECORD {
+        return Err("it is longer than 8 KiB");
+    }
+    let mut tags = IndexMap::new();
+    let mut specs = text.split(';').peekable();
+    while let Some(spec) = specs.next() {
+        let spec = trim(spec);
+        if spec.is_empty() && specs.peek().is_none() {
+            break;
         }
-        let mut tags: Vec<(&str, &str)> = Vec::new();
-        let mut specs = text.split(';').peekable();
-        while let Some(spec) = specs.next() {
-            let spec = trim(spec);
-            if spec.is_empty() && specs.peek().is_none() {
-                break;
-            }
-            let (name, value) = spec.split_once('=').ok_or("a tag has no =")?;
-            let (name, value) = (trim(name), trim(value));
-            if !is_tag_name(name) {
-                return Err("a tag has no name");
-            }
-            if !value.chars().all(|c| is_space(c) || c.is_ascii_graphic()) {
-                return Err("it has characters other than visible ASCII and white space");
-            }
-            if tags.iter().any(|(earlier, _)| *earlier == name) {
-                return Err("a tag occurs twice");
-            }
-            tags.push((name, value));
+        let (name, value) = spec.split_once('=').ok_or("a tag has no =")?;
+        let (name, value) = (trim(name), trim(value));
+        if !is_tag_name(name) {
+            return Err("a tag has no name");
         }
-        Ok(Self(tags))
+        if !value.chars().all(|c| is_space(c) || c.is_ascii_graphic()) {
+            return Err("it has characters other than visible ASCII and white space");
+        }
+        if tags.insert(name, value).is_some() {
+            return Err("a tag occurs twice");
+        }
     }
-
-    /// The value of a tag.
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        let found = self.0.iter().find(|(tag, _)| *tag == name);
-        found.map(|(_, value)| *value)
-    }
-
-    /// The name of the first tag.
-    pub(super) fn first(&self) -> Option<&'a str> {
-        self.0.first().map(|(name, _)| *name)
-    }
+    Ok(tags)
 }
 
 /// Whether a character is folding white space.
@@ -70,13 +55,10 @@ mod tests {
 
     #[test]
     fn reads_tags_and_folds_white_space() {
-        let tags = Tags::read("\t v = DKIM1 ;\r\n k=rsa;x_9=;p=A B\tC= ; ").unwrap();
-        assert_eq!(tags.first(), Some("v"));
-        assert_eq!(tags.get("v"), Some("DKIM1"));
-        assert_eq!(tags.get("x_9"), Some(""));
-        assert_eq!(tags.get("p"), Some("A B\tC="));
-        assert_eq!(tags.get("P"), None);
-        assert!(Tags::read("").unwrap().first().is_none());
+        let tags = parse_tags("\t v = DKIM1 ;\r\n k=rsa;x_9=;p=A B\tC= ; ").unwrap();
+        let expected = [("v", "DKIM1"), ("k", "rsa"), ("x_9", ""), ("p", "A B\tC=")];
+        assert!(tags.into_iter().eq(expected));
+        assert!(parse_tags("").unwrap().is_empty());
     }
 
     #[test]
@@ -84,8 +66,8 @@ mod tests {
         for wrong in [
             "a", "a=1;;b=2", "=1", "1a=2", "a b=1", "a=1;a=2", "a=\u{e9}", "a=\0", ";",
         ] {
-            assert!(Tags::read(wrong).is_err(), "{wrong:?}");
+            assert!(parse_tags(wrong).is_err(), "{wrong:?}");
         }
-        assert!(Tags::read(&format!("a={}", "b".repeat(MAX_RECORD))).is_err());
+        assert!(parse_tags(&format!("a={}", "b".repeat(MAX_RECORD))).is_err());
     }
 }

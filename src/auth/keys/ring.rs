@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::Notify;
 
-use super::cache::{Callback, Fetched, KeyCache, KeyResult};
+use super::cache::{Fetched, KeyCache, KeyResult};
 use super::dns::Dns;
 use super::{Busy, KeyConfig, KeyName, PublicKey, key_store};
 
 /// Shared by the handles and the look-ups.
 struct Shared {
     cache: Mutex<KeyCache>,
+    dns: Dns,
     key_store: Option<PathBuf>,
     stop: Notify,
 }
@@ -38,25 +39,11 @@ impl Shared {
     }
 }
 
-/// Calls back; a panic there must not end the thread.
-fn call(callback: Callback, result: KeyResult) {
-    if catch_unwind(AssertUnwindSafe(|| callback(result))).is_err() {
-        tracing::error!("a key look-up's callback panicked");
-    }
-}
-
 /// A look-up in flight. However it ends, each waiting callback is called.
 struct InFlightLookup {
     shared: Arc<Shared>,
     name: KeyName,
     fetched: Option<Fetched>,
-}
-
-impl InFlightLookup {
-    /// Ends it with an answer.
-    fn finish(mut self, fetched: Fetched) {
-        self.fetched = Some(fetched);
-    }
 }
 
 impl Drop for InFlightLookup {
@@ -65,7 +52,11 @@ impl Drop for InFlightLookup {
         let fetched = self.fetched.take().unwrap_or_else(cancelled);
         let (waiting, result) = self.shared.cache.lock().finish(&self.name, fetched);
         for callback in waiting {
-            call(callback, result.clone());
+            let result = result.clone();
+            // A panic there must not end the thread.
+            if catch_unwind(AssertUnwindSafe(|| callback(result))).is_err() {
+                tracing::error!("a key look-up's callback panicked");
+            }
         }
         self.shared.save();
     }
@@ -73,7 +64,6 @@ impl Drop for InFlightLookup {
 
 struct Handle {
     shared: Arc<Shared>,
-    dns: Arc<Dns>,
     runtime: runtime::Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -100,9 +90,9 @@ impl KeyRing {
             .enable_io()
             .enable_time()
             .build()?;
-        let dns = Arc::new(Dns::new(config.clone())?);
         let stored = key_store::read(&config);
         let shared = Arc::new(Shared {
+            dns: Dns::new(config.clone())?,
             key_store: config.key_store.clone(),
             cache: Mutex::new(KeyCache::new(config, stored)),
             stop: Notify::new(),
@@ -120,7 +110,6 @@ impl KeyRing {
             })?;
         Ok(KeyRing(Arc::new(Handle {
             shared,
-            dns,
             runtime: handle,
             thread: Mutex::new(Some(thread)),
         })))
@@ -155,16 +144,15 @@ impl KeyRing {
     }
 
     fn start_look_up(&self, name: KeyName) {
-        let look_up = InFlightLookup {
+        let mut look_up = InFlightLookup {
             shared: Arc::clone(&self.0.shared),
             name,
             fetched: None,
         };
-        let dns = Arc::clone(&self.0.dns);
         // On a runtime that has just ended, this drops the look-up, which calls back.
         self.0.runtime.spawn(async move {
-            let fetched = dns.fetch(&look_up.name).await;
-            look_up.finish(fetched);
+            let fetched = look_up.shared.dns.fetch(&look_up.name).await;
+            look_up.fetched = Some(fetched);
         });
     }
 

@@ -33,20 +33,17 @@ impl<'a> SignatureHeader<'a> {
         let mut rest = text.trim_ascii();
         while !rest.is_empty() {
             let (name, value, after) = parameter(rest)?;
+            rest = after;
             let slot = match name {
                 "keyId" => &mut key_id,
                 "algorithm" => &mut algorithm,
                 "headers" => &mut headers,
                 "signature" => &mut signature,
-                _ => {
-                    rest = after;
-                    continue;
-                }
+                _ => continue,
             };
             if slot.replace(value).is_some() {
                 return Err(Refusal::Malformed("a parameter occurs twice"));
             }
-            rest = after;
         }
         // `hs2019` leaves the algorithm to the key, and all keys here are RSA keys.
         let is_rsa = |name: &str| name.eq_ignore_ascii_case("rsa-sha256") || name == "hs2019";

@@ -17,7 +17,6 @@
 //! - the algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a header claims: a key is never used
 //!   for anything else.
 
-mod claim;
 mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -28,10 +27,9 @@ mod policy;
 mod refusal;
 mod replays;
 
-pub use claim::Claim;
 pub use evidence::{Evidence, EvidenceError, Proof};
 pub use head::Head;
 pub use party::{Account, PublicHost};
-pub use policy::Policy;
+pub use policy::{Claim, Policy};
 pub use refusal::Refusal;
-pub use replays::{Admission, Admitted, Replays};
+pub use replays::{Admission, Replays};

@@ -1,16 +1,16 @@
-//! What a call must satisfy: everything that can be checked without the key.
+//! What a call must satisfy: what can be checked without the key ([`Policy`]), and with it ([`Claim`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
-use super::claim::Claim;
+use super::evidence::Proof;
 use super::head::Head;
 use super::header::SignatureHeader;
 use super::party::{Account, PublicHost};
 use super::refusal::Refusal;
-use crate::auth::keys::{KeyDomain, KeyName};
+use crate::auth::keys::{KeyDomain, KeyName, PublicKey};
 
 /// What a signature must cover, in lower case.
 const MUST_COVER: [&str; 5] = [
@@ -96,6 +96,37 @@ impl Policy {
     /// The last second (Unix) at which a message of that date is accepted.
     pub const fn expires(&self, date: i64) -> i64 {
         date.saturating_add(self.max_age)
+    }
+}
+
+/// What remains of a call to be verified with the key.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The name of the key.
+    pub key: KeyName,
+    /// The signed text, which identifies the message.
+    pub text: String,
+    signature: Vec<u8>,
+    /// The signed date in Unix seconds.
+    pub date: i64,
+    /// Why the date is too old or too far ahead, if it is: the call is kept as rejected once its
+    /// signature is verified, since this machine's clock may be wrong.
+    pub wrong_date: Option<Refusal>,
+}
+
+impl Claim {
+    /// Verifies the signature by the key of that name; not the date. `now` is in Unix seconds.
+    pub fn verify_signature(&self, key: &PublicKey, now: i64) -> Result<Proof, Refusal> {
+        if key.name != self.key || !key.verify(self.text.as_bytes(), &self.signature) {
+            return Err(Refusal::Wrong);
+        }
+        Ok(Proof {
+            key: self.key.as_str().to_owned(),
+            record: key.record.clone(),
+            verified: now,
+            text: self.text.clone(),
+            signature: self.signature.clone(),
+        })
     }
 }
 

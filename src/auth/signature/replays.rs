@@ -45,11 +45,7 @@ pub struct Admission {
     hash: u64,
     /// What is known of the message when it is no longer in flight.
     kept: Option<State>,
-    is_repeated: bool,
 }
-
-/// An [`Admission`]; `None` for an unsigned call.
-pub type Admitted = Option<Admission>;
 
 impl Replays {
     /// Admits a verified message now; `expires` is the last second at which it is accepted. Both
@@ -62,43 +58,28 @@ impl Replays {
         {
             oldest.remove();
         }
-        match messages.entry(expires).or_default().entry(hash) {
-            std::collections::hash_map::Entry::Occupied(mut known) => match known.get() {
-                State::InFlight => Err(Refusal::InFlight),
-                State::Kept(Some(seq)) => Err(Refusal::Replay(*seq)),
-                // It is read again, and gets the same answer if it is still no event.
-                State::Kept(None) => {
-                    known.insert(State::InFlight);
-                    Ok(Admission {
-                        memory: Arc::clone(&self.0),
-                        expires,
-                        hash,
-                        kept: Some(State::Kept(None)),
-                        is_repeated: true,
-                    })
-                }
-            },
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(State::InFlight);
-                Ok(Admission {
-                    memory: Arc::clone(&self.0),
-                    expires,
-                    hash,
-                    kept: None,
-                    is_repeated: false,
-                })
-            }
-        }
+        let states = messages.entry(expires).or_default();
+        let kept = states.get(&hash).copied();
+        match kept {
+            Some(State::InFlight) => return Err(Refusal::InFlight),
+            Some(State::Kept(Some(seq))) => return Err(Refusal::Replay(seq)),
+            // A rejected call is read again, and gets the same answer if it is still no event.
+            Some(State::Kept(None)) | None => states.insert(hash, State::InFlight),
+        };
+        Ok(Admission {
+            memory: Arc::clone(&self.0),
+            expires,
+            hash,
+            kept,
+        })
     }
 
     /// Notes a message that is an event, though it was not admitted here.
     pub fn note(&self, text: &str, expires: i64, seq: u64) {
         let hash = self.0.hasher.hash_one(text);
         let mut messages = self.0.messages.lock();
-        messages
-            .entry(expires)
-            .or_default()
-            .insert(hash, State::Kept(Some(seq)));
+        let states = messages.entry(expires).or_default();
+        states.insert(hash, State::Kept(Some(seq)));
     }
 }
 
@@ -110,7 +91,7 @@ impl Admission {
 
     /// Whether the message was kept as a rejected call before.
     pub const fn is_repeated(&self) -> bool {
-        self.is_repeated
+        self.kept.is_some()
     }
 }
 

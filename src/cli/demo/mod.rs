@@ -7,7 +7,7 @@
 mod guide;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -19,11 +19,10 @@ use tracing::level_filters::LevelFilter;
 use super::{CommandContext, ExitStatus, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::format::shell;
-use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
 use crate::ops::doctor::Settings;
 use crate::query::{Rounding, unix_time};
-use crate::server::{Server, ServerConfig, ServerError};
+use crate::server::{Server, ServerConfig};
 use guide::{Guide, program};
 
 /// The preferred address.
@@ -134,14 +133,8 @@ fn start(
     data: &Path,
     context: &CommandContext,
 ) -> anyhow::Result<Server> {
-    let config = config(listen.unwrap_or(USUAL), data, context);
-    match Server::start(&config) {
-        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
-            listen: FREE,
-            ..config
-        })?),
-        started => Ok(started?),
-    }
+    let preferred = || TcpListener::bind(USUAL).map_or(FREE, |_| USUAL);
+    Server::start(&config(listen.unwrap_or_else(preferred), data, context))
 }
 
 /// The configuration of the demo's server.
@@ -157,7 +150,7 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         max_connections: 256,
         tls: None,
         max_per_address: 256,
-        trusted_proxies: Proxies::new([]),
+        trusted_proxies: Vec::new(),
         min_free: 0,
         max_rejected: 64 << 20,
         signature: None,

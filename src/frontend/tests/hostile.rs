@@ -59,11 +59,11 @@ fn passes_bodies_without_a_length_on_as_a_fault() {
     let rig = rig();
     let mut peer = rig.peer();
     let answer = peer.ask("POST /a HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(answer.status == 411 && answer.body.contains("X-Fault: no-length\n"));
+    assert!(answer.status == 411 && answer.body.contains("fault: NoLength\n"));
     assert_eq!(peer.ask(GET).status, 200);
     let answer = peer
         .ask("GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
-    assert!(answer.status == 411 && answer.body.ends_with("X-Fault: no-length\n\n"));
+    assert!(answer.status == 411 && answer.body.ends_with("fault: NoLength\n\n"));
     assert!(answer.head.contains("Connection: close\r\n"));
     assert!(peer.is_closed());
 }
@@ -113,7 +113,7 @@ fn a_client_that_keeps_sending_too_much_reads_its_answer() {
         }
         let answer = peer.answer(false).unwrap();
         assert_eq!(answer.status, 413);
-        assert!(answer.body.contains("X-Fault: too-large 3145728\n"));
+        assert!(answer.body.contains("fault: TooLarge(3145728)\n"));
         assert!(answer.head.contains("Connection: close\r\n"));
         assert!(peer.is_closed());
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::{Peer, Rig, peer_of, peer_over, rig_with};
-use crate::frontend::{FrontendConfig, Proxies};
+use crate::frontend::FrontendConfig;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -99,7 +99,7 @@ fn a_busy_address_is_refused_more_and_has_them_back_afterwards() {
 fn trusted_proxies_have_no_limit_and_report_the_client() {
     let config = FrontendConfig {
         max_per_address: 2,
-        trusted_proxies: Proxies::new(["127.0.0.7/32".parse().unwrap()]),
+        trusted_proxies: vec!["127.0.0.7/32".parse().unwrap()],
         ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);

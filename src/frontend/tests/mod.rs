@@ -12,7 +12,7 @@ mod responses;
 mod tls;
 
 use crate::frontend::{
-    Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, Payload, connect_private,
+    Answers, CALL_HEADER, CallId, Fault, Frontend, FrontendConfig, Payload, connect_private,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -74,7 +74,7 @@ fn echo(request: tiny_http::Request, answers: &Answers) {
         let _ = request.respond(tiny_http::Response::from_string("hello"));
         return;
     };
-    let Payload { head, body } = answers.take_payload(call).unwrap();
+    let Payload { head, body, fault } = answers.take_payload(call).unwrap();
     let number = |prefix: &str| url.strip_prefix(prefix).and_then(|n| n.parse().ok());
     if let Some(ms) = number("/sleep/") {
         std::thread::sleep(Duration::from_millis(ms as u64));
@@ -89,13 +89,15 @@ fn echo(request: tiny_http::Request, answers: &Answers) {
             }
             text.push_str(&format!("{header}\n"));
         }
+        if let Some(fault) = fault {
+            text.push_str(&format!("fault: {fault:?}\n"));
+        }
         let payload = [head, body].concat();
         format!("{text}\n{}", String::from_utf8_lossy(&payload))
     };
-    let fault = request.headers().iter().find(|h| h.field.equiv("X-Fault"));
-    let status = match fault.map(|h| h.value.as_str().to_owned()) {
+    let status = match fault {
         _ if url == "/empty" => 204,
-        Some(fault) if fault.starts_with("too-large") => 413,
+        Some(Fault::TooLarge(_)) => 413,
         Some(_) => 411,
         None => 200,
     };

@@ -4,7 +4,7 @@
 use super::{rig, rig_with};
 use crate::frontend::FrontendConfig;
 use crate::frontend::head::parse;
-use crate::frontend::origin::{Peer, Proxies};
+use crate::frontend::origin::Peer;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ fn passes_the_head_as_it_came_before_the_body_where_it_is_asked_to() {
     assert!(answer.body.ends_with("\n\n"), "{}", answer.body);
     let head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n";
     let answer = peer.ask(format!("{head}hello world"));
-    assert!(answer.body.contains("X-Fault: too-large 11\n"));
+    assert!(answer.body.contains("fault: TooLarge(11)\n"));
     assert!(answer.body.contains(head), "{}", answer.body);
 }
 
@@ -163,7 +163,7 @@ fn chunked_bodies_are_decoded_up_to_the_limit() {
     let answer = rig.once(format!("{head}b\r\nhello world\r\n0\r\n\r\n"));
     assert_eq!(answer.status, 413);
     assert!(
-        answer.body.contains("X-Fault: too-large 11\n"),
+        answer.body.contains("fault: TooLarge(11)\n"),
         "{}",
         answer.body
     );
@@ -352,7 +352,7 @@ fn stops_after_the_grace_in_any_case() {
 
 #[test]
 fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
-    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &Proxies::default());
+    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &[]);
     let sent =
         b"GET / HTTP/1.1\r\nHost: a.example\r\ncookie: a=b\r\nCookie: c\r\nAuthorization: x\r\n\
         Origin: null\r\nReferer: y\r\nSec-Fetch-Site: none\r\nX-Peer: 1.1.1.1\r\n\r\n";

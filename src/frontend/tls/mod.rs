@@ -14,6 +14,7 @@ mod pair;
 
 use crate::format::counted;
 use crate::storage::{FileIdentity, Links, identity};
+use anyhow::anyhow;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -23,8 +24,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
-
-pub use pair::TlsError;
 
 /// How often the files are checked at most.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
@@ -75,7 +74,7 @@ impl ResolvesServerCert for Current {
 
 impl Tls {
     /// Reads the files.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+    pub fn load(files: TlsFiles) -> anyhow::Result<Self> {
         let provider = Arc::new(ring::default_provider());
         // Before they are read: a change in between is then detected.
         let loaded = Loaded {
@@ -87,7 +86,7 @@ impl Tls {
         warn_of_validity(&files, &pair);
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
         let config = settings(provider, Arc::clone(&current))
-            .map_err(|cause| TlsError(format!("TLS cannot be set up: {cause}")))?;
+            .map_err(|cause| anyhow!("TLS cannot be set up: {cause}"))?;
         Ok(Self {
             files,
             loaded: Arc::new(Mutex::new(loaded)),

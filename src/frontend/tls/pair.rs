@@ -4,6 +4,7 @@
 
 use super::TlsFiles;
 use crate::storage::{Links, read_small};
+use anyhow::{anyhow, bail};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,61 +19,54 @@ use x509_cert::time::Time;
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Why a certificate cannot be used, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(pub(super) String);
-
-pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+/// Reads the files; an error says why they cannot be used, and what to do.
+pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
     let (cert, key) = (files.cert.display(), files.key.display());
-    let refused = |reason: String| Err(TlsError(reason));
     let pem = read(&files.cert);
     let chain = pem.and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect());
     let chain: Vec<_> = chain.map_err(|cause| unreadable(&files.cert, "--tls-cert", &cause))?;
     let Some(own) = chain.first() else {
-        return refused(format!(
+        bail!(
             "{cert}: there is no certificate in it; name a PEM file with --tls-cert that begins \
              with the server's own (of certbot: fullchain.pem)"
-        ));
+        );
     };
     let own = Certificate::from_der(own).ok();
     if own.is_some_and(|own| own.tbs_certificate().version() != Version::V3) {
-        return refused(format!(
+        bail!(
             "{cert}: the certificate has an old version of X.509, which clients refuse; make one \
              of version 3, with the server's name in subjectAltName"
-        ));
+        );
     }
     let pem = read(&files.key);
     if pem.as_ref().is_ok_and(|pem| is_encrypted(pem)) {
-        return refused(format!(
+        bail!(
             "{key}: the private key has a passphrase; write one without: openssl pkey -in {key} \
              -out FILE, and name FILE with --tls-key"
-        ));
+        );
     }
     let private = match pem.and_then(|pem| PrivateKeyDer::from_pem_slice(&pem)) {
         Ok(private) => private,
-        Err(pem::Error::NoItemsFound) => {
-            return refused(format!(
-                "{key}: there is no private key in it; name a PEM file with --tls-key (of certbot: \
-                 privkey.pem)"
-            ));
-        }
+        Err(pem::Error::NoItemsFound) => bail!(
+            "{key}: there is no private key in it; name a PEM file with --tls-key (of certbot: \
+             privkey.pem)"
+        ),
         Err(cause) => return Err(unreadable(&files.key, "--tls-key", &cause)),
     };
     CertifiedKey::from_der(chain, private, provider).map_err(|cause| {
-        TlsError(format!(
+        anyhow!(
             "{cert} and {key}: {cause}; name a certificate with --tls-cert and its own key with \
              --tls-key, ECDSA (P-256, P-384), Ed25519 or RSA from 2048 bits on"
-        ))
+        )
     })
 }
 
 /// A file cannot be read, or is not as PEM files are; `flag` names it.
-fn unreadable(path: &Path, flag: &str, cause: &pem::Error) -> TlsError {
-    TlsError(format!(
+fn unreadable(path: &Path, flag: &str, cause: &pem::Error) -> anyhow::Error {
+    anyhow!(
         "{}: {cause}; name a PEM file with {flag} that this user may read",
         path.display()
-    ))
+    )
 }
 
 /// Whether a PEM file says that its key is encrypted (RFC 1421 and RFC 7468).

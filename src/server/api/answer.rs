@@ -54,8 +54,8 @@ enum State {
     Unsent(Responder),
     /// It is streamed.
     Streamed(ResponseStream),
-    /// The client has gone.
-    Gone,
+    /// One state is being replaced by the next.
+    Changing,
 }
 
 impl Sink {
@@ -146,18 +146,18 @@ impl Inner {
                     stream.end(fields.into_bytes());
                 }
             }
-            State::Gone => {}
+            State::Changing => {}
         }
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
-        self.state = match std::mem::replace(&mut self.state, State::Gone) {
+        self.state = match std::mem::replace(&mut self.state, State::Changing) {
             State::Unsent(caller) => {
                 let mut head = self.head.head();
                 if self.trailed {
                     head.extend_from_slice(TRAILER);
                 }
-                caller.stream(head).map_or(State::Gone, State::Streamed)
+                State::Streamed(caller.stream(head))
             }
             state => state,
         };
@@ -174,7 +174,7 @@ impl Write for &Sink {
         // Not all of it at once: what is handed over is held until it is sent.
         let most = match inner.state {
             State::Unsent(_) => inner.first,
-            State::Streamed(_) | State::Gone => PIECE,
+            State::Streamed(_) | State::Changing => PIECE,
         };
         let room = most.saturating_sub(inner.held.len());
         let part = bytes.get(..room).unwrap_or(bytes);

@@ -12,7 +12,7 @@ use super::ui::{MAX_BODY, Ui};
 use super::worker::{MAX_QUESTIONS, Shared};
 use crate::auth::tokens::{TokenFile, Watched};
 use crate::event::Zone;
-use crate::frontend::{Answers, FrontendConfig, Proxies};
+use crate::frontend::{Answers, FrontendConfig, Network};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
 use crate::server::http_server::HttpServer;
@@ -50,7 +50,7 @@ pub(in crate::server) struct ApiParts {
     pub zone: Zone,
     /// Of the webhook's frontend.
     pub webhook: Answers,
-    pub proxies: Proxies,
+    pub proxies: Vec<Network>,
     /// Whether the web interface is enabled.
     pub ui: bool,
     /// What its pages know of the server.
@@ -118,8 +118,8 @@ impl Api {
             folder.join("private-api"),
             PRIVATE_CONNECTIONS,
             1,
-            move |request| {
-                receiving.receive(request);
+            move |request, call, payload| {
+                receiving.receive(request, call, payload);
                 None
             },
         )?;

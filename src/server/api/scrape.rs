@@ -54,7 +54,7 @@ impl Collector for State {
             (
                 "disk_free_bytes",
                 "Free space on the data folder's disk",
-                parts.health.free(),
+                parts.health.disk.free(),
             ),
             ("resident_memory_bytes", "Memory of the process", resident()),
             (
@@ -104,7 +104,7 @@ impl Collector for State {
         let help = "What this program was built from";
         family(out, "build_info", help, std::iter::once((build, 1)))?;
         #[cfg(feature = "nats")]
-        if let Some(cluster) = parts.health.cluster() {
+        if let Some(cluster) = &parts.health.cluster {
             encode_cluster(cluster, out)?;
         }
         self.encode_frontends(out)

@@ -24,12 +24,12 @@ use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_seconds};
-use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, CallId, PEER_HEADER, Payload};
 use crate::metrics::Exposition;
 use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
-use crate::server::worker::{header, take_payload};
+use crate::server::worker::header;
 use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
@@ -67,9 +67,7 @@ enum Wanted {
 
 impl Shared {
     /// Handles one request. The answer is sent now, or by another thread.
-    pub fn receive(self: &Arc<Self>, request: Request) {
-        let (call, payload) = take_payload(&request, &self.answers);
-        let is_given_up = payload.is_none();
+    pub fn receive(self: &Arc<Self>, request: Request, call: CallId, payload: Payload) {
         let owned = |name| header(&request, name).map(str::to_owned);
         let asked = ApiRequest {
             method: request.method().clone(),
@@ -83,24 +81,14 @@ impl Shared {
             fetch_site: owned("Sec-Fetch-Site"),
             tag: owned("If-None-Match"),
             content_type: owned("Content-Type"),
-            fault: owned(FAULT_HEADER).is_some(),
-            body: payload.unwrap_or_default().body,
+            fault: payload.fault.is_some(),
+            body: payload.body,
         };
         let caller = Responder::new(request, call, &self.answers);
-        if is_given_up {
-            return;
-        }
         let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
-            let reply = match asked.method {
-                Method::Get | Method::Head => self.parts.health.reply(path, &self.parts.inactivity),
-                _ => Reply::wrong_method("GET, HEAD"),
-            };
-            return caller.answer(&reply);
-        }
-        if call.is_none() {
-            // The frontend's greeting of a private connection.
-            return caller.answer(&nothing_at(path));
+            let (health, inactivity) = (&self.parts.health, &self.parts.inactivity);
+            return caller.answer(&health.reply(&asked.method, path, inactivity));
         }
         if let (Some(ui), None) = (&self.ui, &asked.authorization)
             && !path.starts_with("/v1/")

@@ -9,9 +9,9 @@ fn a_key_is_found_once_and_kept_for_its_ttl() {
     let world = World::new(patient);
     assert!(world.ring.get(&name(ONE)).is_none());
     let key = world.look_up(ONE).unwrap();
-    assert_eq!((key.bits(), key.name().as_str()), (2048, ONE));
-    assert_eq!(key.record(), record(ONE));
-    assert_eq!(world.find(OLD).unwrap().bits(), 1024);
+    assert_eq!((key.bits, key.name.as_str()), (2048, ONE));
+    assert_eq!(key.record, record(ONE));
+    assert_eq!(world.find(OLD).unwrap().bits, 1024);
 
     let asked = world.dns.questions(ONE);
     world.clock.pass(299);
@@ -126,14 +126,14 @@ fn a_key_that_is_gone_or_revoked_stops_though_it_was_mark_verified() {
 fn a_forged_answer_before_the_right_one_is_passed_over() {
     let world = World::new(patient);
     world.dns.set_mode(Mode::ForgedFirst);
-    assert_eq!(world.look_up(ONE).unwrap().record(), record(ONE));
+    assert_eq!(world.look_up(ONE).unwrap().record, record(ONE));
 }
 
 #[test]
 fn a_cut_answer_is_asked_for_over_tcp() {
     let world = World::new(patient);
     world.dns.set_mode(Mode::Truncate);
-    assert_eq!(world.look_up(ONE).unwrap().record(), record(ONE));
+    assert_eq!(world.look_up(ONE).unwrap().record, record(ONE));
     assert!(world.dns.questions_over_tcp(ONE) > 0);
 }
 
@@ -144,7 +144,7 @@ fn strings_are_joined_and_of_several_records_the_key_is_taken() {
     let bytes = published.as_bytes();
     let split = bytes.chunks(7).map(<[u8]>::to_vec).collect();
     world.dns.set_strings(ONE, 300, vec![split]);
-    assert_eq!(world.look_up(ONE).unwrap().record(), published);
+    assert_eq!(world.look_up(ONE).unwrap().record, published);
 
     let other = record(OLD);
     let texts = [
@@ -154,7 +154,7 @@ fn strings_are_joined_and_of_several_records_the_key_is_taken() {
         &other,
     ];
     world.dns.set_txt(OLD, 300, &texts);
-    assert_eq!(world.look_up(OLD).unwrap().record(), other);
+    assert_eq!(world.look_up(OLD).unwrap().record, other);
 
     // Bytes that are no text stand in nobody's way.
     let binary = vec![vec![0xff, 0xfe]];
@@ -164,7 +164,7 @@ fn strings_are_joined_and_of_several_records_the_key_is_taken() {
     world
         .dns
         .set_strings(three, 300, vec![binary.clone(), split]);
-    assert_eq!(world.look_up(three).unwrap().record(), published);
+    assert_eq!(world.look_up(three).unwrap().record, published);
     let four = "four._domainkey.copernica.com";
     world.dns.set_strings(four, 300, vec![binary]);
     assert!(matches!(world.look_up(four), Err(KeyError::Unusable(_))));
@@ -182,6 +182,6 @@ fn an_alias_is_followed() {
     let world = World::new(patient);
     world.dns.set_alias("alias.copernica.com", ONE);
     let key = world.look_up("alias.copernica.com").unwrap();
-    assert_eq!(key.record(), record(ONE));
-    assert_eq!(key.name().as_str(), "alias.copernica.com");
+    assert_eq!(key.record, record(ONE));
+    assert_eq!(key.name.as_str(), "alias.copernica.com");
 }

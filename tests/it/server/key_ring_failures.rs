@@ -43,7 +43,7 @@ fn dns_failures_are_distinguished_from_answers() {
         world.clock.pass(5);
         assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");
         let found = found_at_last(&world);
-        assert_eq!(found.unwrap().record(), record(ONE), "{mode:?}");
+        assert_eq!(found.unwrap().record, record(ONE), "{mode:?}");
     }
 }
 
@@ -90,7 +90,7 @@ fn a_key_verified_outlasts_a_restart_in_an_outage() {
     world.ring = KeyRing::start(remembering(&world.dns, &world.clock)).unwrap();
     // What is remembered is not used before DNS was asked.
     assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");
-    assert_eq!(world.look_up(ONE).unwrap().record(), record(ONE));
+    assert_eq!(world.look_up(ONE).unwrap().record, record(ONE));
     assert!(is_unreachable(&world.look_up(OLD)));
     world.ring.stop();
 
@@ -211,7 +211,7 @@ fn what_follows_a_look_up_may_panic_and_may_ask_again() {
     let sender = Mutex::new(sender);
     let then = Box::new(move |_| {
         let sender = sender.into_inner().unwrap();
-        let then = Box::new(move |result: Found| sender.send(result.unwrap().bits()).unwrap());
+        let then = Box::new(move |result: Found| sender.send(result.unwrap().bits).unwrap());
         ring.look_up(name(OLD), then).unwrap();
     });
     world.ring.look_up(name(ONE), then).unwrap();

@@ -351,7 +351,7 @@ fn evidence_reads_what_was_kept_and_proves_its_body_alone() {
         &Key::new("other-2048").record(),
     );
     let mut forged = judge_own(&call().signed(&key)).unwrap().unwrap();
-    forged.record = other.unwrap().record().to_owned();
+    forged.record = other.unwrap().record;
     assert_eq!(forged.check(&body), Err(Refusal::Wrong));
 }
 

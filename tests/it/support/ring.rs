@@ -113,7 +113,7 @@ impl World {
     }
 
     pub fn find_record(&self, text: &str) -> String {
-        self.find(text).unwrap().record().to_owned()
+        self.find(text).unwrap().record.clone()
     }
 }
 

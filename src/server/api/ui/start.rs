@@ -21,7 +21,7 @@ pub(super) fn page(site: &Site<'_>) -> Result<Markup, Failure> {
         last: last.map(|micros| micros.div_euclid(1_000_000)),
         events: progress.last,
         behind: progress.last.saturating_sub(progress.applied),
-        free: parts.health.free(),
+        free: parts.health.disk.free(),
         checkpoint: parts.trail.prover().last(),
         anchor: parts.trail.prover().last_anchor(),
     };
