@@ -98,27 +98,16 @@ impl Server {
         }
     }
 
-    fn pid(&self) -> Option<Pid> {
-        Pid::from_raw(i32::try_from(self.child.id()).ok()?)
-    }
-
     /// Stops it cleanly and waits for its end.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        kill_process(self.pid().context("no process")?, Signal::TERM)?;
-        let status = self.ended()?;
-        if !status.success() {
-            bail!("the server ended with {status}");
-        }
+    pub fn stop(self) -> anyhow::Result<()> {
+        let status = self.end()?;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }
 
     /// Asks it to stop and waits for its end, whatever its status.
-    pub fn end(mut self) -> anyhow::Result<()> {
-        kill_process(self.pid().context("no process")?, Signal::TERM)?;
-        self.ended().map(|_| ())
-    }
-
-    fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+    pub fn end(mut self) -> anyhow::Result<ExitStatus> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `args`, `place` | the arguments, and the paths |
 //! | `generate`, `profile`, `random` | webhook bodies, the same for the same seed |
-//! | `source`, `load`, `wire` | requests, and the one thread that sends them |
+//! | `load`, `wire` | requests, and the one thread that sends them |
 //! | `signed`, `dns` | signed calls, and where their sender's key is found |
 //! | `child`, `baseline_server`, `supervised` | the servers, each a process of its own |
 //! | `timed` | commands as whole processes: time, memory, output |
@@ -45,7 +45,6 @@ mod raw;
 mod report;
 mod scale;
 mod signed;
-mod source;
 mod storage_cost;
 mod store;
 mod supervised;

@@ -3,9 +3,8 @@
 
 use super::args::RunArgs;
 use super::child::Server;
-use super::load::Load;
+use super::load::{Load, prepare};
 use super::place::Place;
-use super::source::Prepared;
 use super::table::{Printed, whole};
 use super::targets;
 
@@ -23,8 +22,7 @@ pub struct Cost {
 /// Measures it and prints it.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let place = Place::new(args)?;
-    let mut bodies = args.later_bodies();
-    let mut source = Prepared::new(&mut bodies, PREPARED);
+    let requests = prepare(&mut args.later_bodies(), PREPARED);
     let mut table = Printed::new(
         &["connections", "with proofs", "without", "ratio", "error"],
         0,
@@ -33,10 +31,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     for connections in &args.connections {
         let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..args.rounds {
-            let mut rate = |proofs| {
-                source.rewind();
-                turn(args, &place, *connections, &mut source, proofs)
-            };
+            let rate = |proofs| turn(args, &place, *connections, &requests, proofs);
             // The first of a pair finds a quieter disk.
             let (one, other) = if round % 2 == 0 {
                 (rate(true)?, rate(false)?)
@@ -78,7 +73,7 @@ fn turn(
     args: &RunArgs,
     place: &Place,
     connections: usize,
-    source: &mut Prepared,
+    requests: &[Vec<u8>],
     with_proofs: bool,
 ) -> anyhow::Result<f64> {
     let data = place.data("turn");
@@ -93,13 +88,9 @@ fn turn(
         std::fs::write(&proofs, [])?;
     }
     let server = serve()?;
-    let outcome =
-        Load::open(server.address, connections, source, None)?.run(source, Some(args.turn()))?;
-    anyhow::ensure!(
-        outcome.refused == 0,
-        "{} calls were refused",
-        outcome.refused
-    );
+    let mut requests = requests.iter().cycle();
+    let mut load = Load::open(server.address, connections, &mut requests, None)?;
+    let outcome = load.run(&mut requests, Some(args.turn()))?.all_kept()?;
     server.kill()?;
     std::fs::remove_dir_all(&data)?;
     Ok(outcome.rate())

@@ -13,17 +13,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::Context;
 use serde::Serialize;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::cluster::{Cluster, Outage};
-use super::load::Load;
+use super::load::{Load, prepare};
 use super::peers::{Peers, Which};
 use super::place::Place;
 use super::signed::Sender;
-use super::source::{Prepared, Source};
 use super::wire::Secure;
 use super::{disk, median, timed, wrk};
 
@@ -165,7 +164,7 @@ pub fn measure(
         contestants.insert(1, Contestant::new(Kind::Cluster, name, node));
     }
     let mut bodies = args.later_bodies();
-    let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
+    let requests = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
     for connections in &args.connections {
@@ -176,12 +175,11 @@ pub fn measure(
                 round + 1,
                 args.rounds
             );
-            let mut source = Prepared::new(&mut bodies, prepared as usize);
+            let prepared = prepare(&mut bodies, requests as usize);
             let count = contestants.len();
             let mut order: Vec<_> = contestants.iter().zip(&mut turns).collect();
             order.rotate_left(round % count.max(1));
             for (contestant, turns) in order {
-                source.rewind();
                 let sender = contestant.sender.as_ref();
                 let signed =
                     sender.map(|sender| sender.calls(&mut bodies, args.signed + connections));
@@ -191,10 +189,10 @@ pub fn measure(
                 turns.push(match signed {
                     _ if contestant.kind == Kind::Wrk => {
                         let script = place.data("requests.lua");
-                        wrk_turn(contestant, *connections, &mut source, (&script, time))?
+                        wrk_turn(contestant, *connections, &prepared, (&script, time))?
                     }
-                    None => turn(contestant, *connections, &mut source, time)?,
-                    Some(mut calls) => turn(contestant, *connections, &mut calls, time)?,
+                    None => turn(contestant, *connections, prepared.iter().cycle(), time)?,
+                    Some(calls) => turn(contestant, *connections, calls.iter(), time)?,
                 });
             }
             for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {
@@ -217,7 +215,9 @@ pub fn measure(
     for contestant in contestants {
         match contestant.kind {
             Kind::Nothing => contestant.server.kill()?,
-            Kind::Peer => contestant.server.end()?,
+            Kind::Peer => {
+                contestant.server.end()?;
+            }
             _ => contestant.server.stop()?,
         }
     }
@@ -309,21 +309,15 @@ fn database(args: &RunArgs, place: &Place, which: Which) -> PathBuf {
 fn turn(
     contestant: &Contestant,
     connections: usize,
-    source: &mut dyn Source,
+    mut requests: impl Iterator<Item = impl AsRef<[u8]>>,
     time: Duration,
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
     let secure = contestant.secure.as_ref();
-    let mut load = Load::open(server.address, connections, source, secure)?;
+    let mut load = Load::open(server.address, connections, &mut requests, secure)?;
     let before = server.processor_time()?;
-    let outcome = load.run(source, Some(time))?;
-    if outcome.refused > 0 {
-        bail!(
-            "{}: {} calls were refused",
-            contestant.name,
-            outcome.refused
-        );
-    }
+    let outcome = load.run(&mut requests, Some(time))?.all_kept();
+    let outcome = outcome.with_context(|| contestant.name.clone())?;
     drop(load);
     let quantiles = (outcome.quantile(0.5), outcome.quantile(0.99));
     ended(
@@ -337,12 +331,12 @@ fn turn(
 fn wrk_turn(
     contestant: &Contestant,
     connections: usize,
-    source: &mut dyn Source,
+    requests: &[Vec<u8>],
     (script, time): (&Path, Duration),
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
     let before = server.processor_time()?;
-    let found = wrk::run(script, server.address, connections, source, time)?;
+    let found = wrk::run(script, server.address, connections, requests, time)?;
     let calls = found.per_second * wrk::whole_seconds(time) as f64;
     ended(
         contestant,

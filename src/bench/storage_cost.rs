@@ -13,12 +13,11 @@ use serde::Serialize;
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::erasure::{self, Erasure};
-use super::load::Load;
+use super::load::{Load, request};
 use super::looked_up::{self, LookedUp};
 use super::median;
 use super::place::Place;
 use super::questions::{self, Question};
-use super::source::Fresh;
 use super::store::{Made, Store, disk_bytes};
 use super::timed::{Timed, ask};
 
@@ -230,7 +229,8 @@ pub fn load_some(
     bodies: &mut super::generate::Bodies,
     events: u64,
 ) -> anyhow::Result<()> {
-    let mut requests = Fresh::new(bodies, BEFORE_KILL.min(events / 10).max(100));
+    let count = BEFORE_KILL.min(events / 10).max(100);
+    let mut requests = bodies.take(count as usize).map(|body| request(&body));
     Load::open(address, CONNECTIONS, &mut requests, None)?.run(&mut requests, None)?;
     Ok(())
 }

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::generate::Bodies;
-use super::load::Load;
+use super::load::{Load, request};
 use super::place::Place;
-use super::source::Fresh;
 use super::{raw, timed};
 
 /// Connections over which the events are loaded.
@@ -110,13 +109,11 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
     let (raw_bytes, zstd_bytes) = raw::zstd_bytes(&mut bodies(), args.events)?;
     eprintln!("loading {} events", args.events);
     let server = Server::profiletrail(&place.binary, data, args.workers)?;
-    let mut bodies = bodies();
-    let mut requests = Fresh::new(&mut bodies, args.events);
-    let load = Load::open(server.address, CONNECTIONS, &mut requests, None);
-    let outcome = load?.run(&mut requests, None)?;
-    if outcome.refused > 0 {
-        bail!("{} calls were refused", outcome.refused);
-    }
+    let bodies = bodies().take(usize::try_from(args.events)?);
+    let mut requests = bodies.map(|body| request(&body));
+    let mut load = Load::open(server.address, CONNECTIONS, &mut requests, None)?;
+    let outcome = load.run(&mut requests, None)?.all_kept()?;
+    drop(load);
     // It is answered when the index has every event.
     timed::ask(&place.binary, data, &["show", "1"], 1)?;
     let memory = server.memory()?;

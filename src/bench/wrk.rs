@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::source::Source;
-
-/// The requests that wrk sends, again and again.
+/// At most so many requests, which wrk sends again and again.
 const REQUESTS: usize = 2_000;
 
 /// What wrk printed.
@@ -44,12 +42,11 @@ pub fn run(
     script: &Path,
     address: SocketAddr,
     connections: usize,
-    source: &mut dyn Source,
+    requests: &[Vec<u8>],
     time: Duration,
 ) -> anyhow::Result<Measured> {
     let mut text = "local requests = {\n".to_owned();
-    for _ in 0..REQUESTS {
-        let request = source.next().context("no more requests")?;
+    for request in requests.iter().take(REQUESTS) {
         let request = std::str::from_utf8(request).context("a request that is not UTF-8")?;
         // Rust's escapes of control characters are Lua's, but for those that do not occur.
         writeln!(text, "{request:?},")?;
