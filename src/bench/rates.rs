@@ -137,14 +137,21 @@ impl Contestant {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Turn {
-    rate: f64,
-    memory: Memory,
-    p50: f64,
-    p99: f64,
-    processor: f64,
-    index: f64,
+/// What was measured in a turn.
+#[derive(Clone, Copy, Default)]
+pub struct Turn {
+    /// Calls answered 200 in a second.
+    pub rate: f64,
+    /// Half of the calls took less, in microseconds.
+    pub p50: f64,
+    /// Of a hundred calls 99 took less, in microseconds.
+    pub p99: f64,
+    /// The server's after it.
+    pub memory: Memory,
+    /// Processor time of the server for a call, in microseconds.
+    pub processor: f64,
+    /// How long the index took after it, in milliseconds.
+    pub index: f64,
 }
 
 /// Measures everything in turn; `full` is a store of many events, to be written
@@ -319,13 +326,13 @@ fn turn(
     let outcome = load.run(&mut requests, Some(time))?.all_kept();
     let outcome = outcome.with_context(|| contestant.name.clone())?;
     drop(load);
-    let quantiles = (outcome.quantile(0.5), outcome.quantile(0.99));
-    ended(
-        contestant,
-        before,
-        (outcome.rate(), outcome.kept as f64),
-        quantiles,
-    )
+    let turn = Turn {
+        rate: outcome.rate(),
+        p50: outcome.quantile(0.5),
+        p99: outcome.quantile(0.99),
+        ..Turn::default()
+    };
+    ended(contestant, before, outcome.kept as f64, turn)
 }
 
 fn wrk_turn(
@@ -337,21 +344,16 @@ fn wrk_turn(
     let server = &contestant.server;
     let before = server.processor_time()?;
     let found = wrk::run(script, server.address, connections, requests, time)?;
-    let calls = found.per_second * wrk::whole_seconds(time) as f64;
-    ended(
-        contestant,
-        before,
-        (found.per_second, calls),
-        (found.p50_us, found.p99_us),
-    )
+    let calls = found.rate * wrk::whole_seconds(time) as f64;
+    ended(contestant, before, calls, found)
 }
 
-/// A turn of this rate and number of calls, and what it cost since `before`.
+/// A turn with what its calls cost since `before`.
 fn ended(
     contestant: &Contestant,
     before: Duration,
-    (rate, calls): (f64, f64),
-    (p50, p99): (f64, f64),
+    calls: f64,
+    turn: Turn,
 ) -> anyhow::Result<Turn> {
     let asked = Instant::now();
     if let Some((binary, data)) = &contestant.asked {
@@ -361,12 +363,10 @@ fn ended(
     let server = &contestant.server;
     let processor = server.processor_time()?.saturating_sub(before);
     Ok(Turn {
-        rate,
         memory: server.memory()?,
-        p50,
-        p99,
         processor: processor.as_secs_f64() * 1e6 / calls.max(1.0),
         index: index.as_secs_f64() * 1e3,
+        ..turn
     })
 }
 

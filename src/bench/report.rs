@@ -161,18 +161,18 @@ fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
         mib(history.unwrap_or_default()),
         mib(cost.server_peak_kib()),
     ]);
-    for (peers, peer) in peers
-        .iter()
-        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
-    {
-        costs.row([
-            peer.name.to_owned(),
-            whole(peers.made.events as f64),
-            ms(peer.after_stop_ms),
-            ms(peer.after_kill_ms),
-            mib(peer.memory.rss_kib),
-            mib(peer.memory.peak_kib),
-        ]);
+    if let Some(all) = peers {
+        let events = whole(all.made.events as f64);
+        for peer in &all.peers {
+            costs.row([
+                peer.name.to_owned(),
+                events.clone(),
+                ms(peer.after_stop_ms),
+                ms(peer.after_kill_ms),
+                mib(peer.memory.rss_kib),
+                mib(peer.memory.peak_kib),
+            ]);
+        }
     }
     costs.print(
         "Start to first answer; memory after histories of one profile, and at most (profiletrail: \
@@ -266,46 +266,34 @@ fn push_asked<'a>(table: &mut Printed, asked: impl IntoIterator<Item = &'a Asked
 fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
     let mut asked = questions_table();
     push_asked(&mut asked, cost.asked.iter().chain(&cost.looked_up.asked));
-    let shell = peers.map(|all| {
-        (
-            all,
-            [
-                ("one profile", &all.shell_history),
-                ("all bodies", &all.shell_export),
-            ],
-        )
-    });
-    for (all, (what, timed)) in shell
-        .iter()
-        .flat_map(|(all, both)| both.iter().map(move |one| (all, one)))
-    {
-        let Some(timed) = timed else { continue };
-        asked.row([
-            format!("sqlite3 shell, {what} of {}", whole(all.made.events as f64)),
-            whole(timed.lines as f64),
-            String::new(),
-            ms(timed.ms()),
-            whole(timed.per_second()),
-            String::new(),
-            mib(timed.peak_kib),
-        ]);
-    }
-    for (all, peer) in peers
-        .iter()
-        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
-    {
-        let cells = |what: &str, took: f64| {
-            let events = whole(all.made.events as f64);
-            let mut cells = vec![
-                format!("{}: {what} of {events}, no process", peer.name),
+    if let Some(all) = peers {
+        let events = whole(all.made.events as f64);
+        for (what, timed) in [
+            ("one profile", &all.shell_history),
+            ("all bodies", &all.shell_export),
+        ] {
+            let Some(timed) = timed else { continue };
+            asked.row([
+                format!("sqlite3 shell, {what} of {events}"),
+                whole(timed.lines as f64),
                 String::new(),
-                ms(took),
-            ];
-            cells.resize(7, String::new());
-            cells
-        };
-        asked.row(cells("one profile", peer.history_ms));
-        asked.row(cells("the hot profile", peer.hot_ms));
+                ms(timed.ms()),
+                whole(timed.per_second()),
+                String::new(),
+                mib(timed.peak_kib),
+            ]);
+        }
+        for peer in &all.peers {
+            for (what, took) in [
+                ("one profile", peer.history_ms),
+                ("the hot profile", peer.hot_ms),
+            ] {
+                let what = format!("{}: {what} of {events}, no process", peer.name);
+                let mut cells = vec![what, String::new(), ms(took)];
+                cells.resize(7, String::new());
+                asked.row(cells);
+            }
+        }
     }
     asked.print("Questions, whole processes, medians");
 }

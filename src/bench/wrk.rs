@@ -8,18 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::rates::Turn;
+
 /// At most so many requests, which wrk sends again and again.
 const REQUESTS: usize = 2_000;
-
-/// What wrk printed.
-pub struct Measured {
-    /// Requests answered in a second.
-    pub per_second: f64,
-    /// Half of the requests took less, in microseconds.
-    pub p50_us: f64,
-    /// Of a hundred requests 99 took less, in microseconds.
-    pub p99_us: f64,
-}
 
 /// Whether wrk is installed.
 pub fn is_there() -> bool {
@@ -44,7 +36,7 @@ pub fn run(
     connections: usize,
     requests: &[Vec<u8>],
     time: Duration,
-) -> anyhow::Result<Measured> {
+) -> anyhow::Result<Turn> {
     let mut text = "local requests = {\n".to_owned();
     for request in requests.iter().take(REQUESTS) {
         let request = std::str::from_utf8(request).context("a request that is not UTF-8")?;
@@ -80,10 +72,11 @@ pub fn run(
         let value = line.and_then(|line| line.get(name.len()..)).map(str::trim);
         value.with_context(|| format!("wrk printed no {name}:\n{printed}"))
     };
-    Ok(Measured {
-        per_second: value("Requests/sec:")?.parse()?,
-        p50_us: microseconds(value("50%")?)?,
-        p99_us: microseconds(value("99%")?)?,
+    Ok(Turn {
+        rate: value("Requests/sec:")?.parse()?,
+        p50: microseconds(value("50%")?)?,
+        p99: microseconds(value("99%")?)?,
+        ..Turn::default()
     })
 }
 
