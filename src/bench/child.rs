@@ -11,7 +11,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::supervised::supervised;
-use super::wire::Secure;
 
 /// What a server prints before its address.
 const LISTENING: &str = "listening on ";
@@ -39,18 +38,12 @@ pub struct Memory {
 }
 
 impl Server {
-    /// Starts `profiletrail serve` on a folder.
-    pub fn profiletrail(binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Self> {
-        Self::profiletrail_more(binary, data, workers, None, [])
-    }
-
-    /// The same, with TLS if there is a certificate for it, and with more arguments.
-    pub fn profiletrail_more<'a>(
+    /// Starts `profiletrail serve` on a folder, with more flags.
+    pub fn profiletrail(
         binary: &Path,
         data: &Path,
         workers: usize,
-        secure: Option<&Secure>,
-        more: impl IntoIterator<Item = &'a str>,
+        more: &[String],
     ) -> anyhow::Result<Self> {
         let mut command = supervised(binary)?;
         command
@@ -60,10 +53,6 @@ impl Server {
             .arg("--data")
             .arg(data)
             .args(more);
-        if let Some(secure) = secure {
-            command.arg("--tls-cert").arg(&secure.cert);
-            command.arg("--tls-key").arg(&secure.key);
-        }
         Self::start(command)
     }
 

@@ -84,8 +84,8 @@ impl Cluster {
             let urls = nearest.map(|port| format!("nats://127.0.0.1:{port}"));
             let urls = urls.collect::<Vec<_>>().join(",");
             let data = cluster.dir.join(format!("node{own}"));
-            let more = ["--nats", urls.as_str()];
-            let server = Server::profiletrail_more(&place.binary, &data, args.workers, None, more)?;
+            let more = [format!("--nats={urls}")];
+            let server = Server::profiletrail(&place.binary, &data, args.workers, &more)?;
             wait_ready(&server)?;
             Ok(server)
         };

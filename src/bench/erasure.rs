@@ -60,7 +60,7 @@ pub fn measure(
     data: &Path,
     profile: u64,
 ) -> anyhow::Result<Erasure> {
-    let server = Server::profiletrail(binary, data, args.workers)?;
+    let server = Server::profiletrail(binary, data, args.workers, &[])?;
     ask(binary, data, &["show", "1"], 1)?;
     eprintln!("proving and erasing");
     let first_checkpoint_ms = ask(binary, data, &["checkpoint"], 1)?.ms();

@@ -38,7 +38,7 @@ const QUESTIONS: [&[&str]; 13] = [
 /// Fills a store over the webhook and asks it everything, while a server runs and without.
 pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Asked>> {
     let data = place.data("large-events");
-    let server = Server::profiletrail(&place.binary, &data, args.workers)?;
+    let server = Server::profiletrail(&place.binary, &data, args.workers, &[])?;
     eprintln!("loading {} large events", args.large);
     load(server.address, args.large)?;
     // It is answered when the index has every event.

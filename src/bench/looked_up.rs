@@ -52,7 +52,8 @@ pub fn measure(
     let wanted = value(binary, &data, usual)?;
     eprintln!("entering the values of {FIELD}");
     let begun = Instant::now();
-    let server = Server::profiletrail_more(binary, &data, args.workers, None, ["--lookup", FIELD])?;
+    let lookup = [format!("--lookup={FIELD}")];
+    let server = Server::profiletrail(binary, &data, args.workers, &lookup)?;
     let lookup = loop {
         let lookup = state(binary, &data)?;
         if number(&lookup, "up_to") >= store.made.events {

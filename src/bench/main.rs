@@ -103,12 +103,10 @@ fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let mut runs = vec![measure(args)?];
-    for report in &runs {
-        report.print();
-    }
+    let report = measure(args)?;
+    report.print();
     match &args.json {
-        Some(path) => scale::write(path, &mut runs),
+        Some(path) => scale::write(path, &[report]),
         None => Ok(()),
     }
 }

@@ -20,6 +20,7 @@ use super::place::Place;
 use super::questions::TIMES_OVER_ALL;
 use super::storage_cost::{STARTS, get, load_some, milliseconds};
 use super::store::{disk_bytes, folder, known, plan_of};
+use super::supervised::is_installed;
 use super::timed::{Timed, time};
 
 /// What is known of a database from its making.
@@ -211,8 +212,7 @@ fn one(
 
 /// A query by the `sqlite3` shell, where there is one.
 fn shell(database: &Path, query: &str, times: usize) -> anyhow::Result<Option<Timed>> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|dir| dir.join("sqlite3").is_file()) {
+    if !is_installed("sqlite3") {
         return Ok(None);
     }
     let command: [OsString; 4] = [

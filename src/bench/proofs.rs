@@ -11,14 +11,6 @@ use super::targets;
 /// Requests that are prepared; they are sent again and again.
 const PREPARED: usize = 100_000;
 
-/// What they cost at a number of connections.
-pub struct Cost {
-    /// Keep-alive connections, one request under way on each.
-    pub connections: usize,
-    /// Calls/s with proofs to those without, over all turns.
-    pub ratio: f64,
-}
-
 /// Measures it and prints it.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let place = Place::new(args)?;
@@ -58,10 +50,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
             format!("{ratio:.3}"),
             format!("{:.3}", standard_error(&ratios)),
         ]);
-        costs.push(Cost {
-            connections: *connections,
-            ratio,
-        });
+        costs.push((*connections, ratio));
     }
     table.print("Calls per second with proofs and without, in pairs of turns");
     targets::print(&targets::of_proofs(&costs));
@@ -77,7 +66,7 @@ fn turn(
     with_proofs: bool,
 ) -> anyhow::Result<f64> {
     let data = place.data("turn");
-    let serve = || Server::profiletrail(&place.binary, &data, args.workers);
+    let serve = || Server::profiletrail(&place.binary, &data, args.workers, &[]);
     serve()?.stop()?;
     let proofs = data.join("proofs");
     if !with_proofs {

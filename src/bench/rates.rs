@@ -20,9 +20,10 @@ use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::cluster::{Cluster, Outage};
 use super::load::{Load, prepare};
-use super::peers::{Peers, Which};
+use super::peers::Peers;
 use super::place::Place;
 use super::signed::Sender;
+use super::supervised::is_installed;
 use super::wire::Secure;
 use super::{disk, median, timed, wrk};
 
@@ -249,68 +250,64 @@ fn contestants(
     peers: &Peers,
     full: Option<&Path>,
 ) -> anyhow::Result<Vec<Contestant>> {
-    let own = |kind, name: &str, binary: &Path, data: PathBuf| -> anyhow::Result<Contestant> {
-        let server = Server::profiletrail(binary, &data, args.workers)?;
-        Ok(Contestant {
+    let data = |name: &str| place.data(&format!("{name}-{}", args.events));
+    let own = |kind, name: &str, binary: &Path, data: PathBuf, flags: &[String]| {
+        let server = Server::profiletrail(binary, &data, args.workers, flags)?;
+        anyhow::Ok(Contestant {
             asked: Some((binary.to_owned(), data)),
             ..Contestant::new(kind, name, server)
         })
     };
-    let empty = place.data(&format!("empty-{}", args.events));
-    let mut contestants = vec![own(Kind::Empty, "profiletrail", &place.binary, empty)?];
+    let binary = place.binary.as_path();
+    let mut contestants = vec![own(
+        Kind::Empty,
+        "profiletrail",
+        binary,
+        data("empty"),
+        &[],
+    )?];
     if let Some(full) = full {
         let name = format!("profiletrail, holding {}", args.events);
-        contestants.push(own(Kind::Full, &name, &place.binary, full.to_owned())?);
+        contestants.push(own(Kind::Full, &name, binary, full.to_owned(), &[])?);
     }
-    if wrk::is_there() {
-        let data = place.data(&format!("wrk-{}", args.events));
-        contestants.push(own(
-            Kind::Wrk,
-            "profiletrail, load by wrk",
-            &place.binary,
-            data,
-        )?);
+    if is_installed("wrk") {
+        let name = "profiletrail, load by wrk";
+        contestants.push(own(Kind::Wrk, name, binary, data("wrk"), &[])?);
     } else {
         eprintln!("wrk is not installed: the load generator is not compared with it");
     }
-    let data = place.data(&format!("tls-{}", args.events));
     let secure = Secure::new(place.path())?;
-    let workers = args.workers;
-    let server = Server::profiletrail_more(&place.binary, &data, workers, Some(&secure), [])?;
+    let name = "profiletrail, TLS";
+    let tls = own(Kind::Tls, name, binary, data("tls"), &secure.flags)?;
     contestants.push(Contestant {
-        asked: Some((place.binary.clone(), data)),
         secure: Some(secure),
-        ..Contestant::new(Kind::Tls, "profiletrail, TLS", server)
+        ..tls
     });
     if args.signed > 0 {
-        let data = place.data(&format!("signed-{}", args.events));
         let sender = Sender::new()?;
-        let server = sender.server(&place.binary, &data, workers)?;
+        let name = "profiletrail, signed calls";
+        let signed = own(Kind::Signed, name, binary, data("signed"), &sender.flags())?;
         contestants.push(Contestant {
-            asked: Some((place.binary.clone(), data)),
             sender: Some(sender),
-            ..Contestant::new(Kind::Signed, "profiletrail, signed calls", server)
+            ..signed
         });
     }
-    if let Some(binary) = &args.against {
-        let data = place.data(&format!("against-{}", args.events));
-        contestants.push(own(Kind::Against, "the other build", binary, data)?);
+    if let Some(other) = &args.against {
+        let data = data("against");
+        contestants.push(own(Kind::Against, "the other build", other, data, &[])?);
     }
     for which in &peers.ready {
-        let server = peers.start(*which, &database(args, place, *which))?;
+        let database = place.data(&format!("{which:?}-{}.db", args.events));
+        let server = peers.start(*which, &database)?;
         contestants.push(Contestant::new(Kind::Peer, which.name(), server));
     }
-    let server = Server::baseline(workers)?;
+    let server = Server::baseline(args.workers)?;
     contestants.push(Contestant::new(
         Kind::Nothing,
         "do-nothing tiny_http",
         server,
     ));
     Ok(contestants)
-}
-
-fn database(args: &RunArgs, place: &Place, which: Which) -> PathBuf {
-    place.data(&format!("{which:?}-{}.db", args.events))
 }
 
 fn turn(

@@ -11,17 +11,6 @@ use super::storage_cost::{Asked, StorageCost};
 use super::table::{Printed, mib, ms, whole};
 use super::targets::{self, Target};
 
-/// What `--json` writes.
-#[derive(Debug, Serialize)]
-pub struct Written {
-    /// The version of the program.
-    pub version: &'static str,
-    /// Cores of the machine.
-    pub cores: usize,
-    /// What was measured, a size each.
-    pub runs: Vec<Report>,
-}
-
 /// Everything at one size.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {

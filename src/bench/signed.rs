@@ -6,7 +6,6 @@
 //! is served by the benchmark's own DNS server.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
@@ -17,7 +16,6 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use sha2::{Digest as _, Sha256};
 
-use super::child::Server;
 use super::dns;
 use super::generate::Bodies;
 
@@ -52,18 +50,15 @@ impl Sender {
         })
     }
 
-    /// Starts a server that takes this sender's calls alone.
-    pub fn server(&self, binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Server> {
-        let dns = self.dns.to_string();
-        // Calls may wait for their turn for long.
-        let more = [
-            ["--copernica-id", ACCOUNT],
-            ["--public-host", HOST],
-            ["--max-age", "1d"],
-            ["--dns-server", &dns],
-        ];
-        let more = more.into_iter().flatten();
-        Server::profiletrail_more(binary, data, workers, None, more)
+    /// The flags of a server that takes this sender's calls alone.
+    pub fn flags(&self) -> [String; 4] {
+        [
+            format!("--copernica-id={ACCOUNT}"),
+            format!("--public-host={HOST}"),
+            // Calls may wait for their turn for long.
+            "--max-age=1d".to_owned(),
+            format!("--dns-server={}", self.dns),
+        ]
     }
 
     /// `count` signed calls, made by all cores.

@@ -244,7 +244,7 @@ fn middle(starts: &[Start]) -> Start {
 
 fn timed_start(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<(Server, Start)> {
     let begun = Instant::now();
-    let server = Server::profiletrail(binary, data, args.workers)?;
+    let server = Server::profiletrail(binary, data, args.workers, &[])?;
     get(server.address, "/healthz").context("the first answer")?;
     let answer_ms = milliseconds(begun);
     ask(binary, data, &["show", "1"], 1)?;

@@ -108,7 +108,7 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
     eprintln!("compressing {} bodies", args.events);
     let (raw_bytes, zstd_bytes) = raw::zstd_bytes(&mut bodies(), args.events)?;
     eprintln!("loading {} events", args.events);
-    let server = Server::profiletrail(&place.binary, data, args.workers)?;
+    let server = Server::profiletrail(&place.binary, data, args.workers, &[])?;
     let bodies = bodies().take(usize::try_from(args.events)?);
     let mut requests = bodies.map(|body| request(&body));
     let mut load = Load::open(server.address, CONNECTIONS, &mut requests, None)?;

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::erasure::Erasure;
-use super::proofs::Cost;
 use super::rates::{Kind, Rates, Row};
 use super::report::Report;
 use super::table::{Printed, mib, ms, whole};
@@ -75,10 +74,11 @@ pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
     all.0
 }
 
-/// Those of calls with proofs.
-pub fn of_proofs(costs: &[Cost]) -> Vec<Target> {
+/// Those of calls with proofs: numbers of connections, each with the ratio of calls/s with
+/// proofs to those without.
+pub fn of_proofs(costs: &[(usize, f64)]) -> Vec<Target> {
     let mut all = Targets::default();
-    for Cost { connections, ratio } in costs {
+    for (connections, ratio) in costs {
         let what = format!("calls/s with proofs to those without, {connections} connections");
         all.add(&what, format!("{ratio:.3}"), "≥ 0.98", *ratio >= 0.98);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,16 +12,6 @@ use super::rates::Turn;
 
 /// At most so many requests, which wrk sends again and again.
 const REQUESTS: usize = 2_000;
-
-/// Whether wrk is installed.
-pub fn is_there() -> bool {
-    let mut version = Command::new("wrk");
-    version
-        .arg("-v")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    version.status().is_ok()
-}
 
 /// How long wrk is to run: it takes whole seconds.
 pub fn whole_seconds(time: Duration) -> u64 {
