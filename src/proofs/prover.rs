@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
-use crate::storage::{Access, Storage, StorageFile, atomic_replace, found};
+use crate::storage::{Access, Storage, StorageFile, atomic_replace, found, read_start};
 
 /// How many bytes of tiles are written at once.
 const WRITE_LEN: usize = 8 << 10;
@@ -350,12 +350,7 @@ impl Prover {
     }
 
     pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let file = self.storage.open(&self.dir.join(name), Access::Read)?;
-        let len = usize::try_from(file.len()?).map_or(MAX_LEN, |len| len.min(MAX_LEN));
-        let mut bytes = vec![0; len];
-        let read = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(read);
-        Ok(bytes)
+        read_start(self.storage.as_ref(), &self.dir.join(name), MAX_LEN)
     }
 
     pub(super) fn open_tiles(&self) -> io::Result<Arc<dyn StorageFile>> {

@@ -95,6 +95,15 @@ pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// The first `most` bytes of a file.
+pub fn read_start(storage: &dyn Storage, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = storage.open(path, Access::Read)?;
+    let mut bytes = vec![0; usize::try_from(file.len()?).map_or(most, |len| len.min(most))];
+    let read = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
 /// The free bytes for this user on the disk of a folder.
 pub fn free_bytes(folder: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
