@@ -116,7 +116,6 @@ impl Server {
         Ok(())
     }
 
-    /// Its memory.
     pub fn memory(&self) -> anyhow::Result<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| {

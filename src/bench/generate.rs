@@ -86,7 +86,6 @@ pub struct Bodies {
 }
 
 impl Bodies {
-    /// A generator.
     pub fn new(plan: Plan, mix: Mix) -> Self {
         Self {
             random: Random::new(plan.seed),
@@ -194,7 +193,6 @@ pub fn append_entry(form: &mut Serializer<'_, String>, name: &str, key: &str, va
     form.append_pair(&format!("{name}[{key}]"), value);
 }
 
-/// The content of a call.
 struct Content<'a> {
     /// The profile, and whether its subprofile is meant.
     key: (u64, bool),

@@ -23,7 +23,6 @@ const FIELD: &str = "mail";
 /// How long it may take until all values are entered.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// All of it.
 #[derive(Debug, Serialize)]
 pub struct LookedUp {
     /// From the start of the server until all values are entered, in milliseconds.
@@ -34,7 +33,6 @@ pub struct LookedUp {
     pub entries: u64,
     /// Bytes that they take on disk, once the server has stopped.
     pub bytes: u64,
-    /// `find`.
     pub asked: Vec<Asked>,
 }
 

@@ -151,7 +151,6 @@ fn measure(args: &RunArgs) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The middle value.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

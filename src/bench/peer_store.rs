@@ -28,7 +28,6 @@ use super::timed::{Timed, time};
 pub struct Made {
     /// What was generated.
     plan: String,
-    /// Events in it.
     pub events: u64,
     /// A profile with about 20 events.
     usual: u64,
@@ -39,9 +38,7 @@ pub struct Made {
 /// What was measured of a peer.
 #[derive(Debug, Serialize)]
 pub struct PeerKeeping {
-    /// Which.
     pub which: Which,
-    /// What it is called.
     pub name: &'static str,
     /// From the start after a clean stop to the first answer, in milliseconds.
     pub after_stop_ms: f64,
@@ -58,9 +55,7 @@ pub struct PeerKeeping {
 /// What was measured of all of them.
 #[derive(Debug, Serialize)]
 pub struct PeersStorageCost {
-    /// The database.
     pub made: Made,
-    /// Each of them.
     pub peers: Vec<PeerKeeping>,
     /// One profile's events by the `sqlite3` shell, a whole process; where there
     /// is one.

@@ -11,7 +11,6 @@ use super::targets;
 /// Requests that are prepared; they are sent again and again.
 const PREPARED: usize = 100_000;
 
-/// Measures it and prints it.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let place = Place::new(args)?;
     let requests = prepare(&mut args.later_bodies(), PREPARED);

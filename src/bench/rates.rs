@@ -67,11 +67,9 @@ pub enum Kind {
 /// A contestant at a number of connections.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// What it is.
     pub kind: Kind,
     /// Keep-alive connections, one request under way on each.
     pub connections: usize,
-    /// Whose row it is.
     pub name: String,
     /// Calls answered 200 in a second.
     pub per_second: f64,
@@ -101,7 +99,6 @@ pub struct DiskRow {
     pub per_second: f64,
 }
 
-/// All rates.
 #[derive(Debug, Serialize)]
 pub struct Rates {
     /// By connections and contestant.

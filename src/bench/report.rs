@@ -19,7 +19,6 @@ pub struct Report {
     /// The targets, and whether they are met.
     #[serde(rename = "marks")]
     pub targets: Vec<Target>,
-    /// Calls per second.
     pub rates: Option<Rates>,
     /// Memory, disk, start, questions.
     #[serde(rename = "keeping")]
@@ -33,7 +32,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Prints all of it.
     pub fn print(&self) {
         if let Some(rates) = &self.rates {
             print_rates(rates);

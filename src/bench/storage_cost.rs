@@ -38,7 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Asked {
     /// What it is known by.
     pub name: &'static str,
-    /// The command.
     pub command: String,
     /// While the server runs.
     pub live: Timed,
@@ -108,10 +107,8 @@ pub struct Start {
     pub query_ms: f64,
 }
 
-/// All of it.
 #[derive(Debug, Serialize)]
 pub struct StorageCost {
-    /// How the store was made.
     pub made: Made,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
@@ -119,9 +116,7 @@ pub struct StorageCost {
     pub index_bytes: u64,
     /// Events of the profile whose history is asked.
     pub usual_events: u64,
-    /// After the start.
     pub after_start: Memory,
-    /// Questions.
     pub asked: Vec<Asked>,
     /// What looking up a field's values costs and brings.
     pub looked_up: LookedUp,
@@ -255,7 +250,6 @@ fn timed_start(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<(Se
     Ok((server, start))
 }
 
-/// The milliseconds since a moment.
 pub fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }

@@ -21,7 +21,6 @@ const CONNECTIONS: usize = 128;
 pub struct Made {
     /// What was generated; another store is another plan.
     pub plan: String,
-    /// The events that were loaded.
     pub events: u64,
     /// How many of them in a second.
     pub load_per_second: f64,
@@ -33,13 +32,10 @@ pub struct Made {
     pub memory: Memory,
 }
 
-/// A store that is there.
 pub struct Store {
-    /// Its data folder.
     pub data: PathBuf,
     /// Whether it stays for other runs, and must not be written to.
     pub kept: bool,
-    /// What is known of it.
     pub made: Made,
 }
 

@@ -232,7 +232,6 @@ fn by_connections(rates: &Rates) -> Vec<(usize, Vec<&Row>)> {
     groups
 }
 
-/// Prints them.
 pub fn print(targets: &[Target]) {
     let mut table = Printed::new(&["what decides", "measured", "mark", "met"], 1);
     for mark in targets {

@@ -25,7 +25,6 @@ pub struct Secure {
 }
 
 impl Secure {
-    /// Makes one in a folder.
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
         let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
@@ -55,7 +54,6 @@ impl Secure {
 
 /// A connection that does not block.
 pub struct Wire {
-    /// Its socket.
     pub socket: TcpStream,
     tls: Option<ClientConnection>,
 }
