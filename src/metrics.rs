@@ -100,12 +100,6 @@ struct Inner {
     queued: Gauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Metrics {
     pub fn new() -> Self {
         let mut inner = Inner {
