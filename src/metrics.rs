@@ -26,7 +26,6 @@ use prometheus_client::registry::{Registry, Unit};
 /// The form of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposition {
-    /// OpenMetrics.
     OpenMetrics,
     /// Prometheus' text format 0.0.4.
     Prometheus,
@@ -46,7 +45,6 @@ impl Exposition {
         }
     }
 
-    /// The media type.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -78,7 +76,6 @@ fn to_prometheus(text: &str) -> String {
     older
 }
 
-/// The prefix of all names.
 const PREFIX: &str = "profiletrail";
 
 /// The statuses of rejected calls; any other is `other`.
@@ -103,14 +100,7 @@ struct Inner {
     queued: Gauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Metrics {
-    /// All counters are zero.
     pub fn new() -> Self {
         let mut inner = Inner {
             registry: Registry::with_prefix(PREFIX),
@@ -148,7 +138,6 @@ impl Metrics {
         metrics
     }
 
-    /// Calls were accepted.
     pub fn accepted(&self, calls: u64) {
         self.0.accepted.inc_by(calls);
     }
@@ -202,7 +191,6 @@ impl Metrics {
     }
 }
 
-/// Encodes a gauge.
 pub(crate) fn gauge(
     out: &mut DescriptorEncoder<'_>,
     name: &str,

@@ -11,7 +11,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::supervised::supervised;
-use super::wire::Secure;
 
 /// What a server prints before its address.
 const LISTENING: &str = "listening on ";
@@ -39,18 +38,12 @@ pub struct Memory {
 }
 
 impl Server {
-    /// Starts `profiletrail serve` on a folder.
-    pub fn profiletrail(binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Self> {
-        Self::profiletrail_more(binary, data, workers, None, [])
-    }
-
-    /// The same, with TLS if there is a certificate for it, and with more arguments.
-    pub fn profiletrail_more<'a>(
+    /// Starts `profiletrail serve` on a folder, with more flags.
+    pub fn profiletrail(
         binary: &Path,
         data: &Path,
         workers: usize,
-        secure: Option<&Secure>,
-        more: impl IntoIterator<Item = &'a str>,
+        more: &[String],
     ) -> anyhow::Result<Self> {
         let mut command = supervised(binary)?;
         command
@@ -60,10 +53,6 @@ impl Server {
             .arg("--data")
             .arg(data)
             .args(more);
-        if let Some(secure) = secure {
-            command.arg("--tls-cert").arg(&secure.cert);
-            command.arg("--tls-key").arg(&secure.key);
-        }
         Self::start(command)
     }
 
@@ -98,27 +87,16 @@ impl Server {
         }
     }
 
-    fn pid(&self) -> Option<Pid> {
-        Pid::from_raw(i32::try_from(self.child.id()).ok()?)
-    }
-
     /// Stops it cleanly and waits for its end.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        kill_process(self.pid().context("no process")?, Signal::TERM)?;
-        let status = self.ended()?;
-        if !status.success() {
-            bail!("the server ended with {status}");
-        }
+    pub fn stop(self) -> anyhow::Result<()> {
+        let status = self.end()?;
+        anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }
 
     /// Asks it to stop and waits for its end, whatever its status.
-    pub fn end(mut self) -> anyhow::Result<()> {
-        kill_process(self.pid().context("no process")?, Signal::TERM)?;
-        self.ended().map(|_| ())
-    }
-
-    fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+    pub fn end(mut self) -> anyhow::Result<ExitStatus> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -138,7 +116,6 @@ impl Server {
         Ok(())
     }
 
-    /// Its memory.
     pub fn memory(&self) -> anyhow::Result<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| {

@@ -11,9 +11,8 @@ use serde::Serialize;
 
 use super::args::RunArgs;
 use super::child::Server;
-use super::load::Load;
+use super::load::{Load, prepare};
 use super::place::Place;
-use super::source::Prepared;
 use super::storage_cost::get;
 use super::supervised::supervised;
 
@@ -85,8 +84,8 @@ impl Cluster {
             let urls = nearest.map(|port| format!("nats://127.0.0.1:{port}"));
             let urls = urls.collect::<Vec<_>>().join(",");
             let data = cluster.dir.join(format!("node{own}"));
-            let more = ["--nats", urls.as_str()];
-            let server = Server::profiletrail_more(&place.binary, &data, args.workers, None, more)?;
+            let more = [format!("--nats={urls}")];
+            let server = Server::profiletrail(&place.binary, &data, args.workers, &more)?;
             wait_ready(&server)?;
             Ok(server)
         };
@@ -117,17 +116,17 @@ impl Cluster {
 
     /// Kills each NATS server while calls come to a node, and starts it again.
     pub fn kill_servers(&mut self, args: &RunArgs, node: &Server) -> anyhow::Result<Vec<Outage>> {
-        let mut bodies = args.later_bodies();
-        let mut source = Prepared::new(&mut bodies, PREPARED);
+        let prepared = prepare(&mut args.later_bodies(), PREPARED);
+        let mut requests = prepared.iter().cycle();
         let mut outages = Vec::new();
         for own in 0..COUNT {
             eprintln!("killing NATS server {}", own + 1);
-            let mut load = Load::open(node.address, CONNECTIONS, &mut source, None)?;
-            load.run(&mut source, Some(AROUND.0))?;
+            let mut load = Load::open(node.address, CONNECTIONS, &mut requests, None)?;
+            load.run(&mut requests, Some(AROUND.0))?;
             let server = self.servers.get_mut(own).context("no server")?;
             server.kill()?;
             server.wait()?;
-            let outcome = load.run(&mut source, Some(AROUND.1))?;
+            let outcome = load.run(&mut requests, Some(AROUND.1))?;
             outages.push(Outage {
                 server: own + 1,
                 longest_ms: outcome.quantile(1.0) / 1e3,

@@ -34,7 +34,6 @@ impl Line {
     }
 }
 
-/// Prints the table.
 pub fn print(report: &Report) {
     let peers = peers(report);
     let mut header = vec!["", "profiletrail"];

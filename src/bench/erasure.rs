@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
-use super::load::Load;
-use super::source::Prepared;
+use super::load::{Load, prepare};
 use super::storage_cost::milliseconds;
 use super::store::disk_bytes;
 use super::timed::{answer, ask};
@@ -61,7 +60,7 @@ pub fn measure(
     data: &Path,
     profile: u64,
 ) -> anyhow::Result<Erasure> {
-    let server = Server::profiletrail(binary, data, args.workers)?;
+    let server = Server::profiletrail(binary, data, args.workers, &[])?;
     ask(binary, data, &["show", "1"], 1)?;
     eprintln!("proving and erasing");
     let first_checkpoint_ms = ask(binary, data, &["checkpoint"], 1)?.ms();
@@ -144,15 +143,14 @@ fn under_load(
     profile: u64,
 ) -> anyhow::Result<(f64, f64)> {
     eprintln!("erasing while calls come");
-    let mut bodies = args.later_bodies();
-    let mut source = Prepared::new(&mut bodies, PREPARED);
-    let mut load = Load::open(server.address, CONNECTIONS, &mut source, None)?;
+    let prepared = prepare(&mut args.later_bodies(), PREPARED);
+    let mut requests = prepared.iter().cycle();
+    let mut load = Load::open(server.address, CONNECTIONS, &mut requests, None)?;
     // In parts alike, as each waits for its last answers.
     let mut calls_until = |over: &dyn Fn() -> bool| -> anyhow::Result<(f64, f64)> {
         let (mut calls, mut seconds) = (0.0, 0.0);
         while !over() {
-            let part = load.run(&mut source, Some(PART))?;
-            anyhow::ensure!(part.refused == 0, "{} calls were refused", part.refused);
+            let part = load.run(&mut requests, Some(PART))?.all_kept()?;
             calls += part.kept as f64;
             seconds += part.elapsed.as_secs_f64();
         }

@@ -86,7 +86,6 @@ pub struct Bodies {
 }
 
 impl Bodies {
-    /// A generator.
     pub fn new(plan: Plan, mix: Mix) -> Self {
         Self {
             random: Random::new(plan.seed),
@@ -121,25 +120,19 @@ impl Bodies {
         let time = self.tick();
         let (profile, sub) = self.whose();
         let key = (profile, sub);
-        let mut state = self.states.remove(&key);
-        let change = match &mut state {
-            Some(state) => state.change(&mut self.random, &self.mix, sub, time),
-            None => {
-                let fresh = State::create(&mut self.random, &self.mix, profile, sub, time);
-                let change = if self.random.below(3) == 0 {
-                    Change::Fields(vec![1])
-                } else {
-                    Change::Created
-                };
-                state = Some(fresh);
-                change
+        let (state, change) = match self.states.remove(&key) {
+            Some(mut state) => {
+                let change = state.change(&mut self.random, &self.mix, sub, time);
+                (state, change)
             }
-        };
-        let Some(state) = state else { return };
-        let kind = if matches!(change, Change::Created) {
-            "create"
-        } else {
-            "update"
+            None => {
+                let state = State::create(&mut self.random, &self.mix, profile, sub, time);
+                let change = match self.random.below(3) {
+                    0 => Change::Fields(vec![1]),
+                    _ => Change::Created,
+                };
+                (state, change)
+            }
         };
         let alone = self.random.chance(self.mix.timestamp_alone);
         let as_map = self.random.below(10) == 0;
@@ -150,27 +143,26 @@ impl Bodies {
             values: &values,
             time,
         };
-        let body = content.body(kind, Some(&change), alone, as_map);
-        if self.random.chance(self.mix.lost) {
-            self.states.insert(key, state);
-            return;
-        }
-        if self.random.chance(self.mix.late) {
+        let body = content.body(Some(&change), alone, as_map);
+        let is_lost = self.random.chance(self.mix.lost);
+        let is_late = !is_lost && self.random.chance(self.mix.late);
+        let mut is_deleted = false;
+        if is_late {
             self.late.push_back(body);
-            self.states.insert(key, state);
-            return;
+        } else if !is_lost {
+            if self.random.chance(self.mix.retries) {
+                self.ready.push_back(body.clone());
+            }
+            self.ready.push_back(body);
+            if self.random.below(10) == 0 {
+                self.ready.extend(self.late.pop_front());
+            }
+            is_deleted = self.random.chance(self.mix.deletes);
+            if is_deleted {
+                self.ready.push_back(content.body(None, false, false));
+            }
         }
-        if self.random.chance(self.mix.retries) {
-            self.ready.push_back(body.clone());
-        }
-        self.ready.push_back(body);
-        if self.random.below(10) == 0 {
-            self.ready.extend(self.late.pop_front());
-        }
-        if self.random.chance(self.mix.deletes) {
-            let gone = content.body("delete", None, false, false);
-            self.ready.push_back(gone);
-        } else {
+        if !is_deleted {
             self.states.insert(key, state);
         }
     }
@@ -194,7 +186,6 @@ pub fn append_entry(form: &mut Serializer<'_, String>, name: &str, key: &str, va
     form.append_pair(&format!("{name}[{key}]"), value);
 }
 
-/// The content of a call.
 struct Content<'a> {
     /// The profile, and whether its subprofile is meant.
     key: (u64, bool),
@@ -205,13 +196,8 @@ struct Content<'a> {
 }
 
 impl Content<'_> {
-    fn body(
-        &self,
-        kind: &str,
-        change: Option<&Change>,
-        timestamp_alone: bool,
-        as_map: bool,
-    ) -> Vec<u8> {
+    /// The call of a change; without one, of the removal.
+    fn body(&self, change: Option<&Change>, timestamp_alone: bool, as_map: bool) -> Vec<u8> {
         let (profile, sub) = self.key;
         let names: &[&str] = if sub { &SUB_FIELDS } else { &FIELDS };
         let fields = || {
@@ -219,6 +205,11 @@ impl Content<'_> {
             names.iter().copied().zip(values)
         };
         let mut form = Serializer::new(String::new());
+        let kind = match change {
+            Some(Change::Created) => "create",
+            Some(_) => "update",
+            None => "delete",
+        };
         form.append_pair("type", kind);
         match change {
             Some(Change::Created) => {

@@ -9,10 +9,9 @@ use form_urlencoded::Serializer;
 use super::args::{RunArgs, SINCE};
 use super::child::Server;
 use super::generate::append_entry;
-use super::load::Load;
+use super::load::{Load, request};
 use super::place::Place;
 use super::questions::Question;
-use super::source::Fresh;
 use super::storage_cost::{Asked, ask_all};
 use super::timed::ask;
 
@@ -39,7 +38,7 @@ const QUESTIONS: [&[&str]; 13] = [
 /// Fills a store over the webhook and asks it everything, while a server runs and without.
 pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Asked>> {
     let data = place.data("large-events");
-    let server = Server::profiletrail(&place.binary, &data, args.workers)?;
+    let server = Server::profiletrail(&place.binary, &data, args.workers, &[])?;
     eprintln!("loading {} large events", args.large);
     load(server.address, args.large)?;
     // It is answered when the index has every event.
@@ -53,11 +52,9 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Asked>> {
 
 /// Sends the events over one connection.
 fn load(address: SocketAddr, events: u64) -> anyhow::Result<()> {
-    let mut bodies = (0..events).map(body);
-    let mut requests = Fresh::new(&mut bodies, events);
-    let outcome = Load::open(address, 1, &mut requests, None)?.run(&mut requests, None)?;
-    let refused = outcome.refused;
-    anyhow::ensure!(refused == 0, "{refused} calls were refused");
+    let mut requests = (0..events).map(|number| request(&body(number)));
+    let mut load = Load::open(address, 1, &mut requests, None)?;
+    load.run(&mut requests, None)?.all_kept()?;
     Ok(())
 }
 

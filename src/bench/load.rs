@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use mio::{Events, Interest, Poll, Token};
 
-use super::source::Source;
+use super::generate::Bodies;
 use super::wire::{Secure, Wire};
 
 /// How long an answer may take before the run is given up.
@@ -30,6 +30,21 @@ struct Connection {
     /// The answer, as far as it came in pieces.
     partial: Vec<u8>,
     sent: Instant,
+}
+
+/// The request of a call with this body.
+pub fn request(body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /webhook HTTP/1.1\r\nHost: localhost\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// `count` requests, made before a measurement, so that making them costs nothing in it.
+pub fn prepare(bodies: &mut Bodies, count: usize) -> Vec<Vec<u8>> {
+    bodies.take(count).map(|body| request(&body)).collect()
 }
 
 /// Open connections to a server.
@@ -55,6 +70,12 @@ impl Outcome {
     /// Requests answered 200 in a second.
     pub fn rate(&self) -> f64 {
         self.kept as f64 / self.elapsed.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// Itself, if no request was answered otherwise.
+    pub fn all_kept(self) -> anyhow::Result<Self> {
+        anyhow::ensure!(self.refused == 0, "{} calls were refused", self.refused);
+        Ok(self)
     }
 
     /// The latency in microseconds that a part of the requests stays below.
@@ -110,7 +131,7 @@ impl Load {
     pub fn open(
         address: SocketAddr,
         count: usize,
-        source: &mut dyn Source,
+        requests: &mut impl Iterator<Item = impl AsRef<[u8]>>,
         secure: Option<&Secure>,
     ) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
@@ -120,7 +141,8 @@ impl Load {
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             let mut tls = secure.map(Secure::session).transpose()?;
-            let request = source.next().context("no more requests")?;
+            let request = requests.next().context("no more requests")?;
+            let request = request.as_ref();
             match &mut tls {
                 Some(tls) => ask_first(&mut rustls::Stream::new(tls, &mut stream), request)?,
                 None => ask_first(&mut stream, request)?,
@@ -141,7 +163,7 @@ impl Load {
     /// waited for.
     pub fn run(
         &mut self,
-        source: &mut dyn Source,
+        requests: &mut impl Iterator<Item = impl AsRef<[u8]>>,
         time: Option<Duration>,
     ) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
@@ -151,8 +173,10 @@ impl Load {
         let over = |now: Instant| time.is_some_and(|time| now.duration_since(begun) >= time);
         let mut under_way = 0_usize;
         for connection in &mut self.connections {
-            let Some(request) = source.next() else { break };
-            connection.send(request)?;
+            let Some(request) = requests.next() else {
+                break;
+            };
+            connection.send(request.as_ref())?;
             under_way += 1;
         }
         while under_way > 0 {
@@ -180,8 +204,8 @@ impl Load {
                 } else {
                     outcome.refused += 1;
                 }
-                match source.next().filter(|_| !over(now)) {
-                    Some(request) => connection.send(request)?,
+                match requests.next().filter(|_| !over(now)) {
+                    Some(request) => connection.send(request.as_ref())?,
                     None => under_way -= 1,
                 }
             }

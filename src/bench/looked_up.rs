@@ -23,7 +23,6 @@ const FIELD: &str = "mail";
 /// How long it may take until all values are entered.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// All of it.
 #[derive(Debug, Serialize)]
 pub struct LookedUp {
     /// From the start of the server until all values are entered, in milliseconds.
@@ -34,7 +33,6 @@ pub struct LookedUp {
     pub entries: u64,
     /// Bytes that they take on disk, once the server has stopped.
     pub bytes: u64,
-    /// `find`.
     pub asked: Vec<Asked>,
 }
 
@@ -52,7 +50,8 @@ pub fn measure(
     let wanted = value(binary, &data, usual)?;
     eprintln!("entering the values of {FIELD}");
     let begun = Instant::now();
-    let server = Server::profiletrail_more(binary, &data, args.workers, None, ["--lookup", FIELD])?;
+    let lookup = [format!("--lookup={FIELD}")];
+    let server = Server::profiletrail(binary, &data, args.workers, &lookup)?;
     let lookup = loop {
         let lookup = state(binary, &data)?;
         if number(&lookup, "up_to") >= store.made.events {

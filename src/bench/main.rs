@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `args`, `place` | the arguments, and the paths |
 //! | `generate`, `profile`, `random` | webhook bodies, the same for the same seed |
-//! | `source`, `load`, `wire` | requests, and the one thread that sends them |
+//! | `load`, `wire` | requests, and the one thread that sends them |
 //! | `signed`, `dns` | signed calls, and where their sender's key is found |
 //! | `child`, `baseline_server`, `supervised` | the servers, each a process of its own |
 //! | `timed` | commands as whole processes: time, memory, output |
@@ -45,7 +45,6 @@ mod raw;
 mod report;
 mod scale;
 mod signed;
-mod source;
 mod storage_cost;
 mod store;
 mod supervised;
@@ -104,12 +103,10 @@ fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let mut runs = vec![measure(args)?];
-    for report in &runs {
-        report.print();
-    }
+    let report = measure(args)?;
+    report.print();
     match &args.json {
-        Some(path) => scale::write(path, &mut runs),
+        Some(path) => scale::write(path, &[report]),
         None => Ok(()),
     }
 }
@@ -154,7 +151,6 @@ fn measure(args: &RunArgs) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The middle value.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -20,6 +20,7 @@ use super::place::Place;
 use super::questions::TIMES_OVER_ALL;
 use super::storage_cost::{STARTS, get, load_some, milliseconds};
 use super::store::{disk_bytes, folder, known, plan_of};
+use super::supervised::is_installed;
 use super::timed::{Timed, time};
 
 /// What is known of a database from its making.
@@ -27,7 +28,6 @@ use super::timed::{Timed, time};
 pub struct Made {
     /// What was generated.
     plan: String,
-    /// Events in it.
     pub events: u64,
     /// A profile with about 20 events.
     usual: u64,
@@ -38,9 +38,7 @@ pub struct Made {
 /// What was measured of a peer.
 #[derive(Debug, Serialize)]
 pub struct PeerKeeping {
-    /// Which.
     pub which: Which,
-    /// What it is called.
     pub name: &'static str,
     /// From the start after a clean stop to the first answer, in milliseconds.
     pub after_stop_ms: f64,
@@ -57,9 +55,7 @@ pub struct PeerKeeping {
 /// What was measured of all of them.
 #[derive(Debug, Serialize)]
 pub struct PeersStorageCost {
-    /// The database.
     pub made: Made,
-    /// Each of them.
     pub peers: Vec<PeerKeeping>,
     /// One profile's events by the `sqlite3` shell, a whole process; where there
     /// is one.
@@ -211,8 +207,7 @@ fn one(
 
 /// A query by the `sqlite3` shell, where there is one.
 fn shell(database: &Path, query: &str, times: usize) -> anyhow::Result<Option<Timed>> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|dir| dir.join("sqlite3").is_file()) {
+    if !is_installed("sqlite3") {
         return Ok(None);
     }
     let command: [OsString; 4] = [

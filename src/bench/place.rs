@@ -1,10 +1,10 @@
 //! The paths of programs and data.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -71,24 +71,21 @@ impl Place {
 const TRIES: usize = 10;
 
 /// The folder that an interrupted run takes with it.
-static RUNNING: OnceLock<Mutex<PathBuf>> = OnceLock::new();
+static RUNNING: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Removes a folder, and no longer another, when the benchmark is asked to end.
 fn remove_when_interrupted(dir: &Path) -> anyhow::Result<()> {
-    if let Some(running) = RUNNING.get() {
-        if let Ok(mut running) = running.lock() {
-            dir.clone_into(&mut running);
-        }
+    let earlier = RUNNING.lock().replace(dir.to_owned());
+    if earlier.is_some() {
         return Ok(());
     }
-    let running = RUNNING.get_or_init(|| Mutex::new(dir.to_owned()));
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
-            if let Ok(dir) = running.lock() {
+            if let Some(dir) = &*RUNNING.lock() {
                 // The servers, which end with this process, may still write there.
                 for _ in 0..TRIES {
-                    if std::fs::remove_dir_all(&*dir).is_ok() {
+                    if std::fs::remove_dir_all(dir).is_ok() {
                         break;
                     }
                     std::thread::sleep(Duration::from_millis(50));

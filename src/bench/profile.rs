@@ -59,7 +59,6 @@ pub const FIELDS: [&str; 22] = [
     "remarks",
 ];
 
-/// The fields of a subprofile.
 pub const SUB_FIELDS: [&str; 3] = ["order_id", "status", "total"];
 
 /// What is remembered of a (sub)profile: millions of them must fit in memory,
@@ -194,7 +193,6 @@ impl State {
     }
 }
 
-/// The names of the fields.
 fn names(mix: &Mix, sub: bool) -> &'static [&'static str] {
     if sub {
         &SUB_FIELDS

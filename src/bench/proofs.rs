@@ -3,28 +3,17 @@
 
 use super::args::RunArgs;
 use super::child::Server;
-use super::load::Load;
+use super::load::{Load, prepare};
 use super::place::Place;
-use super::source::Prepared;
 use super::table::{Printed, whole};
 use super::targets;
 
 /// Requests that are prepared; they are sent again and again.
 const PREPARED: usize = 100_000;
 
-/// What they cost at a number of connections.
-pub struct Cost {
-    /// Keep-alive connections, one request under way on each.
-    pub connections: usize,
-    /// Calls/s with proofs to those without, over all turns.
-    pub ratio: f64,
-}
-
-/// Measures it and prints it.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     let place = Place::new(args)?;
-    let mut bodies = args.later_bodies();
-    let mut source = Prepared::new(&mut bodies, PREPARED);
+    let requests = prepare(&mut args.later_bodies(), PREPARED);
     let mut table = Printed::new(
         &["connections", "with proofs", "without", "ratio", "error"],
         0,
@@ -33,10 +22,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     for connections in &args.connections {
         let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..args.rounds {
-            let mut rate = |proofs| {
-                source.rewind();
-                turn(args, &place, *connections, &mut source, proofs)
-            };
+            let rate = |proofs| turn(args, &place, *connections, &requests, proofs);
             // The first of a pair finds a quieter disk.
             let (one, other) = if round % 2 == 0 {
                 (rate(true)?, rate(false)?)
@@ -63,10 +49,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
             format!("{ratio:.3}"),
             format!("{:.3}", standard_error(&ratios)),
         ]);
-        costs.push(Cost {
-            connections: *connections,
-            ratio,
-        });
+        costs.push((*connections, ratio));
     }
     table.print("Calls per second with proofs and without, in pairs of turns");
     targets::print(&targets::of_proofs(&costs));
@@ -78,11 +61,11 @@ fn turn(
     args: &RunArgs,
     place: &Place,
     connections: usize,
-    source: &mut Prepared,
+    requests: &[Vec<u8>],
     with_proofs: bool,
 ) -> anyhow::Result<f64> {
     let data = place.data("turn");
-    let serve = || Server::profiletrail(&place.binary, &data, args.workers);
+    let serve = || Server::profiletrail(&place.binary, &data, args.workers, &[]);
     serve()?.stop()?;
     let proofs = data.join("proofs");
     if !with_proofs {
@@ -93,13 +76,9 @@ fn turn(
         std::fs::write(&proofs, [])?;
     }
     let server = serve()?;
-    let outcome =
-        Load::open(server.address, connections, source, None)?.run(source, Some(args.turn()))?;
-    anyhow::ensure!(
-        outcome.refused == 0,
-        "{} calls were refused",
-        outcome.refused
-    );
+    let mut requests = requests.iter().cycle();
+    let mut load = Load::open(server.address, connections, &mut requests, None)?;
+    let outcome = load.run(&mut requests, Some(args.turn()))?.all_kept()?;
     server.kill()?;
     std::fs::remove_dir_all(&data)?;
     Ok(outcome.rate())

@@ -15,13 +15,10 @@ const USUAL: u64 = 20;
 /// How many profiles are tried for that.
 const TRIED: u64 = 200;
 
-/// A question.
 pub struct Question {
     /// What it is known by in tables and JSON.
     pub name: &'static str,
-    /// The command and its arguments.
     pub command: Vec<String>,
-    /// How often it is asked.
     pub times: usize,
 }
 

@@ -1,7 +1,6 @@
 //! A small random generator (SplitMix64), so that a seed gives the same bytes
 //! on every machine and in every version. Not for secrets.
 
-/// The generator.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -11,7 +10,6 @@ impl Random {
         Self(seed)
     }
 
-    /// Any number.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -30,7 +28,6 @@ impl Random {
         (self.below(1_000_000) as f64) < percent * 10_000.0
     }
 
-    /// One of a choice.
     pub fn pick<T: Copy + Default>(&mut self, choice: &[T]) -> T {
         let place = self.below(choice.len() as u64);
         choice.get(place as usize).copied().unwrap_or_default()

@@ -13,17 +13,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::Context;
 use serde::Serialize;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::cluster::{Cluster, Outage};
-use super::load::Load;
-use super::peers::{Peers, Which};
+use super::load::{Load, prepare};
+use super::peers::Peers;
 use super::place::Place;
 use super::signed::Sender;
-use super::source::{Prepared, Source};
+use super::supervised::is_installed;
 use super::wire::Secure;
 use super::{disk, median, timed, wrk};
 
@@ -67,11 +67,9 @@ pub enum Kind {
 /// A contestant at a number of connections.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    /// What it is.
     pub kind: Kind,
     /// Keep-alive connections, one request under way on each.
     pub connections: usize,
-    /// Whose row it is.
     pub name: String,
     /// Calls answered 200 in a second.
     pub per_second: f64,
@@ -101,7 +99,6 @@ pub struct DiskRow {
     pub per_second: f64,
 }
 
-/// All rates.
 #[derive(Debug, Serialize)]
 pub struct Rates {
     /// By connections and contestant.
@@ -138,14 +135,21 @@ impl Contestant {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Turn {
-    rate: f64,
-    memory: Memory,
-    p50: f64,
-    p99: f64,
-    processor: f64,
-    index: f64,
+/// What was measured in a turn.
+#[derive(Clone, Copy, Default)]
+pub struct Turn {
+    /// Calls answered 200 in a second.
+    pub rate: f64,
+    /// Half of the calls took less, in microseconds.
+    pub p50: f64,
+    /// Of a hundred calls 99 took less, in microseconds.
+    pub p99: f64,
+    /// The server's after it.
+    pub memory: Memory,
+    /// Processor time of the server for a call, in microseconds.
+    pub processor: f64,
+    /// How long the index took after it, in milliseconds.
+    pub index: f64,
 }
 
 /// Measures everything in turn; `full` is a store of many events, to be written
@@ -165,7 +169,7 @@ pub fn measure(
         contestants.insert(1, Contestant::new(Kind::Cluster, name, node));
     }
     let mut bodies = args.later_bodies();
-    let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
+    let requests = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
     for connections in &args.connections {
@@ -176,12 +180,11 @@ pub fn measure(
                 round + 1,
                 args.rounds
             );
-            let mut source = Prepared::new(&mut bodies, prepared as usize);
+            let prepared = prepare(&mut bodies, requests as usize);
             let count = contestants.len();
             let mut order: Vec<_> = contestants.iter().zip(&mut turns).collect();
             order.rotate_left(round % count.max(1));
             for (contestant, turns) in order {
-                source.rewind();
                 let sender = contestant.sender.as_ref();
                 let signed =
                     sender.map(|sender| sender.calls(&mut bodies, args.signed + connections));
@@ -191,10 +194,10 @@ pub fn measure(
                 turns.push(match signed {
                     _ if contestant.kind == Kind::Wrk => {
                         let script = place.data("requests.lua");
-                        wrk_turn(contestant, *connections, &mut source, (&script, time))?
+                        wrk_turn(contestant, *connections, &prepared, (&script, time))?
                     }
-                    None => turn(contestant, *connections, &mut source, time)?,
-                    Some(mut calls) => turn(contestant, *connections, &mut calls, time)?,
+                    None => turn(contestant, *connections, prepared.iter().cycle(), time)?,
+                    Some(calls) => turn(contestant, *connections, calls.iter(), time)?,
                 });
             }
             for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {
@@ -217,7 +220,9 @@ pub fn measure(
     for contestant in contestants {
         match contestant.kind {
             Kind::Nothing => contestant.server.kill()?,
-            Kind::Peer => contestant.server.end()?,
+            Kind::Peer => {
+                contestant.server.end()?;
+            }
             _ => contestant.server.stop()?,
         }
     }
@@ -242,58 +247,58 @@ fn contestants(
     peers: &Peers,
     full: Option<&Path>,
 ) -> anyhow::Result<Vec<Contestant>> {
-    let own = |kind, name: &str, binary: &Path, data: PathBuf| -> anyhow::Result<Contestant> {
-        let server = Server::profiletrail(binary, &data, args.workers)?;
-        Ok(Contestant {
+    let data = |name: &str| place.data(&format!("{name}-{}", args.events));
+    let own = |kind, name: &str, binary: &Path, data: PathBuf, flags: &[String]| {
+        let server = Server::profiletrail(binary, &data, args.workers, flags)?;
+        anyhow::Ok(Contestant {
             asked: Some((binary.to_owned(), data)),
             ..Contestant::new(kind, name, server)
         })
     };
-    let empty = place.data(&format!("empty-{}", args.events));
-    let mut contestants = vec![own(Kind::Empty, "profiletrail", &place.binary, empty)?];
+    let binary = place.binary.as_path();
+    let mut contestants = vec![own(
+        Kind::Empty,
+        "profiletrail",
+        binary,
+        data("empty"),
+        &[],
+    )?];
     if let Some(full) = full {
         let name = format!("profiletrail, holding {}", args.events);
-        contestants.push(own(Kind::Full, &name, &place.binary, full.to_owned())?);
+        contestants.push(own(Kind::Full, &name, binary, full.to_owned(), &[])?);
     }
-    if wrk::is_there() {
-        let data = place.data(&format!("wrk-{}", args.events));
-        contestants.push(own(
-            Kind::Wrk,
-            "profiletrail, load by wrk",
-            &place.binary,
-            data,
-        )?);
+    if is_installed("wrk") {
+        let name = "profiletrail, load by wrk";
+        contestants.push(own(Kind::Wrk, name, binary, data("wrk"), &[])?);
     } else {
         eprintln!("wrk is not installed: the load generator is not compared with it");
     }
-    let data = place.data(&format!("tls-{}", args.events));
     let secure = Secure::new(place.path())?;
-    let workers = args.workers;
-    let server = Server::profiletrail_more(&place.binary, &data, workers, Some(&secure), [])?;
+    let name = "profiletrail, TLS";
+    let tls = own(Kind::Tls, name, binary, data("tls"), &secure.flags)?;
     contestants.push(Contestant {
-        asked: Some((place.binary.clone(), data)),
         secure: Some(secure),
-        ..Contestant::new(Kind::Tls, "profiletrail, TLS", server)
+        ..tls
     });
     if args.signed > 0 {
-        let data = place.data(&format!("signed-{}", args.events));
         let sender = Sender::new()?;
-        let server = sender.server(&place.binary, &data, workers)?;
+        let name = "profiletrail, signed calls";
+        let signed = own(Kind::Signed, name, binary, data("signed"), &sender.flags())?;
         contestants.push(Contestant {
-            asked: Some((place.binary.clone(), data)),
             sender: Some(sender),
-            ..Contestant::new(Kind::Signed, "profiletrail, signed calls", server)
+            ..signed
         });
     }
-    if let Some(binary) = &args.against {
-        let data = place.data(&format!("against-{}", args.events));
-        contestants.push(own(Kind::Against, "the other build", binary, data)?);
+    if let Some(other) = &args.against {
+        let data = data("against");
+        contestants.push(own(Kind::Against, "the other build", other, data, &[])?);
     }
     for which in &peers.ready {
-        let server = peers.start(*which, &database(args, place, *which))?;
+        let database = place.data(&format!("{which:?}-{}.db", args.events));
+        let server = peers.start(*which, &database)?;
         contestants.push(Contestant::new(Kind::Peer, which.name(), server));
     }
-    let server = Server::baseline(workers)?;
+    let server = Server::baseline(args.workers)?;
     contestants.push(Contestant::new(
         Kind::Nothing,
         "do-nothing tiny_http",
@@ -302,62 +307,47 @@ fn contestants(
     Ok(contestants)
 }
 
-fn database(args: &RunArgs, place: &Place, which: Which) -> PathBuf {
-    place.data(&format!("{which:?}-{}.db", args.events))
-}
-
 fn turn(
     contestant: &Contestant,
     connections: usize,
-    source: &mut dyn Source,
+    mut requests: impl Iterator<Item = impl AsRef<[u8]>>,
     time: Duration,
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
     let secure = contestant.secure.as_ref();
-    let mut load = Load::open(server.address, connections, source, secure)?;
+    let mut load = Load::open(server.address, connections, &mut requests, secure)?;
     let before = server.processor_time()?;
-    let outcome = load.run(source, Some(time))?;
-    if outcome.refused > 0 {
-        bail!(
-            "{}: {} calls were refused",
-            contestant.name,
-            outcome.refused
-        );
-    }
+    let outcome = load.run(&mut requests, Some(time))?.all_kept();
+    let outcome = outcome.with_context(|| contestant.name.clone())?;
     drop(load);
-    let quantiles = (outcome.quantile(0.5), outcome.quantile(0.99));
-    ended(
-        contestant,
-        before,
-        (outcome.rate(), outcome.kept as f64),
-        quantiles,
-    )
+    let turn = Turn {
+        rate: outcome.rate(),
+        p50: outcome.quantile(0.5),
+        p99: outcome.quantile(0.99),
+        ..Turn::default()
+    };
+    ended(contestant, before, outcome.kept as f64, turn)
 }
 
 fn wrk_turn(
     contestant: &Contestant,
     connections: usize,
-    source: &mut dyn Source,
+    requests: &[Vec<u8>],
     (script, time): (&Path, Duration),
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
     let before = server.processor_time()?;
-    let found = wrk::run(script, server.address, connections, source, time)?;
-    let calls = found.per_second * wrk::whole_seconds(time) as f64;
-    ended(
-        contestant,
-        before,
-        (found.per_second, calls),
-        (found.p50_us, found.p99_us),
-    )
+    let found = wrk::run(script, server.address, connections, requests, time)?;
+    let calls = found.rate * wrk::whole_seconds(time) as f64;
+    ended(contestant, before, calls, found)
 }
 
-/// A turn of this rate and number of calls, and what it cost since `before`.
+/// A turn with what its calls cost since `before`.
 fn ended(
     contestant: &Contestant,
     before: Duration,
-    (rate, calls): (f64, f64),
-    (p50, p99): (f64, f64),
+    calls: f64,
+    turn: Turn,
 ) -> anyhow::Result<Turn> {
     let asked = Instant::now();
     if let Some((binary, data)) = &contestant.asked {
@@ -367,12 +357,10 @@ fn ended(
     let server = &contestant.server;
     let processor = server.processor_time()?.saturating_sub(before);
     Ok(Turn {
-        rate,
         memory: server.memory()?,
-        p50,
-        p99,
         processor: processor.as_secs_f64() * 1e6 / calls.max(1.0),
         index: index.as_secs_f64() * 1e3,
+        ..turn
     })
 }
 

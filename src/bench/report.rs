@@ -11,17 +11,6 @@ use super::storage_cost::{Asked, StorageCost};
 use super::table::{Printed, mib, ms, whole};
 use super::targets::{self, Target};
 
-/// What `--json` writes.
-#[derive(Debug, Serialize)]
-pub struct Written {
-    /// The version of the program.
-    pub version: &'static str,
-    /// Cores of the machine.
-    pub cores: usize,
-    /// What was measured, a size each.
-    pub runs: Vec<Report>,
-}
-
 /// Everything at one size.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
@@ -30,7 +19,6 @@ pub struct Report {
     /// The targets, and whether they are met.
     #[serde(rename = "marks")]
     pub targets: Vec<Target>,
-    /// Calls per second.
     pub rates: Option<Rates>,
     /// Memory, disk, start, questions.
     #[serde(rename = "keeping")]
@@ -44,7 +32,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Prints all of it.
     pub fn print(&self) {
         if let Some(rates) = &self.rates {
             print_rates(rates);
@@ -161,18 +148,18 @@ fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
         mib(history.unwrap_or_default()),
         mib(cost.server_peak_kib()),
     ]);
-    for (peers, peer) in peers
-        .iter()
-        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
-    {
-        costs.row([
-            peer.name.to_owned(),
-            whole(peers.made.events as f64),
-            ms(peer.after_stop_ms),
-            ms(peer.after_kill_ms),
-            mib(peer.memory.rss_kib),
-            mib(peer.memory.peak_kib),
-        ]);
+    if let Some(all) = peers {
+        let events = whole(all.made.events as f64);
+        for peer in &all.peers {
+            costs.row([
+                peer.name.to_owned(),
+                events.clone(),
+                ms(peer.after_stop_ms),
+                ms(peer.after_kill_ms),
+                mib(peer.memory.rss_kib),
+                mib(peer.memory.peak_kib),
+            ]);
+        }
     }
     costs.print(
         "Start to first answer; memory after histories of one profile, and at most (profiletrail: \
@@ -266,46 +253,34 @@ fn push_asked<'a>(table: &mut Printed, asked: impl IntoIterator<Item = &'a Asked
 fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
     let mut asked = questions_table();
     push_asked(&mut asked, cost.asked.iter().chain(&cost.looked_up.asked));
-    let shell = peers.map(|all| {
-        (
-            all,
-            [
-                ("one profile", &all.shell_history),
-                ("all bodies", &all.shell_export),
-            ],
-        )
-    });
-    for (all, (what, timed)) in shell
-        .iter()
-        .flat_map(|(all, both)| both.iter().map(move |one| (all, one)))
-    {
-        let Some(timed) = timed else { continue };
-        asked.row([
-            format!("sqlite3 shell, {what} of {}", whole(all.made.events as f64)),
-            whole(timed.lines as f64),
-            String::new(),
-            ms(timed.ms()),
-            whole(timed.per_second()),
-            String::new(),
-            mib(timed.peak_kib),
-        ]);
-    }
-    for (all, peer) in peers
-        .iter()
-        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
-    {
-        let cells = |what: &str, took: f64| {
-            let events = whole(all.made.events as f64);
-            let mut cells = vec![
-                format!("{}: {what} of {events}, no process", peer.name),
+    if let Some(all) = peers {
+        let events = whole(all.made.events as f64);
+        for (what, timed) in [
+            ("one profile", &all.shell_history),
+            ("all bodies", &all.shell_export),
+        ] {
+            let Some(timed) = timed else { continue };
+            asked.row([
+                format!("sqlite3 shell, {what} of {events}"),
+                whole(timed.lines as f64),
                 String::new(),
-                ms(took),
-            ];
-            cells.resize(7, String::new());
-            cells
-        };
-        asked.row(cells("one profile", peer.history_ms));
-        asked.row(cells("the hot profile", peer.hot_ms));
+                ms(timed.ms()),
+                whole(timed.per_second()),
+                String::new(),
+                mib(timed.peak_kib),
+            ]);
+        }
+        for peer in &all.peers {
+            for (what, took) in [
+                ("one profile", peer.history_ms),
+                ("the hot profile", peer.hot_ms),
+            ] {
+                let what = format!("{}: {what} of {events}, no process", peer.name);
+                let mut cells = vec![what, String::new(), ms(took)];
+                cells.resize(7, String::new());
+                asked.row(cells);
+            }
+        }
     }
     asked.print("Questions, whole processes, medians");
 }

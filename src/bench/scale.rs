@@ -1,9 +1,12 @@
 //! Cost against size: everything is measured at several sizes.
 
+use std::path::Path;
+
 use anyhow::Context;
+use serde_json::json;
 
 use super::args::{RunArgs, ScaleArgs};
-use super::report::{Report, Written};
+use super::report::Report;
 use super::{measure, peers, place};
 
 /// Connections at all sizes but the largest.
@@ -28,7 +31,7 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
         runs.push(measure(&run)?);
         // What is measured is not lost when a larger size fails.
         if let Some(path) = &args.run.json {
-            write(path, &mut runs)?;
+            write(path, &runs)?;
         }
     }
     if let Some(report) = runs.last() {
@@ -38,7 +41,7 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
         return Ok(());
     };
     let scratch = tempfile::NamedTempFile::new()?;
-    write(scratch.path(), &mut runs)?;
+    write(scratch.path(), &runs)?;
     peers::plot(
         &place::base(args.run.dir.as_deref())?,
         scratch.path(),
@@ -46,14 +49,12 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
     )
 }
 
-/// Writes reports as JSON.
-pub fn write(path: &std::path::Path, runs: &mut Vec<Report>) -> anyhow::Result<()> {
-    let written = Written {
-        version: env!("CARGO_PKG_VERSION"),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        runs: std::mem::take(runs),
-    };
-    let json = serde_json::to_vec_pretty(&written)?;
-    *runs = written.runs;
+/// Writes reports as JSON, one for each size.
+pub fn write(path: &Path, runs: &[Report]) -> anyhow::Result<()> {
+    let json = serde_json::to_vec_pretty(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+        "runs": runs,
+    }))?;
     std::fs::write(path, json).with_context(|| format!("writing {}", path.display()))
 }

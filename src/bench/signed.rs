@@ -5,7 +5,7 @@
 //! repetition would be refused and some bodies are sent twice. The sender's test key
 //! is served by the benchmark's own DNS server.
 
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
@@ -16,10 +16,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use sha2::{Digest as _, Sha256};
 
-use super::child::Server;
-use super::dns::DnsServer;
+use super::dns;
 use super::generate::Bodies;
-use super::source::Source;
 
 /// A key of 2048 bits, as the sender's are, and its public half in base64.
 const KEY: &[u8] = include_bytes!("../../tests/fixtures/keys/sender-2048.pk8");
@@ -33,7 +31,7 @@ const HOST: &str = "localhost";
 /// Who signs, and where the key is found.
 pub struct Sender {
     key: RsaKeyPair,
-    dns: DnsServer,
+    dns: SocketAddr,
     next_nonce: AtomicU64,
 }
 
@@ -44,7 +42,7 @@ impl Sender {
             .ok()
             .context("reading the sender's key")?;
         let record = format!("v=DKIM1; k=rsa; p={PUBLIC}");
-        let dns = DnsServer::start(record.trim_end()).context("starting a name server")?;
+        let dns = dns::serve(record.trim_end().to_owned()).context("starting a name server")?;
         Ok(Self {
             key,
             dns,
@@ -52,19 +50,19 @@ impl Sender {
         })
     }
 
-    /// Starts a server that takes this sender's calls alone.
-    pub fn server(&self, binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Server> {
-        let asked = self.dns.address().to_string();
-        // Calls may wait for their turn for long.
-        let more = ["--copernica-id", ACCOUNT, "--public-host", HOST];
-        let more = more
-            .into_iter()
-            .chain(["--max-age", "1d", "--dns-server", &asked]);
-        Server::profiletrail_more(binary, data, workers, None, more)
+    /// The flags of a server that takes this sender's calls alone.
+    pub fn flags(&self) -> [String; 4] {
+        [
+            format!("--copernica-id={ACCOUNT}"),
+            format!("--public-host={HOST}"),
+            // Calls may wait for their turn for long.
+            "--max-age=1d".to_owned(),
+            format!("--dns-server={}", self.dns),
+        ]
     }
 
     /// `count` signed calls, made by all cores.
-    pub fn calls(&self, bodies: &mut Bodies, count: usize) -> anyhow::Result<Calls> {
+    pub fn calls(&self, bodies: &mut Bodies, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
         let bodies: Vec<_> = bodies.take(count).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = bodies.len().div_ceil(threads).max(1);
@@ -83,7 +81,7 @@ impl Sender {
         for part in parts {
             calls.extend(part?);
         }
-        Ok(Calls { calls, next: 0 })
+        Ok(calls)
     }
 
     fn call(&self, body: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -116,19 +114,5 @@ impl Sender {
         .into_bytes();
         call.extend_from_slice(body);
         Ok(call)
-    }
-}
-
-/// Signed calls, each to be sent once.
-pub struct Calls {
-    calls: Vec<Vec<u8>>,
-    next: usize,
-}
-
-impl Source for Calls {
-    fn next(&mut self) -> Option<&[u8]> {
-        let call = self.calls.get(self.next)?;
-        self.next += 1;
-        Some(call)
     }
 }

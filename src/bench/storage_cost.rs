@@ -13,12 +13,11 @@ use serde::Serialize;
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::erasure::{self, Erasure};
-use super::load::Load;
+use super::load::{Load, request};
 use super::looked_up::{self, LookedUp};
 use super::median;
 use super::place::Place;
 use super::questions::{self, Question};
-use super::source::Fresh;
 use super::store::{Made, Store, disk_bytes};
 use super::timed::{Timed, ask};
 
@@ -39,7 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Asked {
     /// What it is known by.
     pub name: &'static str,
-    /// The command.
     pub command: String,
     /// While the server runs.
     pub live: Timed,
@@ -109,10 +107,8 @@ pub struct Start {
     pub query_ms: f64,
 }
 
-/// All of it.
 #[derive(Debug, Serialize)]
 pub struct StorageCost {
-    /// How the store was made.
     pub made: Made,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
@@ -120,9 +116,7 @@ pub struct StorageCost {
     pub index_bytes: u64,
     /// Events of the profile whose history is asked.
     pub usual_events: u64,
-    /// After the start.
     pub after_start: Memory,
-    /// Questions.
     pub asked: Vec<Asked>,
     /// What looking up a field's values costs and brings.
     pub looked_up: LookedUp,
@@ -230,7 +224,8 @@ pub fn load_some(
     bodies: &mut super::generate::Bodies,
     events: u64,
 ) -> anyhow::Result<()> {
-    let mut requests = Fresh::new(bodies, BEFORE_KILL.min(events / 10).max(100));
+    let count = BEFORE_KILL.min(events / 10).max(100);
+    let mut requests = bodies.take(count as usize).map(|body| request(&body));
     Load::open(address, CONNECTIONS, &mut requests, None)?.run(&mut requests, None)?;
     Ok(())
 }
@@ -244,7 +239,7 @@ fn middle(starts: &[Start]) -> Start {
 
 fn timed_start(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<(Server, Start)> {
     let begun = Instant::now();
-    let server = Server::profiletrail(binary, data, args.workers)?;
+    let server = Server::profiletrail(binary, data, args.workers, &[])?;
     get(server.address, "/healthz").context("the first answer")?;
     let answer_ms = milliseconds(begun);
     ask(binary, data, &["show", "1"], 1)?;
@@ -255,7 +250,6 @@ fn timed_start(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<(Se
     Ok((server, start))
 }
 
-/// The milliseconds since a moment.
 pub fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }

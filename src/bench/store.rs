@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::generate::Bodies;
-use super::load::Load;
+use super::load::{Load, request};
 use super::place::Place;
-use super::source::Fresh;
 use super::{raw, timed};
 
 /// Connections over which the events are loaded.
@@ -22,7 +21,6 @@ const CONNECTIONS: usize = 128;
 pub struct Made {
     /// What was generated; another store is another plan.
     pub plan: String,
-    /// The events that were loaded.
     pub events: u64,
     /// How many of them in a second.
     pub load_per_second: f64,
@@ -34,13 +32,10 @@ pub struct Made {
     pub memory: Memory,
 }
 
-/// A store that is there.
 pub struct Store {
-    /// Its data folder.
     pub data: PathBuf,
     /// Whether it stays for other runs, and must not be written to.
     pub kept: bool,
-    /// What is known of it.
     pub made: Made,
 }
 
@@ -109,14 +104,12 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
     eprintln!("compressing {} bodies", args.events);
     let (raw_bytes, zstd_bytes) = raw::zstd_bytes(&mut bodies(), args.events)?;
     eprintln!("loading {} events", args.events);
-    let server = Server::profiletrail(&place.binary, data, args.workers)?;
-    let mut bodies = bodies();
-    let mut requests = Fresh::new(&mut bodies, args.events);
-    let load = Load::open(server.address, CONNECTIONS, &mut requests, None);
-    let outcome = load?.run(&mut requests, None)?;
-    if outcome.refused > 0 {
-        bail!("{} calls were refused", outcome.refused);
-    }
+    let server = Server::profiletrail(&place.binary, data, args.workers, &[])?;
+    let bodies = bodies().take(usize::try_from(args.events)?);
+    let mut requests = bodies.map(|body| request(&body));
+    let mut load = Load::open(server.address, CONNECTIONS, &mut requests, None)?;
+    let outcome = load.run(&mut requests, None)?.all_kept()?;
+    drop(load);
     // It is answered when the index has every event.
     timed::ask(&place.binary, data, &["show", "1"], 1)?;
     let memory = server.memory()?;

@@ -26,7 +26,11 @@ pub fn supervised(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Becomes the program.
+pub fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
 pub fn become_it(command: &[OsString]) -> anyhow::Result<Infallible> {
     let (program, args) = command.split_first().context("no program")?;
     set_parent_process_death_signal(Some(Signal::KILL))?;

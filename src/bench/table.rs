@@ -10,7 +10,6 @@ pub struct Printed {
 }
 
 impl Printed {
-    /// An empty one.
     pub fn new(header: &[&str], texts: usize) -> Self {
         let mut table = Table::new();
         table.load_preset(ASCII_MARKDOWN).set_header(header);
@@ -20,12 +19,10 @@ impl Printed {
         Self { table, texts }
     }
 
-    /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.table.add_row(cells.into_iter().collect::<Vec<_>>());
     }
 
-    /// Prints it below a title.
     pub fn print(&self, title: &str) {
         println!("{title}\n");
         for (place, line) in self.table.lines().enumerate() {

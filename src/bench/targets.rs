@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::erasure::Erasure;
-use super::proofs::Cost;
-use super::rates::{Kind, Rates, Row};
+use super::rates::Kind;
 use super::report::Report;
 use super::table::{Printed, mib, ms, whole};
 
@@ -41,6 +40,11 @@ impl Targets {
         self.add(what, format!("{ratio:.2}"), &mark, ratio >= least);
     }
 
+    /// Adds a time in milliseconds that is to be shorter than `most`.
+    fn below(&mut self, what: &str, took: f64, most: f64, mark: &str) {
+        self.add(what, ms(took), mark, took < most);
+    }
+
     /// Adds memory in KiB that is to stay below so many MiB.
     fn memory(&mut self, what: &str, peak: u64, most: u64) {
         self.add(
@@ -66,7 +70,7 @@ pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
         ("erase: hidden", erasure.hidden_ms, 20e3, "< 20 s"),
         ("erase: nothing is left", erasure.done_ms, 90e3, "< 90 s"),
     ] {
-        all.add(what, ms(took), mark, took < most);
+        all.below(what, took, most, mark);
     }
     let what = "most memory of `serve` during an erasure without load";
     all.memory(what, erasure.server.peak_kib, 128);
@@ -75,10 +79,11 @@ pub fn of_erasure(erasure: &Erasure, events: u64) -> Vec<Target> {
     all.0
 }
 
-/// Those of calls with proofs.
-pub fn of_proofs(costs: &[Cost]) -> Vec<Target> {
+/// Those of calls with proofs: numbers of connections, each with the ratio of calls/s with
+/// proofs to those without.
+pub fn of_proofs(costs: &[(usize, f64)]) -> Vec<Target> {
     let mut all = Targets::default();
-    for Cost { connections, ratio } in costs {
+    for (connections, ratio) in costs {
         let what = format!("calls/s with proofs to those without, {connections} connections");
         all.add(&what, format!("{ratio:.3}"), "≥ 0.98", *ratio >= 0.98);
     }
@@ -108,20 +113,14 @@ pub fn of(report: &Report) -> Vec<Target> {
             let what = "most memory of `serve` with large events";
             all.memory(what, peak, 256);
         }
-        let (stop, kill) = (cost.after_stop, cost.after_kill);
-        let start = |answer: f64, query: f64| format!("{}, a query {}", ms(answer), ms(query));
-        all.add(
-            "start to first answer, after a clean stop",
-            start(stop.answer_ms, stop.query_ms),
-            "< 1 s",
-            stop.query_ms < 1e3,
-        );
-        all.add(
-            "start to first answer, after `kill -9`",
-            start(kill.answer_ms, kill.query_ms),
-            "< 2 s",
-            kill.query_ms < 2e3,
-        );
+        for (after, start, most, mark) in [
+            ("a clean stop", cost.after_stop, 1e3, "< 1 s"),
+            ("`kill -9`", cost.after_kill, 2e3, "< 2 s"),
+        ] {
+            let what = format!("start to first answer, after {after}");
+            let value = format!("{}, a query {}", ms(start.answer_ms), ms(start.query_ms));
+            all.add(&what, value, mark, start.query_ms < most);
+        }
         let live = [
             ("history", "history of one profile, live", 10.0, "< 10 ms"),
             (
@@ -143,17 +142,12 @@ pub fn of(report: &Report) -> Vec<Target> {
         let small = small.filter(|_| cost.made.events <= 1_000_000);
         for (name, what, most, mark) in live.into_iter().chain(small) {
             if let Some(asked) = cost.asked(name) {
-                all.add(what, ms(asked.live.ms()), mark, asked.live.ms() < most);
+                all.below(what, asked.live.ms(), most, mark);
             }
         }
         if let Some(asked) = cost.asked("history") {
             let took = asked.offline.ms();
-            all.add(
-                "history of one profile, offline",
-                ms(took),
-                "< 1 s",
-                took < 1e3,
-            );
+            all.below("history of one profile, offline", took, 1e3, "< 1 s");
         }
         if let Some(asked) = cost.asked("export") {
             let rate = asked.offline.per_second();
@@ -161,11 +155,16 @@ pub fn of(report: &Report) -> Vec<Target> {
             all.add("full export", value, "> 300,000 events/s", rate > 300_000.0);
         }
     }
-    for (connections, rows) in report.rates.iter().flat_map(by_connections) {
+    let rows = report.rates.iter().flat_map(|rates| {
+        let rows = rates.rows.as_slice();
+        rows.chunk_by(|one, next| one.connections == next.connections)
+    });
+    for rows in rows {
         let of = |kind| rows.iter().filter(move |row| row.kind == kind);
         let Some(own) = of(Kind::Empty).next() else {
             continue;
         };
+        let connections = own.connections;
         if let Some(full) = of(Kind::Full).next() {
             let what = format!(
                 "calls/s with a full store to those with an empty one, {connections} connections"
@@ -221,19 +220,6 @@ pub fn of(report: &Report) -> Vec<Target> {
     all.0
 }
 
-/// The rows of each number of connections.
-fn by_connections(rates: &Rates) -> Vec<(usize, Vec<&Row>)> {
-    let mut groups: Vec<(usize, Vec<&Row>)> = Vec::new();
-    for row in &rates.rows {
-        match groups.last_mut() {
-            Some((connections, rows)) if *connections == row.connections => rows.push(row),
-            _ => groups.push((row.connections, vec![row])),
-        }
-    }
-    groups
-}
-
-/// Prints them.
 pub fn print(targets: &[Target]) {
     let mut table = Printed::new(&["what decides", "measured", "mark", "met"], 1);
     for mark in targets {

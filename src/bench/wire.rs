@@ -4,7 +4,7 @@
 //! sides do the full work of TLS.
 
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -18,17 +18,13 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 const NAME: &str = "localhost";
 
 /// A certificate, and the settings of clients that trust it.
-#[derive(Clone, Debug)]
 pub struct Secure {
-    /// Its file.
-    pub cert: PathBuf,
-    /// Its key's file.
-    pub key: PathBuf,
+    /// The flags of a server that has it.
+    pub flags: [String; 2],
     settings: Arc<ClientConfig>,
 }
 
 impl Secure {
-    /// Makes one in a folder.
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
         let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
@@ -41,8 +37,10 @@ impl Secure {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self {
-            cert,
-            key,
+            flags: [
+                format!("--tls-cert={}", cert.display()),
+                format!("--tls-key={}", key.display()),
+            ],
             settings: Arc::new(settings),
         })
     }
@@ -56,7 +54,6 @@ impl Secure {
 
 /// A connection that does not block.
 pub struct Wire {
-    /// Its socket.
     pub socket: TcpStream,
     tls: Option<ClientConnection>,
 }

@@ -3,35 +3,15 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::source::Source;
+use super::rates::Turn;
 
-/// The requests that wrk sends, again and again.
+/// At most so many requests, which wrk sends again and again.
 const REQUESTS: usize = 2_000;
-
-/// What wrk printed.
-pub struct Measured {
-    /// Requests answered in a second.
-    pub per_second: f64,
-    /// Half of the requests took less, in microseconds.
-    pub p50_us: f64,
-    /// Of a hundred requests 99 took less, in microseconds.
-    pub p99_us: f64,
-}
-
-/// Whether wrk is installed.
-pub fn is_there() -> bool {
-    let mut version = Command::new("wrk");
-    version
-        .arg("-v")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    version.status().is_ok()
-}
 
 /// How long wrk is to run: it takes whole seconds.
 pub fn whole_seconds(time: Duration) -> u64 {
@@ -44,12 +24,11 @@ pub fn run(
     script: &Path,
     address: SocketAddr,
     connections: usize,
-    source: &mut dyn Source,
+    requests: &[Vec<u8>],
     time: Duration,
-) -> anyhow::Result<Measured> {
+) -> anyhow::Result<Turn> {
     let mut text = "local requests = {\n".to_owned();
-    for _ in 0..REQUESTS {
-        let request = source.next().context("no more requests")?;
+    for request in requests.iter().take(REQUESTS) {
         let request = std::str::from_utf8(request).context("a request that is not UTF-8")?;
         // Rust's escapes of control characters are Lua's, but for those that do not occur.
         writeln!(text, "{request:?},")?;
@@ -83,10 +62,11 @@ pub fn run(
         let value = line.and_then(|line| line.get(name.len()..)).map(str::trim);
         value.with_context(|| format!("wrk printed no {name}:\n{printed}"))
     };
-    Ok(Measured {
-        per_second: value("Requests/sec:")?.parse()?,
-        p50_us: microseconds(value("50%")?)?,
-        p99_us: microseconds(value("99%")?)?,
+    Ok(Turn {
+        rate: value("Requests/sec:")?.parse()?,
+        p50: microseconds(value("50%")?)?,
+        p99: microseconds(value("99%")?)?,
+        ..Turn::default()
     })
 }
 

@@ -17,7 +17,6 @@ use crate::store::{Group, Owners, Placed, Sequencer, Trail};
 /// The most records and about the most bytes that are appended at once.
 const BATCH: (usize, usize) = (256, 256 * 1024);
 
-/// A task of the thread.
 pub enum Task {
     /// Which part of the stream the own log has, before any of these.
     Begin(Place),

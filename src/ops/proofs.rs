@@ -1,13 +1,8 @@
 //! What `verify` says of proofs.
 
 use super::Output;
-use crate::proofs::{Checkpoint, Comparison, Examined, Hash, Old, ProofError, examine, hash_of};
+use crate::proofs::{Comparison, Examined, Hash, Old, ProofError, examine, hash_of};
 use crate::store::Trail;
-
-fn read(trail: &Trail, note: &str) -> Result<Checkpoint, ProofError> {
-    let read = trail.prover().read_checkpoint(note);
-    read.map_err(ProofError::Missing)
-}
 
 /// Compares the log with its last checkpoint, and with an old one.
 pub(super) fn compare(
@@ -15,7 +10,8 @@ pub(super) fn compare(
     old: Option<&Old>,
     output: &mut Output<'_>,
 ) -> Result<Vec<Examined>, ProofError> {
-    let checkpoint = old.map(|old| read(trail, &old.note)).transpose()?;
+    let checkpoint = old.map(|old| trail.prover().read_checkpoint(&old.note));
+    let checkpoint = checkpoint.transpose().map_err(ProofError::Missing)?;
     let tiles: Option<Vec<Hash>> = old.and_then(|old| {
         let count = usize::try_from(checkpoint.as_ref()?.size / crate::log::TILE).ok()?;
         let tiles = old.tiles.as_bytes().chunks(44).take(count);

@@ -8,6 +8,7 @@
 //!
 //! The checkpoint is written last, so a stamp without one was not kept.
 
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
@@ -131,27 +132,23 @@ impl Prover {
     /// The anchor that was kept at a moment in Unix seconds.
     pub fn anchor(&self, time: i64) -> Result<Anchor, ProofError> {
         let (note, stamp) = (name_of(time, NOTE), name_of(time, STAMP));
-        let wrong = |name: &str, why: String| ProofError::Missing(format!("proofs/{name}: {why}"));
-        let failed = |name: &str, error: io::Error| wrong(name, error.to_string());
-        let text = self.read(&note).map_err(|error| failed(&note, error))?;
-        let text = String::from_utf8(text).map_err(|_| wrong(&note, "it is no text".to_owned()))?;
-        let checkpoint = self
-            .read_checkpoint(&text)
-            .map_err(|why| wrong(&note, why))?;
-        let stamp = match found(self.read(&stamp)).map_err(|error| failed(&stamp, error))? {
-            None => None,
-            Some(der) => {
-                let read = Stamp::parse(der).map_err(|why| wrong(&stamp, why))?;
-                if !read.is_of(checkpoint.own_note().as_bytes()) {
-                    return Err(wrong(&stamp, format!("it is no stamp of {note}")));
-                }
-                Some(read)
-            }
-        };
+        let wrong =
+            |name: &str, why: &dyn Display| ProofError::Missing(format!("proofs/{name}: {why}"));
+        let text = self.read(&note).map_err(|error| wrong(&note, &error))?;
+        let text = String::from_utf8(text).map_err(|_| wrong(&note, &"it is no text"))?;
+        let checkpoint = self.read_checkpoint(&text);
+        let checkpoint = checkpoint.map_err(|why| wrong(&note, &why))?;
+        let der = found(self.read(&stamp)).map_err(|error| wrong(&stamp, &error))?;
+        let read = der.map(Stamp::parse).transpose();
+        let read = read.map_err(|why| wrong(&stamp, &why))?;
+        let is_of_other = |read: &Stamp| !read.is_of(checkpoint.own_note().as_bytes());
+        if read.as_ref().is_some_and(is_of_other) {
+            return Err(wrong(&stamp, &format!("it is no stamp of {note}")));
+        }
         Ok(Anchor {
             time,
             checkpoint,
-            stamp,
+            stamp: read,
         })
     }
 

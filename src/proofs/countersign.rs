@@ -212,26 +212,46 @@ impl Countersigning {
 struct Due {
     countersigner: Countersigner,
     last: Option<AnchorSummary>,
+    /// Why it has not signed since, if it was asked.
+    failure: Option<String>,
     wait: Duration,
     not_before: Option<Instant>,
 }
 
 impl Due {
-    fn failed(&mut self, why: &str, state: &mut CountersignerState) {
-        if state.failure.as_deref() != Some(why) {
+    /// `last` is the newest anchor that it has signed.
+    const fn new(countersigner: Countersigner, last: Option<AnchorSummary>) -> Self {
+        Self {
+            countersigner,
+            last,
+            failure: None,
+            wait: FIRST_RETRY,
+            not_before: None,
+        }
+    }
+
+    fn state(&self) -> CountersignerState {
+        CountersignerState {
+            name: self.countersigner.name(),
+            last: self.last.as_ref().map(|anchor| anchor.time),
+            failure: self.failure.clone(),
+        }
+    }
+
+    fn failed(&mut self, why: String) {
+        if self.failure.as_ref() != Some(&why) {
             tracing::warn!("{} has not signed: {why}", self.countersigner.name());
         }
-        state.failure = Some(why.to_owned());
+        self.failure = Some(why);
         self.not_before = Some(Instant::now() + self.wait);
         self.wait = (self.wait * 2).min(LONGEST_RETRY);
     }
 
-    fn signed(&mut self, anchor: &AnchorSummary, state: &mut CountersignerState) {
+    fn signed(&mut self, anchor: AnchorSummary) {
         self.wait = FIRST_RETRY;
         self.not_before = None;
-        self.last = Some(anchor.clone());
-        state.last = Some(anchor.time);
-        state.failure = None;
+        self.last = Some(anchor);
+        self.failure = None;
     }
 
     /// Whether its last anchor is a day old and does not have all events.
@@ -253,33 +273,22 @@ pub fn start_countersigning(
         return Ok((None, Countersigning::default()));
     }
     let anchors = prover.anchors().unwrap_or_default();
-    let last = |countersigner: &Countersigner| {
+    let due = |countersigner: Countersigner| {
         let mut newest = anchors.iter().rev();
-        newest
-            .find(|anchor| countersigner.has_signed(anchor))
-            .cloned()
+        let last = newest.find(|anchor| countersigner.has_signed(anchor));
+        let last = last.cloned();
+        Due::new(countersigner, last)
     };
-    let mut all: Vec<Due> = countersigners
-        .into_iter()
-        .map(|countersigner| Due {
-            last: last(&countersigner),
-            countersigner,
-            wait: FIRST_RETRY,
-            not_before: None,
-        })
-        .collect();
-    let states = all.iter().map(|due| CountersignerState {
-        name: due.countersigner.name(),
-        last: due.last.as_ref().map(|anchor| anchor.time),
-        failure: None,
-    });
-    let countersigning = Countersigning(Arc::new(Mutex::new(states.collect())));
+    let mut all: Vec<Due> = countersigners.into_iter().map(due).collect();
+    let states = all.iter().map(Due::state).collect();
+    let countersigning = Countersigning(Arc::new(Mutex::new(states)));
     let (prover, states) = (Arc::clone(prover), countersigning.clone());
     let thread = Background::start_idle("countersigning", move |stop| {
         let mut failure = String::new();
         while !stop.wait(PAUSE) {
             let stopped = || stop.is_set();
-            let done = anchor_what_is_due(&prover, &mut all, &states, &stopped);
+            let done = anchor_what_is_due(&prover, &mut all, &stopped);
+            *states.0.lock() = all.iter().map(Due::state).collect();
             log_failure(done, "no anchor can be kept now", &mut failure);
         }
     })?;
@@ -290,7 +299,6 @@ pub fn start_countersigning(
 fn anchor_what_is_due(
     prover: &Prover,
     all: &mut [Due],
-    states: &Countersigning,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), ProofError> {
     let now = now_seconds();
@@ -301,7 +309,7 @@ fn anchor_what_is_due(
     let mut checkpoint = prover.sign(stop)?;
     prover.set_pending(Some(checkpoint.size));
     let (mut stamped, mut signed) = (None, Vec::new());
-    for (due, place) in all.iter_mut().zip(0..) {
+    for due in all {
         if stop() || !due.is_due(now, last_seq) {
             continue;
         }
@@ -317,10 +325,9 @@ fn anchor_what_is_due(
                 line.map(|line| checkpoint = checkpoint.clone().with_signature(&line))
             }
         };
-        match (done, states.0.lock().get_mut(place)) {
-            (Err(why), Some(state)) => due.failed(&why, state),
-            (Ok(()), _) => signed.push(place),
-            (Err(_), None) => {}
+        match done {
+            Ok(()) => signed.push(due),
+            Err(why) => due.failed(why),
         }
     }
     let kept = match signed.is_empty() {
@@ -328,12 +335,9 @@ fn anchor_what_is_due(
         false => prover.keep_anchor(now, checkpoint, stamped).map(Some),
     };
     prover.set_pending(None);
-    let Some(anchor) = kept? else {
-        return Ok(());
-    };
-    for place in signed {
-        if let (Some(due), Some(state)) = (all.get_mut(place), states.0.lock().get_mut(place)) {
-            due.signed(&anchor, state);
+    if let Some(anchor) = kept? {
+        for due in signed {
+            due.signed(anchor.clone());
         }
     }
     Ok(())
@@ -379,17 +383,11 @@ mod tests {
             // The clock was set back.
             (anchor(10, 5), 9, 6, true),
         ] {
-            let mut state = CountersignerState::default();
-            let mut one = Due {
-                countersigner: Countersigner::Authority(String::new()),
-                last,
-                wait: FIRST_RETRY,
-                not_before: None,
-            };
+            let mut one = Due::new(Countersigner::Authority(String::new()), last);
             assert_eq!(one.is_due(now, last_seq), due, "{now} {last_seq}");
-            one.failed("why", &mut state);
+            one.failed("why".to_owned());
             assert!(!one.is_due(now, last_seq) && one.wait == FIRST_RETRY * 2);
-            assert_eq!(state.failure.as_deref(), Some("why"));
+            assert_eq!(one.state().failure.as_deref(), Some("why"));
         }
     }
 }

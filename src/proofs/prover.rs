@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
-use crate::storage::{Access, Storage, StorageFile, atomic_replace, found};
+use crate::storage::{Access, Storage, StorageFile, atomic_replace, found, read_start};
 
 /// How many bytes of tiles are written at once.
 const WRITE_LEN: usize = 8 << 10;
@@ -309,16 +309,11 @@ impl Prover {
                 "the checkpoint is of {theirs}, and this log is {origin}"
             ));
         }
-        match self
-            .read("key")
-            .ok()
-            .and_then(|key| Signer::parse(std::str::from_utf8(&key).ok()?))
-        {
-            Some(signer) if signer.vkey.name == checkpoint.origin => {
-                checkpoint.verify(&signer.vkey)?;
-            }
-            // It is from before a fork.
-            _ => {}
+        let key = self.read("key").unwrap_or_default();
+        let signer = std::str::from_utf8(&key).ok().and_then(Signer::parse);
+        // One of another origin is from before a fork.
+        if let Some(signer) = signer.filter(|signer| signer.vkey.name == checkpoint.origin) {
+            checkpoint.verify(&signer.vkey)?;
         }
         Ok(checkpoint)
     }
@@ -350,8 +345,7 @@ impl Prover {
     }
 
     pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let file = self.storage.open(&self.dir.join(name), Access::Read)?;
-        file.read_up_to(0, MAX_LEN)
+        read_start(self.storage.as_ref(), &self.dir.join(name), MAX_LEN)
     }
 
     pub(super) fn open_tiles(&self) -> io::Result<Arc<dyn StorageFile>> {
@@ -369,16 +363,14 @@ impl Prover {
         if let Some(refusal) = self.refusal() {
             return Err(ProofError::Refused(refusal));
         }
-        let done = match place.take().map_or_else(|| self.load(stop), Ok) {
-            Ok(mut state) => match work(&mut state) {
-                done @ (Ok(_) | Err(ProofError::Missing(_) | ProofError::Differs(..))) => {
-                    *place = Some(state);
-                    done
-                }
-                done => done,
-            },
-            Err(error) => Err(error),
-        };
+        let loaded = place.take().map_or_else(|| self.load(stop), Ok);
+        let done = loaded.and_then(|mut state| {
+            let done = work(&mut state);
+            if let Ok(_) | Err(ProofError::Missing(_) | ProofError::Differs(..)) = &done {
+                *place = Some(state);
+            }
+            done
+        });
         if let Err(ProofError::Refused(why)) = &done {
             tracing::error!("no checkpoint is signed any more: {why}. Run `profiletrail verify`");
             *self.refusal.lock() = Some(why.clone());

@@ -11,7 +11,7 @@ use crate::log::record::tests::example;
 use crate::log::record::{event_time, is_pruned, tombstone_leaf};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, NotSealed, OpenMode, Scanned, TILE, Writer, leaf_of};
-use crate::storage::{Access, Fault, SimulatedDisk, Storage};
+use crate::storage::{Access, Fault, SimulatedDisk, Storage, read_start, write_new};
 use crate::store::retention::{Leaves, Removal};
 
 const ID: u64 = 0x0123_4567_89ab_cdef;
@@ -308,13 +308,9 @@ fn damaged_files_are_made_again_or_nothing_is_signed() {
     // A log that has become shorter, as after an older backup without `proofs/`.
     let short = filled(600);
     for name in ["tiles", "partial", "checkpoint", "key"] {
-        let from = disk
-            .open(&Path::new("/data/proofs").join(name), Access::Read)
-            .unwrap();
-        let mut bytes = vec![0; from.len().unwrap() as usize];
-        from.read_at(&mut bytes, 0).unwrap();
-        let to = Path::new("/data/proofs").join(name);
-        crate::storage::write_new(&short, &to, &bytes).unwrap();
+        let path = Path::new("/data/proofs").join(name);
+        let bytes = read_start(&disk, &path, usize::MAX).unwrap();
+        write_new(&short, &path, &bytes).unwrap();
     }
     let (_, writer, prover) = open(&short);
     assert!(refusal(&prover).contains("the log only 600"));

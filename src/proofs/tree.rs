@@ -94,27 +94,33 @@ pub fn consistency<S: Subtrees>(
     Ok(path)
 }
 
-/// Whether a proof shows that a tree of `size` leaves has this root and this leaf at
-/// `index` (RFC 9162, section 2.1.3.2).
-pub fn is_included(leaf: Hash, index: u64, size: u64, proof: &[Hash], root: Hash) -> bool {
-    if index >= size {
-        return false;
-    }
-    let (mut at, mut last, mut hash) = (index, size - 1, leaf);
+/// Follows a proof from the node at `at` in a row of nodes up to the root; `last` is the index of
+/// the last node of that row. Returns the hash of the node with its siblings at the left alone,
+/// and with all; `None` if the proof has another length than it should.
+fn climb(hash: Hash, mut at: u64, mut last: u64, proof: &[Hash]) -> Option<(Hash, Hash)> {
+    let (mut with_left, mut with_all) = (hash, hash);
     for sibling in proof {
         if last == 0 {
-            return false;
+            return None;
         }
         if at & 1 == 1 || at == last {
-            hash = node(*sibling, hash);
+            with_left = node(*sibling, with_left);
+            with_all = node(*sibling, with_all);
             let level = at.trailing_zeros();
             (at, last) = (at >> level, last >> level);
         } else {
-            hash = node(hash, *sibling);
+            with_all = node(with_all, *sibling);
         }
         (at, last) = (at >> 1, last >> 1);
     }
-    last == 0 && hash == root
+    (last == 0).then_some((with_left, with_all))
+}
+
+/// Whether a proof shows that a tree of `size` leaves has this root and this leaf at
+/// `index` (RFC 9162, section 2.1.3.2).
+pub fn is_included(leaf: Hash, index: u64, size: u64, proof: &[Hash], root: Hash) -> bool {
+    index < size
+        && climb(leaf, index, size - 1, proof).is_some_and(|(_, with_all)| with_all == root)
 }
 
 /// Whether a proof shows that the tree with the first root is the beginning of that with
@@ -126,27 +132,13 @@ pub fn is_consistent(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> bool
         return proof.is_empty() && same && old.0 <= new.0;
     }
     let level = old.0.trailing_zeros();
-    let (mut at, mut last) = ((old.0 - 1) >> level, (new.0 - 1) >> level);
+    let (at, last) = ((old.0 - 1) >> level, (new.0 - 1) >> level);
     let (first, rest) = match proof.split_first() {
         _ if old.0.is_power_of_two() => (old.1, proof),
         Some((first, rest)) => (*first, rest),
         None => return false,
     };
-    let (mut of_old, mut of_new) = (first, first);
-    for sibling in rest {
-        if last == 0 {
-            return false;
-        }
-        if at & 1 == 1 || at == last {
-            (of_old, of_new) = (node(*sibling, of_old), node(*sibling, of_new));
-            let level = at.trailing_zeros();
-            (at, last) = (at >> level, last >> level);
-        } else {
-            of_new = node(of_new, *sibling);
-        }
-        (at, last) = (at >> 1, last >> 1);
-    }
-    last == 0 && (of_old, of_new) == (old.1, new.1)
+    climb(first, at, last, rest) == Some((old.1, new.1))
 }
 
 /// A tree that grows, as the roots of its largest complete subtrees.

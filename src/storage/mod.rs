@@ -103,6 +103,11 @@ pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
+/// The first `most` bytes of a file.
+pub fn read_start(storage: &dyn Storage, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    storage.open(path, Access::Read)?.read_up_to(0, most)
+}
+
 /// The free bytes for this user on the disk of a folder.
 pub fn free_bytes(folder: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;

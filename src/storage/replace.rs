@@ -45,12 +45,11 @@ pub fn rename_durably(storage: &dyn Storage, from: &Path, to: &Path) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fault, SimulatedDisk};
+    use super::super::{Fault, SimulatedDisk, read_start};
     use super::*;
 
     fn content(disk: &SimulatedDisk, path: &Path) -> Vec<u8> {
-        let file = disk.open(path, Access::Read).unwrap();
-        file.read_up_to(0, usize::MAX).unwrap()
+        read_start(disk, path, usize::MAX).unwrap()
     }
 
     #[test]

@@ -77,7 +77,6 @@ impl Subject {
     }
 }
 
-/// A message to publish.
 pub struct Publish {
     pub subject: Subject,
     /// By which the stream recognises a repeated message.

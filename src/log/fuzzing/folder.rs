@@ -30,7 +30,7 @@ use crate::log::frame::{HEADER_LEN, Header, MAGIC};
 use crate::log::names::{parse_segment_name, sealed_name, segment_name};
 use crate::log::record::{EventHead, EventRecord};
 use crate::log::sealed::{Footer, SealedBlock};
-use crate::storage::{Access, SimulatedDisk, Storage};
+use crate::storage::{Access, SimulatedDisk, Storage, read_start};
 
 /// The log's folder on the simulated disk.
 pub const DIR: &str = "/log";
@@ -51,8 +51,8 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 pub fn files(disk: &SimulatedDisk) -> Files {
     let dir = Path::new(DIR);
     let read = |name: String| {
-        let file = disk.open(&dir.join(&name), Access::Read).expect("a file");
-        (name, file.read_up_to(0, usize::MAX).expect("its bytes"))
+        let bytes = read_start(disk, &dir.join(&name), usize::MAX);
+        (name, bytes.expect("its bytes"))
     };
     let names = disk.list(dir).expect("the names");
     names.into_iter().map(read).collect()

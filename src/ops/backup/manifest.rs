@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::failed;
 use crate::log::{is_segment_name, sealed_segment_of};
 use crate::proofs::is_anchor_name;
-use crate::storage::{Access, Storage, atomic_replace, found};
+use crate::storage::{Storage, atomic_replace, found, read_start};
 
 /// The manifest's file.
 pub const NAME: &str = "manifest.json";
@@ -168,12 +168,11 @@ impl Manifest {
     /// The manifest of a backup; `None` if there is none.
     pub fn read(storage: &dyn Storage, dir: &Path) -> anyhow::Result<Option<Self>> {
         let path = dir.join(NAME);
-        let opened = found(storage.open(&path, Access::Read));
-        let Some(file) = opened.map_err(failed("opening", &path))? else {
+        let read = found(read_start(storage, &path, LONGEST));
+        let Some(bytes) = read.map_err(failed("reading", &path))? else {
             return Ok(None);
         };
-        let read = file.read_up_to(0, LONGEST);
-        let decoded = Self::decode(&read.map_err(failed("reading", &path))?);
+        let decoded = Self::decode(&bytes);
         decoded
             .map(Some)
             .map_err(|reason| anyhow!("{}: {reason}", path.display()))

@@ -114,8 +114,6 @@ pub(super) struct Shop {
     pub calls: Vec<Call>,
     /// Fields that a call shows changed without naming them.
     pub unexplained: Vec<Unexplained>,
-    /// How many calls were lost.
-    pub lost_calls: u64,
 }
 
 impl Shop {
@@ -131,7 +129,6 @@ impl Shop {
             lost,
             calls: Vec::new(),
             unexplained: Vec::new(),
-            lost_calls: 0,
         }
     }
 
@@ -178,9 +175,7 @@ impl Shop {
             }
         }
         let has_fields = matches!(event_type, "create" | "update");
-        if (self.lost.0..self.lost.1).contains(&time) {
-            self.lost_calls += 1;
-        } else {
+        if !(self.lost.0..self.lost.1).contains(&time) {
             let call = Call {
                 received: time * 1_000_000 + 120_000 + dice.seconds(1_400_000),
                 label,

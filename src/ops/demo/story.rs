@@ -1,6 +1,6 @@
 //! The story: its calls and its facts.
 
-use super::cast::{COUNTRY, EMMA, FOUGHT_OVER, ORDERS, VANISHED, customers};
+use super::cast::{COUNTRY, EMMA, FOUGHT_OVER, VANISHED, customers};
 use super::plot::{Deed, WRITTEN, What, plot};
 use super::shop::{Call, Shop};
 use crate::dice::Dice;
@@ -65,8 +65,6 @@ pub struct Fight {
     pub sides: [(&'static str, &'static str); 2],
     /// How often the field changed.
     pub changes: u64,
-    /// The time of the first change.
-    pub began: i64,
     /// The time of the last change.
     pub ended: i64,
 }
@@ -78,8 +76,6 @@ pub struct LostHour {
     pub begin: i64,
     /// The first second after it.
     pub end: i64,
-    /// How many calls were lost.
-    pub calls: u64,
     /// The lost changes that later calls showed, sorted by time.
     pub unexplained: Vec<Unexplained>,
 }
@@ -123,8 +119,6 @@ pub struct Vanished {
     pub label: &'static str,
     /// Its subprofiles, which ended with it without a call.
     pub subprofiles: Vec<u64>,
-    /// Their collection.
-    pub collection: u64,
 }
 
 impl Story {
@@ -158,7 +152,6 @@ impl Story {
                 profile: VANISHED,
                 mail: mail(VANISHED),
                 label: "crm",
-                collection: ORDERS,
                 ..Vanished::default()
             },
             ..Self::default()
@@ -177,7 +170,6 @@ impl Story {
         story.lost = LostHour {
             begin: lost.0,
             end: lost.1,
-            calls: shop.lost_calls,
             unexplained: shop.unexplained,
         };
         story.calls = shop.calls;
@@ -215,9 +207,6 @@ impl Story {
                 } else if profile == EMMA && *field == self.mind.field {
                     self.mind.turns.push((time, deed.label, value.clone()));
                 } else if profile == FOUGHT_OVER && *field == self.fight.field {
-                    if self.fight.changes == 0 {
-                        self.fight.began = time;
-                    }
                     self.fight.changes += 1;
                     self.fight.ended = time;
                 }

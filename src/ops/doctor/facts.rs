@@ -62,26 +62,20 @@ pub struct Settings {
 impl Settings {
     /// These, and `others` for what is not set.
     pub fn or(self, others: Self) -> Self {
+        fn own_or<T>(own: Vec<T>, other: Vec<T>) -> Vec<T> {
+            if own.is_empty() { other } else { own }
+        }
         Self {
             listen: self.listen.or(others.listen),
             max_connections: self.max_connections.or(others.max_connections),
             min_free: self.min_free.or(others.min_free),
-            public_hosts: match self.public_hosts.is_empty() {
-                true => others.public_hosts,
-                false => self.public_hosts,
-            },
+            public_hosts: own_or(self.public_hosts, others.public_hosts),
             tls_cert: self.tls_cert.or(others.tls_cert),
             key_domain: self.key_domain.or(others.key_domain),
             dns_server: self.dns_server.or(others.dns_server),
             alert_after: self.alert_after.or(others.alert_after),
-            countersigners: match self.countersigners.is_empty() {
-                true => others.countersigners,
-                false => self.countersigners,
-            },
-            nats_monitors: match self.nats_monitors.is_empty() {
-                true => others.nats_monitors,
-                false => self.nats_monitors,
-            },
+            countersigners: own_or(self.countersigners, others.countersigners),
+            nats_monitors: own_or(self.nats_monitors, others.nats_monitors),
         }
     }
 }
