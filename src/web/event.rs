@@ -108,8 +108,8 @@ impl Page {
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }
-                a href=(ProfileLink::new(key, around).to()) { "the time around it" }
-                a href=(ProfileLink::new(key, Zoom::All).with("at", format!("@{time}")).to()) { "the state after it" }
+                a href=(ProfileLink::new(key, around, None).to()) { "the time around it" }
+                a href=(ProfileLink::new(key, Zoom::All, None).with("at", format!("@{time}")).to()) { "the state after it" }
             }
             dl.facts {
                 div { dt { "of" } dd { a href=(links::profile(key)) { (name(key)) } (reader.title(key)) } }
@@ -211,7 +211,7 @@ impl Page {
     fn name(&self, name: &Name) -> Markup {
         html! {
             @match &name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All).only(raw).to()) { (name) },
+                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All, Some(raw)).to()) { (name) },
                 None => (name),
             }
         }

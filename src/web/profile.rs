@@ -67,11 +67,7 @@ impl Page<'_> {
     }
 
     fn link_to(&self, zoom: Zoom) -> ProfileLink {
-        let link = ProfileLink::new(self.key, zoom);
-        match self.only {
-            Some(only) => link.only(only),
-            None => link,
-        }
+        ProfileLink::new(self.key, zoom, self.only)
     }
 
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
@@ -89,7 +85,7 @@ impl Page<'_> {
                     p.note {
                         "Only the " (only.kind()) " "
                         strong { (Text::new(only.name(), NAME)) } ". "
-                        a href=(ProfileLink::new(self.key, self.zoom).to()) { "Show all" }
+                        a href=(ProfileLink::new(self.key, self.zoom, None).to()) { "Show all" }
                     }
                 }
                 @if self.timeline.rows.is_empty() {
@@ -178,7 +174,7 @@ impl Page<'_> {
         };
         html! {
             nav.zooms aria-label="span of the timeline" {
-                @for (length, _) in LENGTHS { (entry(Zoom::Last(length), &format!("last {length}"))) }
+                @for (name, length) in LENGTHS { (entry(Zoom::Last(name, length), &format!("last {name}"))) }
                 (entry(Zoom::All, "all"))
                 @if let Zoom::Between(from, to) = self.zoom {
                     span.chosen { (clock.text(from)) " – " (clock.text(to)) }
@@ -204,7 +200,7 @@ impl Page<'_> {
                 }
                 @match self.zoom {
                     Zoom::All => {}
-                    Zoom::Last(length) => { input type="hidden" name="span" value=(length); }
+                    Zoom::Last(name, _) => { input type="hidden" name="span" value=(name); }
                     Zoom::Between(from, to) => {
                         input type="hidden" name="from" value={ "@" (from) };
                         input type="hidden" name="to" value={ "@" (to) };

@@ -159,7 +159,7 @@ fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
                 .saturating_sub(1),
             until,
         ),
-        Zoom::Last(name) => Scale::new(until.saturating_sub(crate::web::seconds(name)), until),
+        Zoom::Last(_, length) => Scale::new(until.saturating_sub(length), until),
         Zoom::Between(from, to) => Scale::new(from, to),
     }
 }

@@ -301,7 +301,7 @@ mod tests {
             ProfileRoute {
                 key: ProfileKey::subprofile(1, 2),
                 at: Some(Ok(1_759_999_980)),
-                zoom: Zoom::Last("week"),
+                zoom: Zoom::Last("week", 7 * 86_400),
                 only: Some(Subject::Field("a&b".into())),
                 before: Some((-5, 7)),
                 listed: 50,
