@@ -138,21 +138,21 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
     }
 }
 
-/// The class and the form of a mark.
-const fn look(mark: &Mark) -> (&'static str, &'static str) {
+/// The class of a mark, by which [`FORMS`] has its form.
+const fn look(mark: &Mark) -> &'static str {
     match mark.cause {
-        Some(Cause::Unexplained { .. }) => ("unexplained", "#m-unexplained"),
-        Some(Cause::Observed { .. }) => ("observed", "#m-observed"),
-        None | Some(Cause::Cascade) => ("deleted", "#m-deleted"),
-        _ if mark.count > 1 => ("many", "#m-many"),
-        Some(Cause::Set) => ("set", "#m-set"),
-        Some(Cause::Create) => ("create", "#m-create"),
-        _ => ("other", "#m-other"),
+        Some(Cause::Unexplained { .. }) => "unexplained",
+        Some(Cause::Observed { .. }) => "observed",
+        None | Some(Cause::Cascade) => "deleted",
+        _ if mark.count > 1 => "many",
+        Some(Cause::Set) => "set",
+        Some(Cause::Create) => "create",
+        _ => "other",
     }
 }
 
 fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
-    let (class, form) = look(mark);
+    let class = look(mark);
     let (old, new) = (mark.old.line(TITLE), mark.new.line(TITLE));
     let when = clock.text(mark.time);
     let name = row.name.text.line();
@@ -173,20 +173,20 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     html! {
         a.mark.(class) href=(links::event(mark.seq)) {
             title { (title) }
-            use href=(form) x=(percent(mark.part, PARTS)) {}
+            use href={ "#m-" (class) } x=(percent(mark.part, PARTS)) {}
         }
     }
 }
 
-/// The marks and their meaning.
-const MARKS: [(&str, &str, &str); 7] = [
-    ("create", "#m-create", "created"),
-    ("set", "#m-set", "set by an update"),
-    ("unexplained", "#m-unexplained", "unexplained"),
-    ("observed", "#m-observed", "shown by an export"),
-    ("other", "#m-other", "first seen"),
-    ("many", "#m-many", "several changes"),
-    ("deleted", "#m-deleted", "deleted"),
+/// The classes of marks and their meaning.
+const MARKS: [(&str, &str); 7] = [
+    ("create", "created"),
+    ("set", "set by an update"),
+    ("unexplained", "unexplained"),
+    ("observed", "shown by an export"),
+    ("other", "first seen"),
+    ("many", "several changes"),
+    ("deleted", "deleted"),
 ];
 
 /// The legend of what is drawn.
@@ -225,10 +225,10 @@ pub fn legend(timeline: &Timeline) -> Markup {
     ];
     html! {
         ul.legend aria-label="what is drawn" {
-            @for (class, form, text) in MARKS {
-                @if marks().any(|mark| look(mark).0 == class) {
+            @for (class, text) in MARKS {
+                @if marks().any(|mark| look(mark) == class) {
                     li {
-                        svg width="14" height=(HEIGHT) aria-hidden="true" { g.mark.(class) { use href=(form) x="7" {} } }
+                        svg width="14" height=(HEIGHT) aria-hidden="true" { g.mark.(class) { use href={ "#m-" (class) } x="7" {} } }
                         (text)
                     }
                 }
@@ -260,7 +260,7 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks as u64, "mark")) ": changes too close together share a mark. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": changes too close together share a mark. "
                     "Choose a shorter span to see each"
                 }
                 "."
