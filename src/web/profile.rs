@@ -14,6 +14,7 @@ use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
 use crate::format::grouped;
 use crate::history::Subject;
+use crate::query::Answered;
 use crate::query::lines::ShowLine;
 
 /// The most subprofiles that are listed.
@@ -56,9 +57,8 @@ pub struct Page<'a> {
     /// The event that deleted it, and when, if its last state is shown for that.
     pub deleted: Option<(u64, i64)>,
     pub list: List,
-    /// Damage that affects the page.
-    pub damage: Vec<String>,
-    pub notes: Vec<String>,
+    /// The outcome of all answers of the page.
+    pub answered: Answered,
 }
 
 impl Page<'_> {
@@ -75,7 +75,7 @@ impl Page<'_> {
         let title = name(self.key);
         let body = html! {
             (self.header(reader))
-            (notes(&self.damage, &self.notes, reader))
+            (notes(&self.answered.damage, &self.answered.notes, reader))
             section aria-labelledby="timeline" {
                 div.bar {
                     h2 #timeline { "Timeline" }

@@ -7,8 +7,8 @@ use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use crate::history::Value;
-use crate::query::FindQuery;
 use crate::query::lines::{FindLine, RejectedLine};
+use crate::query::{Answered, FindQuery};
 
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
@@ -51,12 +51,8 @@ pub struct Hits {
     pub hits: Vec<Markup>,
     /// Whether there are more.
     pub more: bool,
-    /// Damage that affects it.
-    pub damage: Vec<String>,
-    /// Damage that affects the page.
-    pub notes: Vec<String>,
-    /// Suggestions if nothing was found.
-    pub hints: Vec<String>,
+    /// The outcome of all answers of the page.
+    pub answered: Answered,
     /// Searches to try instead.
     pub instead: Vec<String>,
 }
@@ -84,7 +80,7 @@ pub fn hits(asked: &str, what: &[FindQuery], found: &Hits, reader: &Reader<'_>) 
             p { "Looked for in the look-up fields (" code { "serve --lookup" } "):" }
         }
         ul.sought { @for what in what { li { (sought(what)) } } }
-        (notes(&found.damage, &found.notes, reader))
+        (notes(&found.answered.damage, &found.answered.notes, reader))
         section {
             (table(found, can_differ(what)))
             details {
@@ -116,8 +112,8 @@ fn table(found: &Hits, several: bool) -> Markup {
     html! {
         @if found.hits.is_empty() {
             p.empty { "No profile has or had this value. Write the value as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end matches any ending." }
-            @if !found.hints.is_empty() {
-                ul { @for hint in &found.hints { li { (Text::new(hint, SHORT * 3)) } } }
+            @if !found.answered.hints.is_empty() {
+                ul { @for hint in &found.answered.hints { li { (Text::new(hint, SHORT * 3)) } } }
             }
             (instead(&found.instead))
         } @else {

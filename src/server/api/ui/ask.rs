@@ -61,6 +61,21 @@ pub(super) fn each_until<T: DeserializeOwned>(
     }
 }
 
+/// Adds what another answer of the same page says.
+pub(super) fn add(all: &mut Answered, more: Answered) {
+    for (texts, more) in [
+        (&mut all.damage, more.damage),
+        (&mut all.notes, more.notes),
+        (&mut all.hints, more.hints),
+    ] {
+        for text in more {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+    }
+}
+
 /// The first line of an answer, if it has any.
 pub(super) fn first<T: DeserializeOwned>(
     trail: &Trail,

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use maud::Markup;
 
-use super::ask::each_until;
+use super::ask::{add, each_until};
 use super::pages::{Failure, Site};
 use super::panels::permit;
 use super::reply::{html as reply, redirect};
@@ -54,7 +54,11 @@ pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
         }
         (_, Some(key)) => Ok(redirect(&format!("/profile/{key}"))),
         (Some((sought, mut found)), None) => {
-            (found.hints, found.instead) = (shown(found.hints), instead(site, asked));
+            // The page has no flags, and suggests names as links.
+            let hints = &mut found.answered.hints;
+            hints
+                .retain(|hint| !hint.starts_with("did you mean --") && !hint.starts_with("these "));
+            found.instead = instead(site, asked);
             Ok(reply(404, hits(text, &sought, &found, &reader)))
         }
         (None, None) => {
@@ -64,12 +68,6 @@ pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
             Ok(reply(status, no_search(text, &searches, lookup, &reader)))
         }
     }
-}
-
-/// Hints that are not of flags: names are suggested as links.
-fn shown(mut hints: Vec<String>) -> Vec<String> {
-    hints.retain(|hint| !hint.starts_with("did you mean --") && !hint.starts_with("these "));
-    hints
 }
 
 /// Searches for the same value in fields that occur: in the one that was probably meant,
@@ -176,9 +174,7 @@ fn find(site: &Site<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
             }
         })?;
         all.more |= more;
-        all.damage.extend(answered.damage);
-        all.notes.extend(answered.notes);
-        all.hints.extend(answered.hints);
+        add(&mut all.answered, answered);
     }
     now.append(&mut before);
     if now.len() > MOST {
