@@ -63,7 +63,7 @@ pub(super) struct Ui {
     cookie: cookie::SessionCookie,
     /// Whether only this machine reaches the listener.
     loopback: bool,
-    hours: Cache<Hours>,
+    hours: Cache<Option<Hours>>,
     gaps: Cache<Markup>,
     incidents: Cache<Markup>,
     loops: Cache<Markup>,

@@ -106,10 +106,8 @@ impl<'a> Site<'a> {
     /// What has come after an event.
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
-        let found = latest::latest(self, after, cursor)?;
-        let last = found.last.as_deref();
-        let update = start::live(&found.rows, last, cursor, found.skipped, &self.reader());
-        Ok(page(200, update))
+        let latest = latest::latest(self, after, cursor)?;
+        Ok(page(200, start::live(&latest, cursor, &self.reader())))
     }
 
     /// The page of a busy server.
