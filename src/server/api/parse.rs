@@ -4,7 +4,7 @@ use form_urlencoded::Serializer;
 
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
-use super::questions::{Depends, Entry, SubjectKind};
+use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::{DecodeError, ProfileKey, parse_number};
 use crate::query::{Clock, Page, Query};
 
@@ -59,7 +59,7 @@ pub(super) fn parse_query(
         Some((name, rest)) => (name, Some(rest)),
         None => (path, None),
     };
-    let Some(entry) = Entry::named(name) else {
+    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == name) else {
         return Ok(None);
     };
     // In canonical form.
@@ -79,7 +79,7 @@ pub(super) fn parse_query(
     };
     let command = entry.command();
     let matches = parse_pairs(command.clone(), subject, decode_pairs(pairs)?, clock)?;
-    let (query, mut params) = entry.read(&matches)?;
+    let (query, mut params) = (entry.read)(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
         !is_page && declared_params(&command).any(|(known, _)| known == name)

@@ -45,7 +45,8 @@ pub(super) struct Entry {
     pub pages: bool,
     /// Its parameters, but for those of pages.
     params: Command,
-    read: Box<dyn Fn(&ArgMatches) -> ReadResult + Send + Sync>,
+    /// Makes it of its parsed parameters.
+    pub read: Box<dyn Fn(&ArgMatches) -> ReadResult + Send + Sync>,
 }
 
 impl fmt::Debug for Entry {
@@ -131,14 +132,6 @@ impl Entry {
                 json_schema!({ "anyOf": lines })
             }
         }
-    }
-
-    pub fn read(&self, matches: &ArgMatches) -> ReadResult {
-        (self.read)(matches)
-    }
-
-    pub fn named(name: &str) -> Option<&'static Self> {
-        ENTRIES.iter().find(|entry| entry.name == name)
     }
 
     pub fn command(&self) -> Command {

@@ -26,7 +26,7 @@ use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_seconds};
 use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
-use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
+use crate::query::{Clock, QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
 use crate::server::worker::{header, take_payload};
@@ -260,7 +260,8 @@ impl Shared {
         client: &Client,
         caller: Responder,
     ) {
-        let weight = weight(&parsed.query, &self.parts.trail);
+        let trail = &self.parts.trail;
+        let weight = weight(&parsed.query, trail);
         let permit = self.parts.queries.acquire(weight, client, self.patience());
         let Ok(_permit) = permit else {
             return self.busy(wanted, caller);
@@ -268,21 +269,11 @@ impl Shared {
         let sink = Sink::new(caller, tag, parsed.page.limit.is_some());
         let (page, mut out) = (parsed.entry.pages.then_some(parsed.page), &sink);
         let report = &mut |_| sink.tick();
-        let answered = answer(&self.parts.trail, &parsed.query, page, &mut out, report);
-        self.end(parsed, sink, answered);
-    }
-
-    /// Ends an answer with its outcome.
-    fn end(
-        &self,
-        parsed: &ParsedQuery,
-        sink: Sink,
-        answered: Result<(Answered, Option<Mark>), QueryError>,
-    ) {
+        let answered = answer(trail, &parsed.query, page, &mut out, report);
         match answered {
             Ok((answered, next)) => {
                 self.parts.metrics.asked("answered");
-                let store = self.parts.trail.folder().log_id;
+                let store = trail.folder().log_id;
                 let next =
                     next.map(|mark| parsed.next(&cursor::write(mark, store, &parsed.canonical)));
                 sink.finish(&answered, next.as_deref());

@@ -17,7 +17,7 @@ use crate::web::events::row;
 use crate::web::start::Latest;
 
 /// The maximum number of events in one update.
-pub(super) const MOST: u64 = 30;
+const MOST: u64 = 30;
 
 /// The number of hours that are counted.
 const HOURS: usize = 48;
