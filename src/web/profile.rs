@@ -12,7 +12,7 @@ use super::time_format::Clock;
 use super::timeline::Timeline;
 use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
-use crate::format::grouped;
+use crate::format::{grouped, who};
 use crate::history::Subject;
 use crate::query::Answered;
 use crate::query::lines::ShowLine;
@@ -258,7 +258,7 @@ pub fn name(key: ProfileKey) -> String {
 
 /// The page of a (sub)profile without events.
 pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], reader: &Reader<'_>) -> Markup {
-    let title = format!("No events of {}", name(key).to_lowercase());
+    let title = format!("No events of {}", who(key));
     let body = html! {
         section.message {
             h1 { (title) }

@@ -1,5 +1,7 @@
 //! The results of a search, and the unreadable calls.
 
+use std::collections::VecDeque;
+
 use maud::{Markup, html};
 
 use super::links;
@@ -193,11 +195,7 @@ pub fn rejected_call(line: &RejectedLine<'_>, reader: &Reader<'_>) -> Markup {
 }
 
 /// Calls that could not be read: how many, and the last of them.
-pub fn rejected<'a>(
-    count: u64,
-    last: impl IntoIterator<Item = &'a Markup>,
-    reader: &Reader<'_>,
-) -> Markup {
+pub fn rejected(count: u64, last: &VecDeque<Markup>, reader: &Reader<'_>) -> Markup {
     html! {
         @if count == 0 {
             p.empty { "None in the last two weeks." }

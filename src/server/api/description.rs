@@ -277,37 +277,7 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
     let error = generator.subschema_for::<DecodeError>();
     let (json, metrics) = ("application/json", Exposition::OpenMetrics.content_type());
     let answer = |description: &str, content_type: &str, schema: &Value| json!({ "description": description, "content": { content_type: { "schema": schema } } });
-    for (path, id, what, content_type, schema) in [
-        (
-            INDEX,
-            "index",
-            "The questions that can be asked",
-            json,
-            &index,
-        ),
-        (PATH, "openapi", "This description", json, &object),
-        (
-            "/metrics",
-            "metrics",
-            "Figures for Prometheus",
-            metrics,
-            &text,
-        ),
-        (
-            "/healthz",
-            "healthz",
-            "Whether events can be kept",
-            json,
-            &status,
-        ),
-        (
-            "/readyz",
-            "readyz",
-            "Whether calls should be sent here",
-            json,
-            &status,
-        ),
-    ] {
+    let mut add = |path: &str, id: &str, what: &str, content_type: &str, schema: &Value| {
         // They need no token.
         let is_health = *schema == status;
         let mut responses = Map::new();
@@ -326,7 +296,16 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
         }
         get.insert("responses".to_owned(), responses.into());
         all.insert(path.to_owned(), json!({ "get": get }));
-    }
+    };
+    let what = "The questions that can be asked";
+    add(INDEX, "index", what, json, &index);
+    add(PATH, "openapi", "This description", json, &object);
+    let what = "Figures for Prometheus";
+    add("/metrics", "metrics", what, metrics, &text);
+    let what = "Whether events can be kept";
+    add("/healthz", "healthz", what, json, &status);
+    let what = "Whether calls should be sent here";
+    add("/readyz", "readyz", what, json, &status);
 }
 
 /// Adds the refusals whose status `of` accepts.

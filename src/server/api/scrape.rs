@@ -34,45 +34,29 @@ impl Collector for State {
         let (trail, parts) = (&self.0.parts.trail, &self.0.parts);
         let (folder, progress) = (trail.folder(), trail.index().progress());
         let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
-        for (name, help, value) in [
-            (
-                "last_event",
-                "The last event's number",
-                Some(trail.last_seq()).filter(|last| *last > 0),
-            ),
-            (
-                "index_lag_events",
-                "Events that are synced and not indexed",
-                Some(progress.last.saturating_sub(progress.applied)),
-            ),
-            ("index_bytes", "Files of the index", bytes(&folder.index())),
-            (
-                "segments_unsealed",
-                "Closed segments that wait to be sealed",
-                Some(trail.unsealed_segments() as u64),
-            ),
-            (
-                "disk_free_bytes",
-                "Free space on the data folder's disk",
-                parts.health.free(),
-            ),
-            ("resident_memory_bytes", "Memory of the process", resident()),
-            (
-                "silent",
-                "1 if no event came for longer than --alert-after",
-                Some(parts.inactivity.is_alarm().into()),
-            ),
-            (
-                "questions_under_way",
-                "Questions over HTTP that are being answered or wait",
-                Some(self.0.questions.held().into()),
-            ),
-        ] {
-            // What is not known has no sample.
-            if let Some(value) = value {
-                gauge(out, name, help, None, value)?;
-            }
-        }
+        // What is not known has no sample.
+        let mut put = |name: &str, help: &str, value: Option<u64>| match value {
+            Some(value) => gauge(out, name, help, None, value),
+            None => Ok(()),
+        };
+        let last = Some(trail.last_seq()).filter(|last| *last > 0);
+        put("last_event", "The last event's number", last)?;
+        let lag = Some(progress.last.saturating_sub(progress.applied));
+        let help = "Events that are synced and not indexed";
+        put("index_lag_events", help, lag)?;
+        put("index_bytes", "Files of the index", bytes(&folder.index()))?;
+        let unsealed = Some(trail.unsealed_segments() as u64);
+        let help = "Closed segments that wait to be sealed";
+        put("segments_unsealed", help, unsealed)?;
+        let help = "Free space on the data folder's disk";
+        put("disk_free_bytes", help, parts.health.free())?;
+        put("resident_memory_bytes", "Memory of the process", resident())?;
+        let silent = Some(parts.inactivity.is_alarm().into());
+        let help = "1 if no event came for longer than --alert-after";
+        put("silent", help, silent)?;
+        let held = Some(self.0.questions.held().into());
+        let help = "Questions over HTTP that are being answered or wait";
+        put("questions_under_way", help, held)?;
         let seconds = Some(&Unit::Seconds);
         if let Some(last) = parts.inactivity.last_event() {
             let age = now_micros().saturating_sub(last).max(0).unsigned_abs();

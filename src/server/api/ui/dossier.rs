@@ -32,6 +32,6 @@ fn make(site: &Site<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, Quer
     let query = Query::Dossier(query.clone());
     let report = &mut |_| sink.tick();
     let (answered, _) = answer(&site.parts.trail, &query, None, &mut printed, report)?;
-    printed.finish().map_err(QueryError::Output)?;
+    printed.finish()?;
     Ok(answered.found)
 }

@@ -186,9 +186,8 @@ fn made(
 ) -> Result<Result<File, Reply>, Failure> {
     let query = undo(id);
     let _permit = permit(site, &query)?;
-    let mut out =
-        tempfile::tempfile_in(site.parts.trail.folder().path()).map_err(QueryError::Output)?;
-    let mut file = UndoFile::new(out.try_clone().map_err(QueryError::Output)?, collection);
+    let mut out = tempfile::tempfile_in(site.parts.trail.folder().path())?;
+    let mut file = UndoFile::new(out.try_clone()?, collection);
     let mut wrong = None;
     let answered = each_until(
         &site.parts.trail,
@@ -202,7 +201,7 @@ fn made(
         },
     )?;
     if let Some(error) = wrong {
-        return Err(QueryError::Output(error).into());
+        return Err(error.into());
     }
     let refuse = |what: &str| Ok(Err(refused(site, 409, what)));
     if !answered.damage.is_empty() {
@@ -223,9 +222,9 @@ fn made(
         None if file.restored == 0 => return refuse("There is nothing to restore."),
         None => {}
     }
-    file.flush().map_err(QueryError::Output)?;
+    file.flush()?;
     drop(file);
-    out.rewind().map_err(QueryError::Output)?;
+    out.rewind()?;
     Ok(Ok(out))
 }
 

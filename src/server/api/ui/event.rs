@@ -14,9 +14,7 @@ use crate::event::ProfileKey;
 use crate::format::seconds_of;
 use crate::proofs::BundleFile;
 use crate::query::lines::{ExportLine, HistoryLine};
-use crate::query::{
-    EventQuery, ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, QueryError, Span,
-};
+use crate::query::{EventQuery, ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, Span};
 use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
@@ -96,7 +94,7 @@ pub(super) fn proof(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         let last = site.parts.trail.last_seq();
         return Ok(reply(404, missing(seq, last, why, &site.reader())));
     }
-    let packed = pack(&format!("event-{seq}"), &files).map_err(QueryError::Output)?;
+    let packed = pack(&format!("event-{seq}"), &files)?;
     let name = format!("event-{seq}-proof.zip");
     Ok(attachment(&name, "application/zip").with_body(packed))
 }

@@ -126,9 +126,7 @@ fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
         command: "profiletrail gaps --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<GapLine<'static>>(site, &query, findings, |line, reader| {
-        findings::gap(line, reader)
-    })
+    ask::<GapLine<'static>>(site, &query, findings, findings::gap)
 }
 
 /// Bursts in which many profiles got the same field changed.
@@ -146,9 +144,7 @@ fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
         command: "profiletrail incidents --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<IncidentLine<'static>>(site, &query, findings, |line, reader| {
-        findings::incident(line, reader)
-    })
+    ask::<IncidentLine<'static>>(site, &query, findings, findings::incident)
 }
 
 /// Fields that change again and again.

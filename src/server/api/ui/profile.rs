@@ -182,11 +182,9 @@ fn state(
         })?;
         &earlier
     };
-    let mut state = State::new(shown);
-    if now.state == "deleted" && shown.state == "present" {
-        return Ok(state.alone());
-    }
-    if at < site.clock.now {
+    let compared = now.state != "deleted" || shown.state != "present";
+    let mut state = State::new(shown, compared);
+    if compared && at < site.clock.now {
         let query = Query::Diff(DiffQuery {
             key,
             from: at,

@@ -145,16 +145,18 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                     None => Route::Event(own),
                 }
             } else if let Some(key) = path.strip_prefix("/profile/") {
-                if let Some(key) = key.strip_suffix("/dossier") {
-                    return Ok(Some(Route::Dossier(Box::new(DossierQuery {
+                match key.strip_suffix("/dossier") {
+                    Some(key) => Route::Dossier(Box::new(DossierQuery {
                         key: key.parse()?,
                         fields: params.all("field"),
                         interests: params.all("interest"),
                         span: Span::default(),
-                    }))));
+                    })),
+                    None => {
+                        let route = profile(key.parse()?, part.is_some(), &params, clock)?;
+                        Route::Profile(Box::new(route))
+                    }
                 }
-                let key = key.parse()?;
-                Route::Profile(Box::new(profile(key, part.is_some(), &params, clock)?))
             } else if let Some((path, format)) = file(path) {
                 match path {
                     "/changes" => Route::Download(Download::Changes(query.to_owned()), format),
