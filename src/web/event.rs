@@ -23,7 +23,6 @@ const AROUND: i64 = 43_200;
 
 /// What was sent under one title.
 fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
-    let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
     let left_out = fields.len().saturating_sub(MOST);
     html! {
         @if !fields.is_empty() {
@@ -31,7 +30,7 @@ fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
                 summary { (title) " (" (fields.len()) ")" }
                 dl.pairs {
                     @for (name, value) in fields.iter().take(MOST) {
-                        div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (shown(value)) } }
+                        div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (Shown::Text(Text::new(value, LONG))) } }
                     }
                 }
                 @if left_out > 0 { p.note { (left_out) " more: " (reader.code("profiletrail export")) " lists all." } }
@@ -241,8 +240,7 @@ fn outcome(line: &ExplainLine<'_>) -> Markup {
             th scope="row" { (Name::of(&line.subject)) }
             td data-label="asked" {
                 @match line.asked.as_deref() {
-                    Some("") => span.nothing { "(empty)" },
-                    Some(asked) => span.value { (Text::new(asked, LONG)) },
+                    Some(asked) => (Shown::Text(Text::new(asked, LONG))),
                     None => span.nothing { "(nothing)" },
                 }
             }

@@ -8,7 +8,6 @@ use super::links;
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use crate::history::Value;
 use crate::query::lines::{FindLine, RejectedLine};
 use crate::query::{Answered, FindQuery};
 
@@ -61,14 +60,14 @@ pub struct Hits {
 
 /// The search target.
 fn sought(sought: &FindQuery) -> Markup {
-    let value = &sought.value;
+    let value = Shown::Text(Text::new(&sought.value, SHORT));
     html! {
         (Name::of(&sought.subject()))
         @if sought.field.is_some() {
             @match sought.prefix {
-                true if value.is_empty() => " has any value",
-                true => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
-                false => { " = " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+                true if sought.value.is_empty() => " has any value",
+                true => { " begins with " (value) },
+                false => { " = " (value) },
             }
         }
     }

@@ -162,9 +162,8 @@ pub fn values<'s>(
     most: usize,
 ) -> impl Iterator<Item = (Subject<'s>, Shown)> {
     let fields = show.fields.iter().map(move |(name, value)| {
-        let value = Value::Text(Cow::Borrowed(&**value));
         let name = Subject::Field(Cow::Borrowed(&**name));
-        (name, Shown::of(Some(&value), most))
+        (name, Shown::Text(Text::new(value, most)))
     });
     let interests = show.interests.iter().map(|name| {
         let name = Subject::Interest(Cow::Borrowed(&**name));

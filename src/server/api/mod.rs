@@ -40,7 +40,6 @@ mod description;
 pub(crate) mod fuzzing;
 mod params;
 mod parse;
-mod precise;
 mod questions;
 mod run;
 mod scrape;

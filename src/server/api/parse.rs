@@ -77,12 +77,12 @@ pub(super) fn parse_query(
         Some(subject) => format!("/v1/{name}/{subject}"),
         None => format!("/v1/{name}"),
     };
-    let command = entry.command();
-    let matches = parse_pairs(command.clone(), subject, decode_pairs(pairs)?, clock)?;
+    let command = entry.command.clone();
+    let matches = parse_pairs(command, subject, decode_pairs(pairs)?, clock)?;
     let (query, mut params) = (entry.read)(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
-        !is_page && declared_params(&command).any(|(known, _)| known == name)
+        !is_page && declared_params(&entry.command).any(|(known, _)| known == name)
     });
     let encoded = Serializer::new(String::new())
         .extend_pairs(&params)

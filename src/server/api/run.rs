@@ -11,9 +11,10 @@ use super::conditional::Tags;
 use super::ui::{MAX_BODY, Ui};
 use super::worker::{MAX_QUESTIONS, Shared};
 use crate::auth::tokens::{TokenFile, Watched};
-use crate::event::Zone;
+use crate::event::{Zone, now_seconds};
 use crate::frontend::{Answers, FrontendConfig, Proxies};
 use crate::metrics::Metrics;
+use crate::query::Clock;
 use crate::server::committer::Health;
 use crate::server::http_server::HttpServer;
 use crate::server::inactivity::InactivityAlarm;
@@ -55,6 +56,15 @@ pub(in crate::server) struct ApiParts {
     pub ui: bool,
     /// What its pages know of the server.
     pub pages: PageConfig,
+}
+
+impl ApiParts {
+    pub fn clock(&self) -> Clock {
+        Clock {
+            zone: self.zone,
+            now: now_seconds(),
+        }
+    }
 }
 
 /// What pages know of the server.

@@ -23,10 +23,10 @@ use super::run::ApiParts;
 use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{DecodeError, now_seconds};
+use crate::event::DecodeError;
 use crate::frontend::{Answers, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
-use crate::query::{Clock, QueryError, answer, with_causes};
+use crate::query::{QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
 use crate::server::worker::{header, take_payload};
@@ -107,7 +107,7 @@ impl Shared {
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.dispatch(&asked, &self.authenticator, self.parts.zone, last) {
+            return match ui.dispatch(&asked, &self.authenticator, self.parts.clock(), last) {
                 Err(reply) => caller.answer(&reply),
                 Ok((route, token)) => {
                     let client = Client::new(&token, &asked.peer);
@@ -172,11 +172,7 @@ impl Shared {
             });
         }
         let store = self.parts.trail.folder().log_id;
-        let clock = Clock {
-            zone: self.parts.zone,
-            now: now_seconds(),
-        };
-        match parse_query(target, clock, store) {
+        match parse_query(target, self.parts.clock(), store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
                 if let Some(tag) = tag.as_ref().filter(|tag| matches_tag(known, tag)) {

@@ -42,18 +42,16 @@ pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
     let mut tried = None;
     for sought in tries {
         let found = find(site, &sought)?;
-        let is_found = !found.hits.is_empty();
+        if !found.hits.is_empty() {
+            return Ok(reply(200, hits(text, &sought, &found, &reader)));
+        }
         tried = Some((sought, found));
-        if is_found {
-            break;
-        }
     }
-    match (tried, key) {
-        (Some((sought, found)), _) if !found.hits.is_empty() => {
-            Ok(reply(200, hits(text, &sought, &found, &reader)))
-        }
-        (_, Some(key)) => Ok(redirect(&format!("/profile/{key}"))),
-        (Some((sought, mut found)), None) => {
+    if let Some(key) = key {
+        return Ok(redirect(&format!("/profile/{key}")));
+    }
+    match tried {
+        Some((sought, mut found)) => {
             // The page has no flags, and suggests names as links.
             let hints = &mut found.answered.hints;
             hints
@@ -61,7 +59,7 @@ pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
             found.instead = instead(site, asked);
             Ok(reply(404, hits(text, &sought, &found, &reader)))
         }
-        (None, None) => {
+        None => {
             let lookup = !site.parts.pages.lookup.is_empty();
             let searches = instead(site, asked);
             let status = if asked.is_empty() { 200 } else { 404 };

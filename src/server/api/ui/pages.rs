@@ -8,7 +8,7 @@ use maud::html;
 use super::reply::html as page;
 use super::route::Route;
 use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
-use crate::event::{ProfileKey, now_seconds};
+use crate::event::ProfileKey;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
@@ -47,10 +47,7 @@ impl<'a> Site<'a> {
         Self {
             parts,
             ui,
-            clock: Clock {
-                zone: parts.zone,
-                now: now_seconds(),
-            },
+            clock: parts.clock(),
             names: RefCell::default(),
         }
     }
