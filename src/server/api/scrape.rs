@@ -99,46 +99,23 @@ impl Collector for State {
 #[cfg(feature = "nats")]
 fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let facts = cluster.facts();
-    for (name, help, value) in [
-        (
-            "cluster_lag_messages",
-            "Messages of the stream that this node has not applied yet",
-            facts.lag,
-        ),
-        (
-            "cluster_ready",
-            "1 while this node takes calls for the cluster",
-            facts.trouble.is_none().into(),
-        ),
-        (
-            "cluster_diverged",
-            "1 if the log of this node is not that of the others",
-            cluster.is_diverged().into(),
-        ),
-        (
-            "cluster_erased_in_stream",
-            "1 while the NATS servers may still have what was erased",
-            facts.has_erased.into(),
-        ),
-    ] {
-        gauge(out, name, help, None, value)?;
-    }
-    for (name, help, value) in [
-        (
-            "cluster_in_doubt",
-            "Groups of calls of which it was not known in time whether they are kept",
-            facts.in_doubt,
-        ),
-        (
-            "cluster_redelivered",
-            "Messages of the stream that came more than once",
-            facts.redelivered,
-        ),
-    ] {
+    let mut put = |name: &str, help: &str, value: u64| gauge(out, name, help, None, value);
+    let help = "Messages of the stream that this node has not applied yet";
+    put("cluster_lag_messages", help, facts.lag)?;
+    let help = "1 while this node takes calls for the cluster";
+    put("cluster_ready", help, facts.trouble.is_none().into())?;
+    let help = "1 if the log of this node is not that of the others";
+    put("cluster_diverged", help, cluster.is_diverged().into())?;
+    let help = "1 while the NATS servers may still have what was erased";
+    put("cluster_erased_in_stream", help, facts.has_erased.into())?;
+    let mut count = |name: &str, help: &str, value: u64| {
         let mut counter = out.encode_descriptor(name, help, None, MetricType::Counter)?;
-        counter.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-    }
-    Ok(())
+        counter.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    };
+    let help = "Groups of calls of which it was not known in time whether they are kept";
+    count("cluster_in_doubt", help, facts.in_doubt)?;
+    let help = "Messages of the stream that came more than once";
+    count("cluster_redelivered", help, facts.redelivered)
 }
 
 impl State {
