@@ -49,8 +49,6 @@ pub struct Page {
     pub sent: Option<ExportLine<'static>>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
-    /// Damage that affects the page.
-    pub damage: Vec<String>,
     /// Notes on its requests.
     pub asked_notes: Vec<String>,
 }
@@ -63,7 +61,6 @@ impl Page {
             asked: (Vec::new(), 0),
             sent: None,
             neighbours: (None, None),
-            damage: Vec::new(),
             asked_notes: Vec::new(),
         }
     }
@@ -103,7 +100,6 @@ impl Page {
                 h1 { (title) }
                 span.type { (text(&line.event_type)) } " " (verified(line))
             }
-            (notes(&self.damage, &[], reader))
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }

@@ -91,13 +91,8 @@ pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: String, pairs: &[(N, V)]) 
     if pairs.is_empty() {
         return path;
     }
-    let mut query = Serializer::new(String::new());
-    query.extend_pairs(
-        pairs
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref())),
-    );
-    format!("{path}?{}", query.finish())
+    let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{path}?{query}")
 }
 
 /// The address of the results of a search.

@@ -197,32 +197,16 @@ pub fn legend(timeline: &Timeline) -> Markup {
         let values = marks().map(|mark| &mark.new);
         values.chain(rows().map(|row| &row.before)).any(is)
     };
-    let spans = [
-        (
-            "t0",
-            "20",
-            "a value; the same colour is the same value",
-            has(|it| matches!(it, Shown::Text(_))),
-        ),
-        (
-            "yes",
-            "20",
-            "an interest that is held",
-            has(|it| *it == Shown::Member(true)),
-        ),
-        (
-            "none",
-            "2",
-            "not there",
-            has(|it| matches!(it, Shown::Absent | Shown::Member(false))),
-        ),
-        (
-            "unknown",
-            "20",
-            "not known",
-            has(|it| *it == Shown::Unknown),
-        ),
-    ];
+    let span = |class: &str, height: u32, text: &str| {
+        html! {
+            li {
+                svg width="26" height=(HEIGHT) aria-hidden="true" {
+                    rect.span.(class) x="1" y=((HEIGHT - height) / 2) width="24" height=(height) {}
+                }
+                (text)
+            }
+        }
+    };
     html! {
         ul.legend aria-label="what is drawn" {
             @for (class, text) in MARKS {
@@ -233,16 +217,10 @@ pub fn legend(timeline: &Timeline) -> Markup {
                     }
                 }
             }
-            @for (class, height, text, is_drawn) in spans {
-                @if is_drawn {
-                    li {
-                        svg width="26" height=(HEIGHT) aria-hidden="true" {
-                            rect.span.(class) x="1" y=(if height == "2" { "14" } else { "5" }) width="24" height=(height) {}
-                        }
-                        (text)
-                    }
-                }
-            }
+            @if has(|it| matches!(it, Shown::Text(_))) { (span("t0", 20, "a value; the same colour is the same value")) }
+            @if has(|it| *it == Shown::Member(true)) { (span("yes", 20, "an interest that is held")) }
+            @if has(|it| matches!(it, Shown::Absent | Shown::Member(false))) { (span("none", 2, "not there")) }
+            @if has(|it| *it == Shown::Unknown) { (span("unknown", 20, "not known")) }
             li {
                 svg width="8" height=(HEIGHT) aria-hidden="true" { line.at x1="4" x2="4" y1="3" y2="27" {} }
                 "the moment below"

@@ -1,12 +1,11 @@
 //! Parses a request's target into a query.
 
-use form_urlencoded::Serializer;
-
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
 use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::{DecodeError, ProfileKey, parse_number};
 use crate::query::{Clock, Page, Query};
+use crate::web::with_query;
 
 /// A parsed query, and the requested page of its answer.
 #[derive(Debug)]
@@ -84,13 +83,7 @@ pub(super) fn parse_query(
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
         !is_page && declared_params(&entry.command).any(|(known, _)| known == name)
     });
-    let encoded = Serializer::new(String::new())
-        .extend_pairs(&params)
-        .finish();
-    let canonical = match encoded.is_empty() {
-        true => path,
-        false => format!("{path}?{encoded}"),
-    };
+    let canonical = with_query(path, &params);
     let is_given = |moment: &str| params.iter().any(|(name, _)| name == moment);
     let about_now = matches!(entry.depends, Depends::EventsOnce(moment) if !is_given(moment));
     let mut page = Page::default();

@@ -1,12 +1,11 @@
 //! The content of an event's page.
 
 use std::io::{self, Cursor, Write};
-use std::ops::ControlFlow;
 
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ask::{each, each_until};
+use super::ask::{each, find_line};
 use super::latest::history;
 use super::pages::{Failure, Site};
 use super::reply::{attachment, html as reply};
@@ -42,18 +41,12 @@ pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         all: true,
         ..history(key)
     });
-    let mut page = None;
-    let answered = each_until(trail, &query, |line: HistoryLine<'static>| {
-        if line.seq != seq {
-            return ControlFlow::Continue(());
-        }
-        page = Some(Page::new(line));
-        ControlFlow::Break(())
-    })?;
-    let Some(mut page) = page else {
+    let is_it = |line: &HistoryLine<'_>| line.seq == seq;
+    let (line, answered) = find_line::<HistoryLine<'static>>(trail, &query, is_it)?;
+    let Some(line) = line else {
         return none(answered.damage.into_iter().next());
     };
-    page.damage = answered.damage;
+    let mut page = Page::new(line);
     if page.asks() {
         let query = Query::Explain(ExplainQuery {
             seq,
@@ -70,13 +63,8 @@ pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         profile: Some(key),
         ..ExportQuery::default()
     });
-    each_until(trail, &query, |line: ExportLine<'static>| {
-        if line.seq != seq || line.baseline.is_some() {
-            return ControlFlow::Continue(());
-        }
-        page.sent = Some(line);
-        ControlFlow::Break(())
-    })?;
+    let is_it = |line: &ExportLine<'_>| line.seq == seq && line.baseline.is_none();
+    page.sent = find_line::<ExportLine<'static>>(trail, &query, is_it)?.0;
     page.neighbours = (
         beside(trail, key, (time, seq), true)?,
         beside(trail, key, (time, seq), false)?,
@@ -128,15 +116,11 @@ fn beside(
         reverse: back,
         ..history(key)
     });
-    let (mut passed, mut found) = (false, None);
-    each_until(trail, &query, |line: HistoryLine<'static>| {
-        if line.seq == seq {
-            passed = true;
-        } else if passed || seconds_of(&line.time) != Some(time) {
-            found = Some(line.seq);
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+    let mut passed = false;
+    let (found, _) = find_line(trail, &query, |line: &HistoryLine<'static>| {
+        let is_it = line.seq == seq;
+        passed |= is_it;
+        !is_it && (passed || seconds_of(&line.time) != Some(time))
     })?;
-    Ok(found)
+    Ok(found.map(|line| line.seq))
 }

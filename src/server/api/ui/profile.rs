@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::de::IgnoredAny;
 
-use super::ask::{add, each, each_until, first};
+use super::ask::{add, each, each_until, find_line, first};
 use super::latest::history;
 use super::pages::{Failure, Site};
 use super::reply::html as reply;
@@ -95,15 +95,8 @@ fn deleted(site: &Site<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, Fa
         reverse: true,
         ..history(now.who)
     });
-    let mut found = None;
-    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
-        if ends(&line) {
-            found = seconds_of(&line.time).map(|time| (line.seq, time));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(found)
+    let (line, _) = find_line::<HistoryLine<'static>>(&site.parts.trail, &query, ends)?;
+    Ok(line.and_then(|line| Some((line.seq, seconds_of(&line.time)?))))
 }
 
 /// The time of the first or the last event.
