@@ -119,7 +119,6 @@ pub fn row(line: &ChangesLine<'_>, filters: &Filters, reader: &Reader<'_>) -> Ma
 #[derive(Default)]
 pub struct Page {
     pub filters: Filters,
-    /// Whether the oldest come first.
     pub oldest_first: bool,
     /// What is wrong with the filter, if anything.
     pub wrong: Option<String>,
@@ -246,7 +245,6 @@ impl Page {
     }
 }
 
-/// The address with the order.
 pub fn with_order(pairs: &[(String, String)], oldest_first: bool) -> String {
     let mut pairs = pairs.to_vec();
     if oldest_first {

@@ -54,7 +54,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// From its line of `history`.
     pub const fn new(line: HistoryLine<'static>) -> Self {
         Self {
             line,

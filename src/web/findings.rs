@@ -259,7 +259,6 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
 /// The findings of one kind.
 #[derive(Default)]
 pub struct Findings {
-    /// What such a finding means.
     pub meaning: &'static str,
     /// The text if there are none.
     pub none: &'static str,

@@ -36,12 +36,10 @@ impl Zoom {
     }
 }
 
-/// The address of a (sub)profile's page.
 pub fn profile(key: ProfileKey) -> String {
     format!("/profile/{key}")
 }
 
-/// The address of an event's page.
 pub fn event(seq: u64) -> String {
     format!("/event/{seq}")
 }
@@ -95,7 +93,6 @@ pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: String, pairs: &[(N, V)]) 
     format!("{path}?{query}")
 }
 
-/// The address of the results of a search.
 pub fn search(text: &str) -> String {
     with_query("/search".to_owned(), &[("q", text.to_owned())])
 }
@@ -129,7 +126,6 @@ pub fn changes_of(command: &str) -> Option<String> {
     Some(changes(&pairs))
 }
 
-/// The address of an incident.
 pub fn incident(id: &str) -> String {
     with_query("/incident".to_owned(), &[("id", id)])
 }

@@ -35,9 +35,7 @@ pub struct List {
     pub all: u64,
 }
 
-/// All that is on the page.
 pub struct Page<'a> {
-    /// Whose page it is.
     pub key: ProfileKey,
     /// The present state, for the head of the page.
     pub now: ShowLine<'static>,
@@ -50,7 +48,6 @@ pub struct Page<'a> {
     pub only: Option<&'a Subject<'static>>,
     /// The time of its first kept event.
     pub first: Option<i64>,
-    /// The state at a moment.
     pub state: State,
     /// An invalid moment as typed, and why it is invalid.
     pub wrong: Option<(&'a str, &'a str)>,

@@ -45,12 +45,10 @@ pub fn hit(line: &FindLine<'_>, several: bool, reader: &Reader<'_>) -> Markup {
     }
 }
 
-/// The results of a search.
 #[derive(Default)]
 pub struct Hits {
     /// The hits as rows: present values first.
     pub hits: Vec<Markup>,
-    /// Whether there are more.
     pub more: bool,
     /// The outcome of all answers of the page.
     pub answered: Answered,
@@ -98,7 +96,6 @@ pub fn can_differ(what: &[FindQuery]) -> bool {
     what.len() > 1 || what.iter().any(|one| one.prefix || one.matches)
 }
 
-/// Searches to try instead.
 fn instead(searches: &[String]) -> Markup {
     html! {
         @if !searches.is_empty() {
@@ -108,7 +105,6 @@ fn instead(searches: &[String]) -> Markup {
     }
 }
 
-/// The hits.
 fn table(found: &Hits, several: bool) -> Markup {
     html! {
         @if found.hits.is_empty() {

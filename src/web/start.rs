@@ -38,7 +38,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// The server's health.
     fn health(&self, reader: &Reader<'_>) -> Markup {
         html! {
             dl.facts.health {

@@ -126,7 +126,6 @@ impl State {
         }
     }
 
-    /// What is the same now.
     fn unchanged(&self) -> Markup {
         html! {
             table.cards.then {

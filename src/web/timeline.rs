@@ -155,7 +155,6 @@ impl Timeline {
         self.only.as_ref().is_none_or(|only| only == subject)
     }
 
-    /// Takes the next event.
     pub fn take(&mut self, line: &HistoryLine<'_>) {
         if line.duplicate_of.is_some() {
             return;
@@ -219,7 +218,6 @@ impl Timeline {
         self.is_full || self.left_out > 0
     }
 
-    /// How many marks there are.
     pub fn marks(&self) -> usize {
         self.rows.values().map(|row| row.marks.len()).sum()
     }

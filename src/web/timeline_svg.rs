@@ -189,7 +189,6 @@ const MARKS: [(&str, &str); 7] = [
     ("deleted", "deleted"),
 ];
 
-/// The legend of what is drawn.
 pub fn legend(timeline: &Timeline) -> Markup {
     let rows = || timeline.rows.values();
     let marks = || rows().flat_map(|row| &row.marks);

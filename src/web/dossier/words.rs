@@ -128,7 +128,6 @@ impl Words {
         html! { "event " (ending.seq) ": " (what) }
     }
 
-    /// A change of an event.
     pub fn change(self, change: &ChangeLine<'_>) -> Markup {
         html! {
             div.change {
@@ -164,7 +163,6 @@ pub fn how_to_check(checkpoint: Option<&str>) -> Markup {
     }
 }
 
-/// What the words mean.
 pub fn legend() -> Markup {
     let words = include_str!("words.txt").lines();
     let words = words.filter_map(|line| line.split_once(": "));

@@ -89,7 +89,6 @@ impl Ui {
 pub(super) struct ApiRequest {
     pub method: Method,
     pub target: String,
-    /// The address of the client.
     pub peer: String,
     pub authorization: Option<String>,
     pub accept: Option<String>,

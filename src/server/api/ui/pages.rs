@@ -107,7 +107,6 @@ impl<'a> Site<'a> {
         Ok(page(200, start::live(&latest, cursor, &self.reader())))
     }
 
-    /// The page of a busy server.
     pub fn busy(&self) -> Reply {
         self.failed(&Failure::Busy)
     }

@@ -112,7 +112,6 @@ fn ask<T: DeserializeOwned>(
     Ok(findings.panel(&answered.damage, &answered.notes, &site.reader()))
 }
 
-/// Unexplained changes.
 fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Gaps(GapsQuery {
         filter: recent(site),
@@ -129,7 +128,6 @@ fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
     ask::<GapLine<'static>>(site, &query, findings, findings::gap)
 }
 
-/// Bursts in which many profiles got the same field changed.
 fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Incidents(IncidentsQuery {
         filter: recent(site),
@@ -147,7 +145,6 @@ fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
     ask::<IncidentLine<'static>>(site, &query, findings, findings::incident)
 }
 
-/// Fields that change again and again.
 fn loops(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Loops(LoopsQuery {
         filter: recent(site),

@@ -75,7 +75,6 @@ impl Route {
 struct Params(Pairs);
 
 impl Params {
-    /// All values of a parameter.
     fn all(&self, name: &str) -> Vec<String> {
         let values = self.0.iter().filter(|(known, _)| known == name);
         values.map(|(_, value)| value.clone()).collect()
