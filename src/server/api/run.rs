@@ -37,6 +37,9 @@ const PRIVATE_CONNECTIONS: usize = 2;
 /// index.
 const ANSWER: Duration = Duration::from_secs(600);
 
+/// How long a query waits for a permit.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What the query API shares with the rest of the server.
 pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
@@ -56,6 +59,8 @@ pub(in crate::server) struct ApiParts {
     pub ui: bool,
     /// What its pages know of the server.
     pub pages: PageConfig,
+    /// Whether it stops.
+    pub stopping: AtomicBool,
 }
 
 impl ApiParts {
@@ -63,6 +68,15 @@ impl ApiParts {
         Clock {
             zone: self.zone,
             now: now_seconds(),
+        }
+    }
+
+    /// Ends a wait for a permit after a while, or when the API stops.
+    pub fn patience(&self) -> impl FnMut() -> Result<(), ()> {
+        let begun = Instant::now();
+        move || {
+            let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
+            if over { Err(()) } else { Ok(()) }
         }
     }
 }
@@ -81,7 +95,7 @@ pub(in crate::server) struct PageConfig {
 }
 
 pub(in crate::server) struct Api {
-    address: SocketAddr,
+    pub address: SocketAddr,
     http: HttpServer,
     shared: Arc<Shared>,
 }
@@ -106,7 +120,6 @@ impl Api {
             authenticator: Authenticator::new(Watched::new(TokenFile::of(&folder))),
             questions: Semaphore::new(MAX_QUESTIONS),
             running: Semaphore::new(RUNNING),
-            stopping: AtomicBool::new(false),
             tags: Tags::new(),
         });
         let config = FrontendConfig {
@@ -140,14 +153,10 @@ impl Api {
         })
     }
 
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Accepts no more queries; running ones may finish within `grace`.
     pub fn stop(mut self, grace: Duration) {
         let begun = Instant::now();
-        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.parts.stopping.store(true, Ordering::Release);
         self.http.shutdown(grace);
         self.http.stop();
         // Without the frontend, a query ends at its next line.

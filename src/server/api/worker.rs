@@ -5,9 +5,7 @@
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
 
 use tiny_http::{Method, Request};
 
@@ -35,9 +33,6 @@ use crate::store::TrailError;
 /// The maximum number of queries that run or wait.
 pub(super) const MAX_QUESTIONS: u32 = 20;
 
-/// How long a query waits for a permit.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// The list of questions, and their description.
 static LIST: LazyLock<String> = LazyLock::new(index);
 static DESCRIPTION: LazyLock<String> = LazyLock::new(|| openapi().to_string());
@@ -51,7 +46,6 @@ pub(super) struct Shared {
     pub questions: Semaphore,
     /// Limits those that run.
     pub running: Semaphore,
-    pub stopping: AtomicBool,
     pub tags: Tags,
     /// The web interface, if enabled.
     pub ui: Option<Ui>,
@@ -208,15 +202,6 @@ impl Shared {
         }
     }
 
-    /// Ends a wait for a permit after a while, or when the server stops.
-    fn patience(&self) -> impl FnMut() -> Result<(), ()> {
-        let begun = Instant::now();
-        move || {
-            let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
-            if over { Err(()) } else { Ok(()) }
-        }
-    }
-
     fn busy(&self, wanted: &Wanted, caller: Responder) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
@@ -227,7 +212,7 @@ impl Shared {
     }
 
     fn answer(self: &Arc<Self>, wanted: &Wanted, client: &Client, caller: Responder) {
-        let Ok(_permit) = self.running.acquire(1, client, self.patience()) else {
+        let Ok(_permit) = self.running.acquire(1, client, self.parts.patience()) else {
             return self.busy(wanted, caller);
         };
         match wanted {
@@ -258,7 +243,10 @@ impl Shared {
     ) {
         let trail = &self.parts.trail;
         let weight = weight(&parsed.query, trail);
-        let permit = self.parts.queries.acquire(weight, client, self.patience());
+        let permit = self
+            .parts
+            .queries
+            .acquire(weight, client, self.parts.patience());
         let Ok(_permit) = permit else {
             return self.busy(wanted, caller);
         };

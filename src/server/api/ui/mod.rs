@@ -74,7 +74,7 @@ impl Ui {
     pub fn new(port: u16, loopback: bool) -> Self {
         Self {
             sessions: sessions::Sessions::default(),
-            cookie: cookie::SessionCookie::new(port),
+            cookie: cookie::SessionCookie { port },
             loopback,
             hours: Cache::default(),
             gaps: Cache::default(),

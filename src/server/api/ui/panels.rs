@@ -5,7 +5,7 @@
 //! become a panel, which is cached for [`LASTS`] and computed one at a time.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use maud::Markup;
 use serde::de::DeserializeOwned;
@@ -74,15 +74,9 @@ pub(super) fn permit_for(
     query: &Query,
     client: &Client,
 ) -> Result<Permit, Failure> {
-    let begun = Instant::now();
-    let weight = weight(query, &site.parts.trail);
-    let permit = site.parts.queries.acquire(weight, client, || {
-        if begun.elapsed() < Duration::from_secs(3) {
-            Ok(())
-        } else {
-            Err(())
-        }
-    });
+    let parts = site.parts;
+    let weight = weight(query, &parts.trail);
+    let permit = parts.queries.acquire(weight, client, parts.patience());
     permit.map_err(|()| Failure::Busy)
 }
 
