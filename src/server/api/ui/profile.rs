@@ -49,8 +49,8 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         None => (usual, None),
     };
     let state = state(site, &now, at, &mut all)?;
+    let status = if wrong.is_some() { 400 } else { 200 };
     if route.fragment {
-        let status = if wrong.is_some() { 400 } else { 200 };
         return Ok(reply(status, state.table(clock)));
     }
     let subprofiles = match key.subprofile {
@@ -80,10 +80,7 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         list,
         answered: all,
     };
-    Ok(reply(
-        if wrong.is_some() { 400 } else { 200 },
-        page.render(&site.reader()),
-    ))
+    Ok(reply(status, page.render(&site.reader())))
 }
 
 /// The event that deleted a (sub)profile, and its time.
