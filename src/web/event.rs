@@ -49,17 +49,20 @@ pub struct Page {
     pub sent: Option<ExportLine<'static>>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
+    /// Damage that affects what it changed.
+    damage: Vec<String>,
     /// Notes on its requests.
     pub asked_notes: Vec<String>,
 }
 
 impl Page {
-    pub const fn new(line: HistoryLine<'static>) -> Self {
+    pub const fn new(line: HistoryLine<'static>, damage: Vec<String>) -> Self {
         Self {
             line,
             asked: (Vec::new(), 0),
             sent: None,
             neighbours: (None, None),
+            damage,
             asked_notes: Vec::new(),
         }
     }
@@ -99,6 +102,7 @@ impl Page {
                 h1 { (title) }
                 span.type { (text(&line.event_type)) } " " (verified(line))
             }
+            (notes(&self.damage, &[], reader))
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }

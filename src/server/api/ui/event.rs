@@ -41,12 +41,17 @@ pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         all: true,
         ..history(key)
     });
-    let is_it = |line: &HistoryLine<'_>| line.seq == seq;
-    let (line, answered) = find_line::<HistoryLine<'static>>(trail, &query, is_it)?;
-    let Some(line) = line else {
+    let mut found = None;
+    // To the end of the second, since an answer that is broken off reports no damage.
+    let answered = each(trail, &query, |line: HistoryLine<'static>| {
+        if line.seq == seq {
+            found = Some(line);
+        }
+    })?;
+    let Some(line) = found else {
         return none(answered.damage.into_iter().next());
     };
-    let mut page = Page::new(line);
+    let mut page = Page::new(line, answered.damage);
     if page.asks() {
         let query = Query::Explain(ExplainQuery {
             seq,
