@@ -53,7 +53,7 @@ pub fn proof(seq: u64) -> String {
 #[derive(Clone, Debug)]
 pub struct ProfileLink {
     key: ProfileKey,
-    pairs: Vec<(&'static str, String)>,
+    pub pairs: Vec<(&'static str, String)>,
 }
 
 impl ProfileLink {

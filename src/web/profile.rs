@@ -192,16 +192,8 @@ impl Page<'_> {
         let fragment = self.link().with("part", "state").to();
         html! {
             form.moment method="get" action=(links::profile(self.key)) {
-                @if let Some(only) = self.only {
-                    input type="hidden" name=(only.kind()) value=(only.name());
-                }
-                @match self.zoom {
-                    Zoom::All => {}
-                    Zoom::Last(name, _) => { input type="hidden" name="span" value=(name); }
-                    Zoom::Between(from, to) => {
-                        input type="hidden" name="from" value={ "@" (from) };
-                        input type="hidden" name="to" value={ "@" (to) };
-                    }
+                @for (name, value) in &self.link().pairs {
+                    input type="hidden" name=(name) value=(value);
                 }
                 input #slider type="range" min=(from) max=(to) step=(step) value=(at.clamp(from, to)) hidden
                     aria-label="moment of which the state is shown" aria-valuetext=(clock.text(at))

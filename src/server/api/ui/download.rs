@@ -2,12 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::ops::ControlFlow;
 
 use maud::html;
 use serde_json::json;
 
-use super::ask::each_until;
 use super::changes;
 use super::incident::{missing, undo};
 use super::pages::{Failure, Site};
@@ -188,21 +186,12 @@ fn made(
     let _permit = permit(site, &query)?;
     let mut out = tempfile::tempfile_in(site.parts.trail.folder().path())?;
     let mut file = UndoFile::new(out.try_clone()?, collection);
-    let mut wrong = None;
-    let answered = each_until(
-        &site.parts.trail,
-        &query,
-        |line: UndoLine<'static>| match file.take(&line) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                wrong = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    if let Some(error) = wrong {
-        return Err(error.into());
-    }
+    let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
+        let line: UndoLine<'_> = serde_json::from_slice(line)?;
+        file.take(&line).map(|_| ())
+    }));
+    let (answered, _) = answer(&site.parts.trail, &query, None, &mut lines, &mut |_| ())?;
+    drop(lines);
     let refuse = |what: &str| Ok(Err(refused(site, 409, what)));
     if !answered.damage.is_empty() {
         return refuse(
