@@ -190,16 +190,11 @@ struct TailParams {
 }
 
 impl TailParams {
-    /// How many events a page has where no limit is given: after an event, and of
-    /// the newest.
-    const EVENTS: (u64, u64) = (100, 10);
-
     fn query(self) -> Query {
-        let (page, newest) = Self::EVENTS;
         let all = self.filter.span == Span::default();
         let (last, limit) = match self.after {
-            Some(_) => (None, self.limit.or(Some(page))),
-            None => (self.limit.or(all.then_some(newest)), None),
+            Some(_) => (None, self.limit.or(Some(100))),
+            None => (self.limit.or(all.then_some(10)), None),
         };
         Query::Tail(TailQuery {
             filter: self.filter,

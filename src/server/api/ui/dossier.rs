@@ -10,7 +10,7 @@ use crate::server::reply::Responder;
 use crate::web::dossier::Page;
 use crate::web::profile::unknown;
 
-/// Sends it and returns the result.
+/// Sends it; returns the outcome for the metrics.
 pub(super) fn send(site: &Site<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
     let trail = &site.parts.trail;

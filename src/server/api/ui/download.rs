@@ -61,7 +61,7 @@ pub(in crate::server::api) enum Download {
     Incident(IncidentId),
 }
 
-/// Sends it and returns the result.
+/// Sends it; returns the outcome for the metrics.
 pub(super) fn send(
     site: &Site<'_>,
     what: &Download,
@@ -100,7 +100,7 @@ pub(super) fn send(
     }
 }
 
-/// Ends a document, and returns the result.
+/// Ends a document; returns the outcome for the metrics.
 pub(super) fn end(site: &Site<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
     match made {
         Ok(()) => {

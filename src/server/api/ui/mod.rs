@@ -96,7 +96,7 @@ pub(super) struct ApiRequest {
     pub host: Option<String>,
     pub origin: Option<String>,
     pub fetch_site: Option<String>,
-    /// What it has already.
+    /// The `If-None-Match` header.
     pub tag: Option<String>,
     pub content_type: Option<String>,
     /// The body, up to [`MAX_BODY`] bytes.

@@ -42,8 +42,8 @@ pub(super) fn form_origin(request: &ApiRequest, loopback: bool) -> FormOrigin {
     }
 }
 
-/// Whether a browser that has shown no form yet may come over the net in clear:
-/// it says nothing of where it comes from, as it does where it trusts the way.
+/// Whether a browser may be connected without TLS over the network, before it has sent a
+/// form: it sends `Sec-Fetch-Site` only on a connection that it trusts.
 pub(super) fn may_be_clear(request: &ApiRequest) -> bool {
     let here = request.host.as_deref().is_some_and(is_loopback);
     request.fetch_site.is_none() && !here

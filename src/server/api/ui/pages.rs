@@ -60,7 +60,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Answers a request for a page and returns the result.
+    /// Answers a request for a page; returns the outcome for the metrics.
     pub fn show(&self, route: &Route, client: &Client, caller: Responder) -> &'static str {
         let progress = self.parts.trail.index().progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {

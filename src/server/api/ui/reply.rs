@@ -73,7 +73,7 @@ pub(super) fn log_in(target: &str) -> Reply {
     redirect(&with_query("/login".to_owned(), &[("next", target)]))
 }
 
-/// What the browser has is current.
+/// The browser's copy is current.
 pub(super) fn unchanged() -> Reply {
     Reply::new(304, HTML, Vec::new()).bound_by(PAGE)
 }
