@@ -101,11 +101,8 @@ impl Limiter {
         let mut windows = self.windows.lock();
         let is_over = |window: &Window| now.saturating_duration_since(window.begun) >= WINDOW;
         if windows.len() >= ADDRESSES && !windows.contains_key(&key) {
-            windows.retain(|_, window| !is_over(window));
             let oldest = windows.iter().min_by_key(|(_, window)| window.begun);
-            if windows.len() >= ADDRESSES
-                && let Some(oldest) = oldest.map(|(key, _)| *key)
-            {
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
                 windows.remove(&oldest);
             }
         }

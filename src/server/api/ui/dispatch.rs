@@ -67,8 +67,9 @@ impl Ui {
                 Err(page(401, body))
             }
             (None, _) => Err(log_in(own_target(&request.target))),
+            // The tag of the latest events is the number of the last.
             (Some(_), Ok(Some(Route::Live(_))))
-                if request.tag.as_deref() == Some(&*tag(last_seq)) =>
+                if request.tag == Some(format!("\"{last_seq}\"")) =>
             {
                 Err(unchanged())
             }
@@ -165,11 +166,6 @@ impl Ui {
         }
         redirect("/login").with_headers(&self.cookie.clear_headers())
     }
-}
-
-/// Identifies a version of the latest events.
-pub(super) fn tag(last_seq: u64) -> String {
-    format!("\"{last_seq}\"")
 }
 
 /// The page to open after a login, from the target.
