@@ -187,7 +187,7 @@ impl Filter {
 
     /// Whether a change of a matching event matches.
     pub fn matches_change(&self, change: &Change<'_>) -> bool {
-        matches_subject(change, &self.fields, &self.interests)
+        matches_subject(&change.subject, &self.fields, &self.interests)
             && self
                 .old
                 .as_ref()
@@ -249,17 +249,16 @@ impl Filter {
     }
 }
 
-/// Whether a change is of one of these fields or interests. If neither is given,
-/// every change matches.
+/// Whether a field or an interest is one of these. If none is given, every one is.
 pub(super) fn matches_subject(
-    change: &Change<'_>,
+    subject: &Subject<'_>,
     fields: &[String],
     interests: &[String],
 ) -> bool {
     if fields.is_empty() && interests.is_empty() {
         return true;
     }
-    match &change.subject {
+    match subject {
         Subject::Field(name) => fields.iter().any(|wanted| wanted == name),
         Subject::Interest(name) => interests.iter().any(|wanted| wanted == name),
     }

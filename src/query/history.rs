@@ -155,7 +155,7 @@ impl ReplayVisitor for HistoryVisitor<'_> {
         let (query, duplicate_of) = (self.query, step.duplicate_of);
         let is_filtered = !query.fields.is_empty() || !query.interests.is_empty();
         let mut changes = step.changes;
-        changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
+        changes.retain(|change| matches_subject(&change.subject, &query.fields, &query.interests));
         if is_filtered && changes.is_empty() {
             return Ok(true);
         }

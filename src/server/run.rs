@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -238,6 +239,7 @@ impl Server {
             proxies: config.trusted_proxies.clone(),
             ui: config.ui,
             pages: config.pages(address),
+            stopping: AtomicBool::new(false),
         };
         let mut keys = None;
         let mut checker = None;
@@ -358,7 +360,7 @@ impl Server {
 
     /// The address of its query API, if it has one.
     pub fn api_address(&self) -> Option<SocketAddr> {
-        self.api.as_ref().map(Api::address)
+        self.api.as_ref().map(|api| api.address)
     }
 
     /// The progress of its index.

@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 #[derive(Debug)]
 pub struct Asset {
     pub path: String,
-    /// What it is.
     pub content_type: &'static str,
     pub content: &'static str,
 }

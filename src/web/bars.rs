@@ -6,14 +6,12 @@ use super::time_format::Clock;
 use crate::format::{counted, grouped};
 
 /// Events in hours that follow each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Hours {
     /// When the first begins, in Unix seconds.
     pub from: i64,
     /// How many events there are in each.
     pub counts: Vec<u64>,
-    /// Whether there are too many to be counted here.
-    pub too_many: bool,
 }
 
 /// The height of the tallest bar.

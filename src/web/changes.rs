@@ -10,8 +10,8 @@ use super::links::{changes, event, with_query};
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Text, badge, change};
-use crate::query::CauseKind;
 use crate::query::lines::ChangesLine;
+use crate::query::{Answered, CauseKind};
 
 /// The longest filter, in bytes of its address, that the links in rows repeat.
 const REPEATED: usize = 1_500;
@@ -116,9 +116,9 @@ pub fn row(line: &ChangesLine<'_>, filters: &Filters, reader: &Reader<'_>) -> Ma
     }
 }
 
-pub struct Page<'a> {
-    pub filters: &'a Filters,
-    /// Whether the oldest come first.
+#[derive(Default)]
+pub struct Page {
+    pub filters: Filters,
     pub oldest_first: bool,
     /// What is wrong with the filter, if anything.
     pub wrong: Option<String>,
@@ -129,12 +129,10 @@ pub struct Page<'a> {
     pub is_later: bool,
     /// The command with the same answer.
     pub command: Option<String>,
-    /// Damage that affects the answer.
-    pub damage: Vec<String>,
-    pub notes: Vec<String>,
+    pub answered: Answered,
 }
 
-impl Page<'_> {
+impl Page {
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let body = html! {
             h1 { "Changes of all profiles" }
@@ -142,7 +140,7 @@ impl Page<'_> {
             @if let Some(wrong) = &self.wrong {
                 p.error role="alert" { (Text::new(wrong, 400)) }
             } @else {
-                (notes(&self.damage, &self.notes, reader))
+                (notes(&self.answered.damage, &self.answered.notes, reader))
                 (self.list(reader))
             }
         };
@@ -189,7 +187,7 @@ impl Page<'_> {
     }
 
     fn form(&self, reader: &Reader<'_>) -> Markup {
-        let filters = self.filters;
+        let filters = &self.filters;
         let text = |name: &'static str, label: &'static str, hint: &'static str| {
             let given: Vec<&str> = filters.all(name).filter(|text| !text.is_empty()).collect();
             let repeatable = matches!(name, "field" | "interest" | "label" | "not-label" | "type");
@@ -247,7 +245,6 @@ impl Page<'_> {
     }
 }
 
-/// The address with the order.
 pub fn with_order(pairs: &[(String, String)], oldest_first: bool) -> String {
     let mut pairs = pairs.to_vec();
     if oldest_first {

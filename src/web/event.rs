@@ -23,7 +23,6 @@ const AROUND: i64 = 43_200;
 
 /// What was sent under one title.
 fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
-    let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
     let left_out = fields.len().saturating_sub(MOST);
     html! {
         @if !fields.is_empty() {
@@ -31,7 +30,7 @@ fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
                 summary { (title) " (" (fields.len()) ")" }
                 dl.pairs {
                     @for (name, value) in fields.iter().take(MOST) {
-                        div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (shown(value)) } }
+                        div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (Shown::Text(Text::new(value, LONG))) } }
                     }
                 }
                 @if left_out > 0 { p.note { (left_out) " more: " (reader.code("profiletrail export")) " lists all." } }
@@ -50,21 +49,20 @@ pub struct Page {
     pub sent: Option<ExportLine<'static>>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
-    /// Damage that affects the page.
-    pub damage: Vec<String>,
+    /// Damage that affects what it changed.
+    damage: Vec<String>,
     /// Notes on its requests.
     pub asked_notes: Vec<String>,
 }
 
 impl Page {
-    /// From its line of `history`.
-    pub const fn new(line: HistoryLine<'static>) -> Self {
+    pub const fn new(line: HistoryLine<'static>, damage: Vec<String>) -> Self {
         Self {
             line,
             asked: (Vec::new(), 0),
             sent: None,
             neighbours: (None, None),
-            damage: Vec::new(),
+            damage,
             asked_notes: Vec::new(),
         }
     }
@@ -108,8 +106,8 @@ impl Page {
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }
-                a href=(ProfileLink::new(key, around).to()) { "the time around it" }
-                a href=(ProfileLink::new(key, Zoom::All).with("at", format!("@{time}")).to()) { "the state after it" }
+                a href=(ProfileLink::new(key, around, None).to()) { "the time around it" }
+                a href=(ProfileLink::new(key, Zoom::All, None).with("at", format!("@{time}")).to()) { "the state after it" }
             }
             dl.facts {
                 div { dt { "of" } dd { a href=(links::profile(key)) { (name(key)) } (reader.title(key)) } }
@@ -211,7 +209,7 @@ impl Page {
     fn name(&self, name: &Name) -> Markup {
         html! {
             @match &name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All).only(raw).to()) { (name) },
+                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All, Some(raw)).to()) { (name) },
                 None => (name),
             }
         }
@@ -241,8 +239,7 @@ fn outcome(line: &ExplainLine<'_>) -> Markup {
             th scope="row" { (Name::of(&line.subject)) }
             td data-label="asked" {
                 @match line.asked.as_deref() {
-                    Some("") => span.nothing { "(empty)" },
-                    Some(asked) => span.value { (Text::new(asked, LONG)) },
+                    Some(asked) => (Shown::Text(Text::new(asked, LONG))),
                     None => span.nothing { "(nothing)" },
                 }
             }

@@ -9,8 +9,7 @@ use super::reader::Reader;
 use super::shell::notes;
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use crate::event::ProfileKey;
-use crate::format::seconds_of;
-use crate::format::{counted, grouped};
+use crate::format::{counted, grouped, seconds_of};
 use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
 
 /// The most names, and the most changes, of a finding.
@@ -254,18 +253,12 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
         _ => Zoom::All,
     };
     let name = Name::of(&one.subject);
-    let link = ProfileLink::new(key, zoom);
-    let link = match &name.raw {
-        Some(raw) => link.only(raw),
-        None => link,
-    };
-    (key, link.to())
+    (key, ProfileLink::new(key, zoom, name.raw.as_ref()).to())
 }
 
 /// The findings of one kind.
 #[derive(Default)]
 pub struct Findings {
-    /// What such a finding means.
     pub meaning: &'static str,
     /// The text if there are none.
     pub none: &'static str,

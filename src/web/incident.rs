@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::shell::{message, notes, page};
 use super::text::{Name, SHORT, Shown, Text};
 use crate::format::{grouped, seconds_of};
-use crate::query::UndoLine;
+use crate::query::{Answered, UndoLine};
 
 /// The most profiles of each table.
 const ROWS: usize = 200;
@@ -27,9 +27,7 @@ pub struct Page {
     reasons: BTreeMap<&'static str, u64>,
     subprofiles: u64,
     span: Option<(i64, i64)>,
-    /// Damage that affects the answer.
-    pub damage: Vec<String>,
-    pub notes: Vec<String>,
+    pub answered: Answered,
 }
 
 impl Page {
@@ -72,7 +70,7 @@ impl Page {
         let profiles = self.restored.1 + self.left.1 - self.subprofiles;
         let body = html! {
             h1 { (title) }
-            (notes(&self.damage, &self.notes, reader))
+            (notes(&self.answered.damage, &self.answered.notes, reader))
             dl.facts {
                 @if let Some(name) = &self.subject { div { dt { "changed" } dd { (name) } } }
                 div { dt { "on" } dd { (whose(profiles, self.subprofiles)) } }

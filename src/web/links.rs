@@ -11,8 +11,8 @@ pub enum Zoom {
     /// From its first event on.
     #[default]
     All,
-    /// The last day, week, month or year, by its name in [`LENGTHS`].
-    Last(&'static str),
+    /// The last day, week, month or year: its name and length, as in [`LENGTHS`].
+    Last(&'static str, i64),
     /// From one Unix second up to another.
     Between(i64, i64),
 }
@@ -32,22 +32,14 @@ impl Zoom {
             return Some(Self::All);
         }
         let found = LENGTHS.iter().find(|(known, _)| *known == name);
-        found.map(|(known, _)| Self::Last(known))
+        found.map(|(known, seconds)| Self::Last(known, *seconds))
     }
 }
 
-/// The length in seconds of a span of [`LENGTHS`].
-pub fn seconds(name: &str) -> i64 {
-    let found = LENGTHS.iter().find(|(known, _)| *known == name);
-    found.map_or(86_400, |(_, seconds)| *seconds)
-}
-
-/// The address of a (sub)profile's page.
 pub fn profile(key: ProfileKey) -> String {
     format!("/profile/{key}")
 }
 
-/// The address of an event's page.
 pub fn event(seq: u64) -> String {
     format!("/event/{seq}")
 }
@@ -61,17 +53,18 @@ pub fn proof(seq: u64) -> String {
 #[derive(Clone, Debug)]
 pub struct ProfileLink {
     key: ProfileKey,
-    pairs: Vec<(&'static str, String)>,
+    pub pairs: Vec<(&'static str, String)>,
 }
 
 impl ProfileLink {
-    /// A link to a part of its time.
-    pub fn new(key: ProfileKey, zoom: Zoom) -> Self {
-        let pairs = match zoom {
+    /// A link to a part of its time, limited to one field or interest if `only` names it.
+    pub fn new(key: ProfileKey, zoom: Zoom, only: Option<&Subject<'_>>) -> Self {
+        let mut pairs = match zoom {
             Zoom::All => Vec::new(),
-            Zoom::Last(name) => vec![("span", name.to_owned())],
+            Zoom::Last(name, _) => vec![("span", name.to_owned())],
             Zoom::Between(from, to) => vec![("from", format!("@{from}")), ("to", format!("@{to}"))],
         };
+        pairs.extend(only.map(|only| (only.kind(), only.name().to_owned())));
         Self { key, pairs }
     }
 
@@ -79,11 +72,6 @@ impl ProfileLink {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.pairs.push((name, value.into()));
         self
-    }
-
-    /// Limits the page to one field or interest.
-    pub fn only(self, subject: &Subject<'_>) -> Self {
-        self.with(subject.kind(), subject.name())
     }
 
     pub fn to(&self) -> String {
@@ -101,16 +89,10 @@ pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: String, pairs: &[(N, V)]) 
     if pairs.is_empty() {
         return path;
     }
-    let mut query = Serializer::new(String::new());
-    query.extend_pairs(
-        pairs
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref())),
-    );
-    format!("{path}?{}", query.finish())
+    let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{path}?{query}")
 }
 
-/// The address of the results of a search.
 pub fn search(text: &str) -> String {
     with_query("/search".to_owned(), &[("q", text.to_owned())])
 }
@@ -144,7 +126,6 @@ pub fn changes_of(command: &str) -> Option<String> {
     Some(changes(&pairs))
 }
 
-/// The address of an incident.
 pub fn incident(id: &str) -> String {
     with_query("/incident".to_owned(), &[("id", id)])
 }
@@ -155,7 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_name_gets_out_of_its_parameter() {
-        let link = ProfileLink::new(ProfileKey::subprofile(1, 2), Zoom::Between(-5, 9));
+        let link = ProfileLink::new(ProfileKey::subprofile(1, 2), Zoom::Between(-5, 9), None);
         let link = link.with("field", "a&b=\"<c>#é\u{202e}");
         assert_eq!(
             link.to(),
@@ -179,13 +160,12 @@ mod tests {
             assert!(target.contains("field=x"), "{target}");
         }
         assert_eq!(changes_of("profiletrail incidents show a-1"), None);
+        let interest = Subject::Interest("a&b".into());
         assert_eq!(
-            ProfileLink::new(ProfileKey::profile(1), Zoom::All)
-                .only(&Subject::Interest("a&b".into()))
-                .to_dossier(),
+            ProfileLink::new(ProfileKey::profile(1), Zoom::All, Some(&interest)).to_dossier(),
             "/profile/1/dossier?interest=a%26b"
         );
-        assert_eq!(Zoom::of("week"), Some(Zoom::Last("week")));
+        assert_eq!(Zoom::of("week"), Some(Zoom::Last("week", 7 * 86_400)));
         assert_eq!(Zoom::of("Week"), None);
     }
 }

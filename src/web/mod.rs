@@ -34,7 +34,7 @@ mod time_format;
 pub mod timeline;
 mod timeline_svg;
 
-pub use links::{Zoom, seconds, with_query};
+pub use links::{Zoom, with_query};
 pub use reader::{Reader, Titles};
 pub use scale::Scale;
 pub use time_format::Clock;

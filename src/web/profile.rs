@@ -12,8 +12,9 @@ use super::time_format::Clock;
 use super::timeline::Timeline;
 use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
-use crate::format::grouped;
+use crate::format::{grouped, who};
 use crate::history::Subject;
+use crate::query::Answered;
 use crate::query::lines::ShowLine;
 
 /// The most subprofiles that are listed.
@@ -34,9 +35,7 @@ pub struct List {
     pub all: u64,
 }
 
-/// All that is on the page.
 pub struct Page<'a> {
-    /// Whose page it is.
     pub key: ProfileKey,
     /// The present state, for the head of the page.
     pub now: ShowLine<'static>,
@@ -49,16 +48,14 @@ pub struct Page<'a> {
     pub only: Option<&'a Subject<'static>>,
     /// The time of its first kept event.
     pub first: Option<i64>,
-    /// The state at a moment.
     pub state: State,
     /// An invalid moment as typed, and why it is invalid.
     pub wrong: Option<(&'a str, &'a str)>,
     /// The event that deleted it, and when, if its last state is shown for that.
     pub deleted: Option<(u64, i64)>,
     pub list: List,
-    /// Damage that affects the page.
-    pub damage: Vec<String>,
-    pub notes: Vec<String>,
+    /// The outcome of all answers of the page.
+    pub answered: Answered,
 }
 
 impl Page<'_> {
@@ -67,11 +64,7 @@ impl Page<'_> {
     }
 
     fn link_to(&self, zoom: Zoom) -> ProfileLink {
-        let link = ProfileLink::new(self.key, zoom);
-        match self.only {
-            Some(only) => link.only(only),
-            None => link,
-        }
+        ProfileLink::new(self.key, zoom, self.only)
     }
 
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
@@ -79,7 +72,7 @@ impl Page<'_> {
         let title = name(self.key);
         let body = html! {
             (self.header(reader))
-            (notes(&self.damage, &self.notes, reader))
+            (notes(&self.answered.damage, &self.answered.notes, reader))
             section aria-labelledby="timeline" {
                 div.bar {
                     h2 #timeline { "Timeline" }
@@ -89,7 +82,7 @@ impl Page<'_> {
                     p.note {
                         "Only the " (only.kind()) " "
                         strong { (Text::new(only.name(), NAME)) } ". "
-                        a href=(ProfileLink::new(self.key, self.zoom).to()) { "Show all" }
+                        a href=(ProfileLink::new(self.key, self.zoom, None).to()) { "Show all" }
                     }
                 }
                 @if self.timeline.rows.is_empty() {
@@ -178,7 +171,7 @@ impl Page<'_> {
         };
         html! {
             nav.zooms aria-label="span of the timeline" {
-                @for (length, _) in LENGTHS { (entry(Zoom::Last(length), &format!("last {length}"))) }
+                @for (name, length) in LENGTHS { (entry(Zoom::Last(name, length), &format!("last {name}"))) }
                 (entry(Zoom::All, "all"))
                 @if let Zoom::Between(from, to) = self.zoom {
                     span.chosen { (clock.text(from)) " – " (clock.text(to)) }
@@ -199,16 +192,8 @@ impl Page<'_> {
         let fragment = self.link().with("part", "state").to();
         html! {
             form.moment method="get" action=(links::profile(self.key)) {
-                @if let Some(only) = self.only {
-                    input type="hidden" name=(only.kind()) value=(only.name());
-                }
-                @match self.zoom {
-                    Zoom::All => {}
-                    Zoom::Last(length) => { input type="hidden" name="span" value=(length); }
-                    Zoom::Between(from, to) => {
-                        input type="hidden" name="from" value={ "@" (from) };
-                        input type="hidden" name="to" value={ "@" (to) };
-                    }
+                @for (name, value) in &self.link().pairs {
+                    input type="hidden" name=(name) value=(value);
                 }
                 input #slider type="range" min=(from) max=(to) step=(step) value=(at.clamp(from, to)) hidden
                     aria-label="moment of which the state is shown" aria-valuetext=(clock.text(at))
@@ -262,7 +247,7 @@ pub fn name(key: ProfileKey) -> String {
 
 /// The page of a (sub)profile without events.
 pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], reader: &Reader<'_>) -> Markup {
-    let title = format!("No events of {}", name(key).to_lowercase());
+    let title = format!("No events of {}", who(key));
     let body = html! {
         section.message {
             h1 { (title) }

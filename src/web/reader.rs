@@ -27,14 +27,12 @@ impl Titles for () {
     }
 }
 
-/// The reader of a page.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     /// The zone and the present moment.
     pub clock: Clock,
     /// The flags that a command must repeat, with a leading space.
     pub flags: &'a str,
-    /// The names of profiles.
     pub titles: &'a dyn Titles,
 }
 

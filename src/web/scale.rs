@@ -60,7 +60,6 @@ impl Scale {
         }
     }
 
-    /// How long it is.
     pub const fn length(&self) -> i64 {
         self.to.saturating_sub(self.from)
     }

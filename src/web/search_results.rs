@@ -1,14 +1,15 @@
 //! The results of a search, and the unreadable calls.
 
+use std::collections::VecDeque;
+
 use maud::{Markup, html};
 
 use super::links;
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use crate::history::Value;
-use crate::query::FindQuery;
 use crate::query::lines::{FindLine, RejectedLine};
+use crate::query::{Answered, FindQuery};
 
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
@@ -44,33 +45,27 @@ pub fn hit(line: &FindLine<'_>, several: bool, reader: &Reader<'_>) -> Markup {
     }
 }
 
-/// The results of a search.
 #[derive(Default)]
 pub struct Hits {
     /// The hits as rows: present values first.
     pub hits: Vec<Markup>,
-    /// Whether there are more.
     pub more: bool,
-    /// Damage that affects it.
-    pub damage: Vec<String>,
-    /// Damage that affects the page.
-    pub notes: Vec<String>,
-    /// Suggestions if nothing was found.
-    pub hints: Vec<String>,
+    /// The outcome of all answers of the page.
+    pub answered: Answered,
     /// Searches to try instead.
     pub instead: Vec<String>,
 }
 
 /// The search target.
 fn sought(sought: &FindQuery) -> Markup {
-    let value = &sought.value;
+    let value = Shown::Text(Text::new(&sought.value, SHORT));
     html! {
         (Name::of(&sought.subject()))
         @if sought.field.is_some() {
             @match sought.prefix {
-                true if value.is_empty() => " has any value",
-                true => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
-                false => { " = " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+                true if sought.value.is_empty() => " has any value",
+                true => { " begins with " (value) },
+                false => { " = " (value) },
             }
         }
     }
@@ -84,7 +79,7 @@ pub fn hits(asked: &str, what: &[FindQuery], found: &Hits, reader: &Reader<'_>) 
             p { "Looked for in the look-up fields (" code { "serve --lookup" } "):" }
         }
         ul.sought { @for what in what { li { (sought(what)) } } }
-        (notes(&found.damage, &found.notes, reader))
+        (notes(&found.answered.damage, &found.answered.notes, reader))
         section {
             (table(found, can_differ(what)))
             details {
@@ -101,7 +96,6 @@ pub fn can_differ(what: &[FindQuery]) -> bool {
     what.len() > 1 || what.iter().any(|one| one.prefix || one.matches)
 }
 
-/// Searches to try instead.
 fn instead(searches: &[String]) -> Markup {
     html! {
         @if !searches.is_empty() {
@@ -111,13 +105,12 @@ fn instead(searches: &[String]) -> Markup {
     }
 }
 
-/// The hits.
 fn table(found: &Hits, several: bool) -> Markup {
     html! {
         @if found.hits.is_empty() {
             p.empty { "No profile has or had this value. Write the value as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end matches any ending." }
-            @if !found.hints.is_empty() {
-                ul { @for hint in &found.hints { li { (Text::new(hint, SHORT * 3)) } } }
+            @if !found.answered.hints.is_empty() {
+                ul { @for hint in &found.answered.hints { li { (Text::new(hint, SHORT * 3)) } } }
             }
             (instead(&found.instead))
         } @else {
@@ -197,11 +190,7 @@ pub fn rejected_call(line: &RejectedLine<'_>, reader: &Reader<'_>) -> Markup {
 }
 
 /// Calls that could not be read: how many, and the last of them.
-pub fn rejected<'a>(
-    count: u64,
-    last: impl IntoIterator<Item = &'a Markup>,
-    reader: &Reader<'_>,
-) -> Markup {
+pub fn rejected(count: u64, last: &VecDeque<Markup>, reader: &Reader<'_>) -> Markup {
     html! {
         @if count == 0 {
             p.empty { "None in the last two weeks." }

@@ -9,9 +9,8 @@ use super::shell::page;
 use crate::format::{counted, grouped, size};
 use crate::proofs::{AnchorSummary, Checkpoint};
 
-/// The server's health.
-#[derive(Clone, Debug, Default)]
-pub struct Health {
+/// The page's first content; slower panels are fetched after it.
+pub struct Page {
     /// Why events cannot be kept, if so.
     pub trouble: Option<&'static str>,
     /// Whether no event has arrived for too long.
@@ -28,10 +27,18 @@ pub struct Health {
     pub checkpoint: Option<Checkpoint>,
     /// The last one that others have signed, too.
     pub anchor: Option<AnchorSummary>,
+    /// Events of the last hours; `None` if they are too many to be counted.
+    pub hours: Option<Hours>,
+    /// The latest events, newest first.
+    pub latest: Vec<Markup>,
+    /// The last event that is shown.
+    pub cursor: u64,
+    /// The address that receives calls.
+    pub webhook: String,
 }
 
-impl Health {
-    fn render(&self, reader: &Reader<'_>) -> Markup {
+impl Page {
+    fn health(&self, reader: &Reader<'_>) -> Markup {
         html! {
             dl.facts.health {
                 div {
@@ -64,34 +71,17 @@ impl Health {
             }
         }
     }
-}
 
-/// The page's first content; slower panels are fetched after it.
-pub struct Page {
-    pub health: Health,
-    /// Events of the last hours.
-    pub hours: Hours,
-    /// The latest events, newest first.
-    pub latest: Vec<Markup>,
-    /// The last event that is shown.
-    pub cursor: u64,
-    /// The address that receives calls.
-    pub webhook: String,
-}
-
-impl Page {
     pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let body = html! {
             h1.quiet { "What changed when" }
-            (self.health.render(reader))
+            (self.health(reader))
             section aria-labelledby="hours" {
                 h2 #hours { "Events per hour" }
-                @if self.hours.too_many {
-                    p.empty { "Too many to count here: run " (reader.code("profiletrail stats --since yesterday")) "." }
-                } @else if self.hours.counts.iter().all(|count| *count == 0) {
-                    p.empty { "None in the last two days." }
-                } @else {
-                    (bars(&self.hours, reader))
+                @match &self.hours {
+                    None => p.empty { "Too many to count here: run " (reader.code("profiletrail stats --since yesterday")) "." },
+                    Some(hours) if hours.counts.iter().all(|count| *count == 0) => p.empty { "None in the last two days." },
+                    Some(hours) => (bars(hours, reader)),
                 }
             }
             div.columns {
@@ -132,23 +122,26 @@ fn panel(id: &str, path: &str, title: &str) -> Markup {
     }
 }
 
-/// The events that arrived since, newest first and the last at a moment: a fragment for
-/// the script.
-pub fn live(
-    latest: &[Markup],
-    last: Option<&str>,
-    cursor: u64,
-    skipped: u64,
-    reader: &Reader<'_>,
-) -> Markup {
+/// The events after one.
+pub struct Latest {
+    /// As rows, newest first.
+    pub rows: Vec<Markup>,
+    /// When the newest happened.
+    pub last: Option<String>,
+    /// The number left out beyond the limit.
+    pub skipped: u64,
+}
+
+/// The events that arrived up to `cursor`: a fragment for the script.
+pub fn live(latest: &Latest, cursor: u64, reader: &Reader<'_>) -> Markup {
     html! {
         table {
-            tbody data-cursor=(cursor) { @for row in latest { (row) } }
+            tbody data-cursor=(cursor) { @for row in &latest.rows { (row) } }
         }
         p #live-summary {
-            @if skipped > 0 { (counted(skipped, "more event")) " arrived, without being shown; " }
-            @if let Some(last) = last {
-                (latest.len()) " new event" @if latest.len() != 1 { "s" }
+            @if latest.skipped > 0 { (counted(latest.skipped, "more event")) " arrived, without being shown; " }
+            @if let Some(last) = &latest.last {
+                (counted(latest.rows.len() as u64, "new event"))
                 ", the last at " (reader.line(last))
             }
         }

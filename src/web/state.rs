@@ -36,8 +36,9 @@ struct Row {
 }
 
 impl State {
-    /// From the line of a state.
-    pub fn new(show: &ShowLine<'_>) -> Self {
+    /// From the line of a state; `compared` is whether there is a state now that it can be
+    /// compared with.
+    pub fn new(show: &ShowLine<'_>, compared: bool) -> Self {
         let mut state = Self {
             at: seconds_of(&show.at).unwrap_or_default(),
             word: show.state.clone(),
@@ -46,18 +47,12 @@ impl State {
             rows: IndexMap::new(),
             left_out: 0,
             changed: 0,
-            compared: true,
+            compared,
         };
         for (subject, value) in values(show, SHORT) {
             state.put(&subject, value.render(), None);
         }
         state
-    }
-
-    /// The same where nothing is there now to compare it with.
-    pub fn alone(mut self) -> Self {
-        self.compared = false;
-        self
     }
 
     fn put(&mut self, subject: &Subject<'_>, then: Markup, now: Option<Markup>) {
@@ -131,7 +126,6 @@ impl State {
         }
     }
 
-    /// What is the same now.
     fn unchanged(&self) -> Markup {
         html! {
             table.cards.then {

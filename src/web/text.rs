@@ -79,13 +79,9 @@ impl Render for Text {
 /// A value of a field or an interest, ready to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// A field's value.
     Text(Text),
-    /// An interest's membership.
     Member(bool),
-    /// It was not there.
     Absent,
-    /// It is not known.
     Unknown,
 }
 
@@ -127,7 +123,6 @@ impl Render for Shown {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     pub text: Text,
-    /// Whether it is an interest's.
     interest: bool,
     /// What it names, if that is short enough for a link.
     pub raw: Option<Subject<'static>>,
@@ -137,7 +132,6 @@ pub struct Name {
 const IN_LINK: usize = 200;
 
 impl Name {
-    /// The name of a subject.
     pub fn of(subject: &Subject<'_>) -> Self {
         Self {
             text: Text::new(subject.name(), NAME),
@@ -162,9 +156,8 @@ pub fn values<'s>(
     most: usize,
 ) -> impl Iterator<Item = (Subject<'s>, Shown)> {
     let fields = show.fields.iter().map(move |(name, value)| {
-        let value = Value::Text(Cow::Borrowed(&**value));
         let name = Subject::Field(Cow::Borrowed(&**name));
-        (name, Shown::of(Some(&value), most))
+        (name, Shown::Text(Text::new(value, most)))
     });
     let interests = show.interests.iter().map(|name| {
         let name = Subject::Interest(Cow::Borrowed(&**name));

@@ -35,7 +35,7 @@ pub struct Mark {
     pub part: u32,
     /// How many changes are here.
     pub count: u32,
-    /// The last of them: its event and its time.
+    /// The event of the last of them.
     pub seq: u64,
     /// That event's time.
     pub time: i64,
@@ -63,17 +63,11 @@ impl Row {
         self.marks.last().map_or(&self.before, |mark| &mark.new)
     }
 
-    /// Adds a mark; returns by how many the marks grew.
-    fn push(&mut self, mark: Mark) -> usize {
+    /// Adds a mark, or its change to the mark that is at its place.
+    fn push(&mut self, mark: Mark) {
         match self.marks.last_mut() {
-            Some(last) if last.part == mark.part => {
-                last.absorb(mark);
-                0
-            }
-            _ => {
-                self.marks.push(mark);
-                1
-            }
+            Some(last) if last.part == mark.part => last.absorb(mark),
+            _ => self.marks.push(mark),
         }
     }
 }
@@ -111,10 +105,6 @@ pub struct Timeline {
     pub changes: u64,
     /// How many changes are of rows for which there was no room.
     pub left_out: u64,
-    /// How many places were merged into one.
-    pub together: u32,
-    /// How many marks there are.
-    pub marks: usize,
     /// The value of a row before its first change, if the change does not name it.
     before: Shown,
     is_full: bool,
@@ -133,8 +123,6 @@ impl Timeline {
             events: 0,
             changes: 0,
             left_out: 0,
-            together: 1,
-            marks: 0,
             before: if known { Shown::Absent } else { Shown::Unknown },
             is_full: false,
             only: only.map(Subject::to_owned),
@@ -167,7 +155,6 @@ impl Timeline {
         self.only.as_ref().is_none_or(|only| only == subject)
     }
 
-    /// Takes the next event.
     pub fn take(&mut self, line: &HistoryLine<'_>) {
         if line.duplicate_of.is_some() {
             return;
@@ -192,11 +179,10 @@ impl Timeline {
                 new: Shown::of(Some(&change.new), VALUE),
                 cause: Some(change.cause),
             };
-            let held = self.begin(&change.subject, old).map(|row| row.push(mark));
-            match held {
-                Some(held) => {
+            match self.begin(&change.subject, old) {
+                Some(row) => {
+                    row.push(mark);
                     self.changes += 1;
-                    self.marks += held;
                 }
                 None => self.left_out += 1,
             }
@@ -211,7 +197,7 @@ impl Timeline {
         for (subject, row) in &mut self.rows {
             let old = row.value().clone();
             if !matches!(old, Shown::Absent | Shown::Member(false)) {
-                self.marks += row.push(Mark {
+                row.push(Mark {
                     part,
                     count: 1,
                     seq,
@@ -232,24 +218,21 @@ impl Timeline {
         self.is_full || self.left_out > 0
     }
 
-    /// Merges every two places into one.
-    fn coarsen(&mut self) {
-        self.together *= 2;
-        let together = self.together;
-        self.marks = 0;
-        for row in self.rows.values_mut() {
-            let marks = std::mem::take(&mut row.marks);
-            for mut mark in marks {
-                mark.part = mark.part / together * together;
-                self.marks += row.push(mark);
-            }
-        }
+    pub fn marks(&self) -> usize {
+        self.rows.values().map(|row| row.marks.len()).sum()
     }
 
-    /// Merges places until there are at most [`MARKS`] marks.
+    /// Merges every two places into one until there are at most [`MARKS`] marks.
     pub fn finish(mut self) -> Self {
-        while self.marks > MARKS && self.together < PARTS {
-            self.coarsen();
+        let mut together = 1;
+        while self.marks() > MARKS && together < PARTS {
+            together *= 2;
+            for row in self.rows.values_mut() {
+                for mut mark in std::mem::take(&mut row.marks) {
+                    mark.part = mark.part / together * together;
+                    row.push(mark);
+                }
+            }
         }
         self
     }

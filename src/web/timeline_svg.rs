@@ -138,21 +138,21 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
     }
 }
 
-/// The class and the form of a mark.
-const fn look(mark: &Mark) -> (&'static str, &'static str) {
+/// The class of a mark, by which [`FORMS`] has its form.
+const fn look(mark: &Mark) -> &'static str {
     match mark.cause {
-        Some(Cause::Unexplained { .. }) => ("unexplained", "#m-unexplained"),
-        Some(Cause::Observed { .. }) => ("observed", "#m-observed"),
-        None | Some(Cause::Cascade) => ("deleted", "#m-deleted"),
-        _ if mark.count > 1 => ("many", "#m-many"),
-        Some(Cause::Set) => ("set", "#m-set"),
-        Some(Cause::Create) => ("create", "#m-create"),
-        _ => ("other", "#m-other"),
+        Some(Cause::Unexplained { .. }) => "unexplained",
+        Some(Cause::Observed { .. }) => "observed",
+        None | Some(Cause::Cascade) => "deleted",
+        _ if mark.count > 1 => "many",
+        Some(Cause::Set) => "set",
+        Some(Cause::Create) => "create",
+        _ => "other",
     }
 }
 
 fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
-    let (class, form) = look(mark);
+    let class = look(mark);
     let (old, new) = (mark.old.line(TITLE), mark.new.line(TITLE));
     let when = clock.text(mark.time);
     let name = row.name.text.line();
@@ -173,23 +173,22 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     html! {
         a.mark.(class) href=(links::event(mark.seq)) {
             title { (title) }
-            use href=(form) x=(percent(mark.part, PARTS)) {}
+            use href={ "#m-" (class) } x=(percent(mark.part, PARTS)) {}
         }
     }
 }
 
-/// The marks and their meaning.
-const MARKS: [(&str, &str, &str); 7] = [
-    ("create", "#m-create", "created"),
-    ("set", "#m-set", "set by an update"),
-    ("unexplained", "#m-unexplained", "unexplained"),
-    ("observed", "#m-observed", "shown by an export"),
-    ("other", "#m-other", "first seen"),
-    ("many", "#m-many", "several changes"),
-    ("deleted", "#m-deleted", "deleted"),
+/// The classes of marks and their meaning.
+const MARKS: [(&str, &str); 7] = [
+    ("create", "created"),
+    ("set", "set by an update"),
+    ("unexplained", "unexplained"),
+    ("observed", "shown by an export"),
+    ("other", "first seen"),
+    ("many", "several changes"),
+    ("deleted", "deleted"),
 ];
 
-/// The legend of what is drawn.
 pub fn legend(timeline: &Timeline) -> Markup {
     let rows = || timeline.rows.values();
     let marks = || rows().flat_map(|row| &row.marks);
@@ -197,52 +196,30 @@ pub fn legend(timeline: &Timeline) -> Markup {
         let values = marks().map(|mark| &mark.new);
         values.chain(rows().map(|row| &row.before)).any(is)
     };
-    let spans = [
-        (
-            "t0",
-            "20",
-            "a value; the same colour is the same value",
-            has(|it| matches!(it, Shown::Text(_))),
-        ),
-        (
-            "yes",
-            "20",
-            "an interest that is held",
-            has(|it| *it == Shown::Member(true)),
-        ),
-        (
-            "none",
-            "2",
-            "not there",
-            has(|it| matches!(it, Shown::Absent | Shown::Member(false))),
-        ),
-        (
-            "unknown",
-            "20",
-            "not known",
-            has(|it| *it == Shown::Unknown),
-        ),
-    ];
+    let span = |class: &str, height: u32, text: &str| {
+        html! {
+            li {
+                svg width="26" height=(HEIGHT) aria-hidden="true" {
+                    rect.span.(class) x="1" y=((HEIGHT - height) / 2) width="24" height=(height) {}
+                }
+                (text)
+            }
+        }
+    };
     html! {
         ul.legend aria-label="what is drawn" {
-            @for (class, form, text) in MARKS {
-                @if marks().any(|mark| look(mark).0 == class) {
+            @for (class, text) in MARKS {
+                @if marks().any(|mark| look(mark) == class) {
                     li {
-                        svg width="14" height=(HEIGHT) aria-hidden="true" { g.mark.(class) { use href=(form) x="7" {} } }
+                        svg width="14" height=(HEIGHT) aria-hidden="true" { g.mark.(class) { use href={ "#m-" (class) } x="7" {} } }
                         (text)
                     }
                 }
             }
-            @for (class, height, text, is_drawn) in spans {
-                @if is_drawn {
-                    li {
-                        svg width="26" height=(HEIGHT) aria-hidden="true" {
-                            rect.span.(class) x="1" y=(if height == "2" { "14" } else { "5" }) width="24" height=(height) {}
-                        }
-                        (text)
-                    }
-                }
-            }
+            @if has(|it| matches!(it, Shown::Text(_))) { (span("t0", 20, "a value; the same colour is the same value")) }
+            @if has(|it| *it == Shown::Member(true)) { (span("yes", 20, "an interest that is held")) }
+            @if has(|it| matches!(it, Shown::Absent | Shown::Member(false))) { (span("none", 2, "not there")) }
+            @if has(|it| *it == Shown::Unknown) { (span("unknown", 20, "not known")) }
             li {
                 svg width="8" height=(HEIGHT) aria-hidden="true" { line.at x1="4" x2="4" y1="3" y2="27" {} }
                 "the moment below"
@@ -260,7 +237,7 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks as u64, "mark")) ": changes too close together share a mark. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": changes too close together share a mark. "
                     "Choose a shorter span to see each"
                 }
                 "."

@@ -159,7 +159,7 @@ impl<'a> Collector<'a> {
 
     /// Whether a field or an interest is requested.
     fn wants(&self, subject: &Subject<'_>) -> bool {
-        !self.query.narrows() || self.named().any(|named| named == *subject)
+        matches_subject(subject, &self.query.fields, &self.query.interests)
     }
 
     /// The fields and interests requested by name.
@@ -221,7 +221,7 @@ impl KeyVisitor<'_, '_> {
     /// Adds an event of the span, if it is requested, and the gaps that it reveals.
     fn event(&mut self, event: &Event<'_>, mut changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         let query = self.all.query;
-        changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
+        changes.retain(|change| self.all.wants(&change.subject));
         for kind in ["unexplained", "first_seen"] {
             let revealed = changes.iter().filter(|change| change.cause.name() == kind);
             let revealed: Vec<&Change<'_>> = revealed.collect();
@@ -319,9 +319,8 @@ impl KeyVisitor<'_, '_> {
         if !self.is_mentioned && !self.intervals.open.keys().any(is_held) {
             return Ok(());
         }
-        let mut order = Vec::new();
         let (word, state) = replay.known.clone().into_state();
-        order.extend(state.subjects());
+        let order: Vec<_> = state.subjects().collect();
         let who = self.key;
         let part = StatePart {
             who,

@@ -89,10 +89,6 @@ impl Sink {
         }))
     }
 
-    fn into_inner(self) -> Inner {
-        self.0.into_inner()
-    }
-
     /// To be called regularly while there is no line: shows the client that its answer
     /// is in progress.
     pub fn tick(&self) {
@@ -107,7 +103,7 @@ impl Sink {
 
     /// Ends the answer; a page with the target of the next one.
     pub fn finish(self, answered: &Answered, next: Option<&str>) {
-        let mut inner = self.into_inner();
+        let mut inner = self.0.into_inner();
         let held = &mut inner.held;
         if !answered.damage.is_empty() {
             held.extend_from_slice(json!({ "damage": answered.damage }).to_string().as_bytes());
@@ -122,12 +118,12 @@ impl Sink {
 
     /// Ends a document.
     pub fn end(self) {
-        self.into_inner().end(String::new());
+        self.0.into_inner().end(String::new());
     }
 
     /// Sends a failure instead; an answer that is partly sent is aborted.
     pub fn fail(self, reply: &Reply) {
-        if let State::Unsent(caller) = self.into_inner().state {
+        if let State::Unsent(caller) = self.0.into_inner().state {
             caller.answer(reply);
         }
     }

@@ -43,25 +43,20 @@ impl Authenticator {
     /// Checks the `Authorization` of a request from an address: returns its token, or
     /// the refusal. The refusal is the same for every fault of a token.
     pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Token, Reply> {
-        let token = authorization
-            .and_then(bearer)
-            .and_then(|token| self.tokens.find(token));
-        if let Some(token) = token {
-            return Ok(token);
-        }
-        let challenge = ("WWW-Authenticate", "Bearer realm=\"profiletrail\"");
-        match self.limiter.refuse(address, Instant::now()) {
+        let text = authorization.and_then(bearer).unwrap_or_default();
+        self.find(text, address).map_err(|wait| match wait {
             None => {
                 let what = "a token is required: Authorization: Bearer TOKEN";
                 let error = DecodeError::new(what, "Authorization");
-                Err(Reply::refused(401, &error).with(challenge.0, challenge.1))
+                Reply::refused(401, &error)
+                    .with("WWW-Authenticate", "Bearer realm=\"profiletrail\"")
             }
             Some(wait) => {
                 let error = DecodeError::new("too many requests without a valid token", "address");
                 let seconds = wait.as_secs().saturating_add(1);
-                Err(Reply::refused(429, &error).with("Retry-After", seconds))
+                Reply::refused(429, &error).with("Retry-After", seconds)
             }
-        }
+        })
     }
 }
 
@@ -106,11 +101,8 @@ impl Limiter {
         let mut windows = self.windows.lock();
         let is_over = |window: &Window| now.saturating_duration_since(window.begun) >= WINDOW;
         if windows.len() >= ADDRESSES && !windows.contains_key(&key) {
-            windows.retain(|_, window| !is_over(window));
             let oldest = windows.iter().min_by_key(|(_, window)| window.begun);
-            if windows.len() >= ADDRESSES
-                && let Some(oldest) = oldest.map(|(key, _)| *key)
-            {
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
                 windows.remove(&oldest);
             }
         }

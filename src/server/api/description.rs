@@ -9,11 +9,11 @@
 
 use clap::{Arg, Command};
 use schemars::generate::SchemaSettings;
+use schemars::transform::transform_subschemas;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::params::{choices, declared_params, is_flag, is_number, is_repeatable};
-use super::precise::Precise;
 use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::DecodeError;
 use crate::metrics::Exposition;
@@ -66,8 +66,47 @@ pub fn schema_generator(definitions: &'static str) -> SchemaGenerator {
     SchemaSettings::draft2020_12()
         .for_serialize()
         .with(|settings| settings.definitions_path = definitions.into())
-        .with_transform(Precise)
+        .with_transform(precise)
         .into_generator()
+}
+
+/// Removes `null` from the properties that are not required: without a value they are left out,
+/// though in Rust they are an `Option` like those that are null then.
+fn precise(schema: &mut Schema) {
+    transform_subschemas(&mut precise, schema);
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let is_required = |name: &String| {
+        let names = required.as_array().map(Vec::as_slice).unwrap_or_default();
+        names.iter().any(|known| known == name)
+    };
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        if !is_required(name)
+            && let Some(property) = property.as_object_mut()
+        {
+            never_null(property);
+        }
+    }
+}
+
+fn never_null(property: &mut Map<String, Value>) {
+    if let Some(types) = property.get_mut("type")
+        && let Some(list) = types.as_array_mut()
+    {
+        list.retain(|known| known != "null");
+        if let [only] = list.as_slice() {
+            *types = only.clone();
+        }
+    }
+    if let Some(list) = property.get_mut("anyOf").and_then(Value::as_array_mut) {
+        list.retain(|known| known.get("type").is_none_or(|known| known != "null"));
+        if let [only] = list.as_slice()
+            && let Some(only) = only.as_object().cloned()
+        {
+            property.remove("anyOf");
+            property.extend(only);
+        }
+    }
 }
 
 /// The name of each question, and the schema of a line of its answer.
@@ -145,9 +184,9 @@ fn operation(entry: &Entry, names: &[&str], line: &Schema) -> Value {
         json!({ "name": name, "in": "path", "required": true, "schema": number })
     };
     let mut parameters: Vec<_> = names.iter().map(in_path).collect();
-    let command = entry.command();
-    let declared = declared_params(&command);
-    parameters.extend(declared.map(|(name, arg)| parameter(&command, name, arg)));
+    let command = &entry.command;
+    let declared = declared_params(command);
+    parameters.extend(declared.map(|(name, arg)| parameter(command, name, arg)));
     let mut sent = vec!["Profiletrail-Note"];
     if entry.pages {
         sent.push("Link");
@@ -277,37 +316,7 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
     let error = generator.subschema_for::<DecodeError>();
     let (json, metrics) = ("application/json", Exposition::OpenMetrics.content_type());
     let answer = |description: &str, content_type: &str, schema: &Value| json!({ "description": description, "content": { content_type: { "schema": schema } } });
-    for (path, id, what, content_type, schema) in [
-        (
-            INDEX,
-            "index",
-            "The questions that can be asked",
-            json,
-            &index,
-        ),
-        (PATH, "openapi", "This description", json, &object),
-        (
-            "/metrics",
-            "metrics",
-            "Figures for Prometheus",
-            metrics,
-            &text,
-        ),
-        (
-            "/healthz",
-            "healthz",
-            "Whether events can be kept",
-            json,
-            &status,
-        ),
-        (
-            "/readyz",
-            "readyz",
-            "Whether calls should be sent here",
-            json,
-            &status,
-        ),
-    ] {
+    let mut add = |path: &str, id: &str, what: &str, content_type: &str, schema: &Value| {
         // They need no token.
         let is_health = *schema == status;
         let mut responses = Map::new();
@@ -326,7 +335,16 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
         }
         get.insert("responses".to_owned(), responses.into());
         all.insert(path.to_owned(), json!({ "get": get }));
-    }
+    };
+    let what = "The questions that can be asked";
+    add(INDEX, "index", what, json, &index);
+    add(PATH, "openapi", "This description", json, &object);
+    let what = "Figures for Prometheus";
+    add("/metrics", "metrics", what, metrics, &text);
+    let what = "Whether events can be kept";
+    add("/healthz", "healthz", what, json, &status);
+    let what = "Whether calls should be sent here";
+    add("/readyz", "readyz", what, json, &status);
 }
 
 /// Adds the refusals whose status `of` accepts.

@@ -111,14 +111,8 @@ pub(super) fn read<T: FromArgMatches + Serialize>(
     matches: &ArgMatches,
 ) -> Result<(T, Pairs), DecodeError> {
     let question = T::from_arg_matches(matches).map_err(|error| invalid(&error))?;
-    let params = canonical_params(&question);
-    Ok((question, params))
-}
-
-/// The parameters of a question in canonical form.
-fn canonical_params(question: &impl Serialize) -> Pairs {
     let mut pairs = Pairs::new();
-    for (name, value) in params_of(question) {
+    for (name, value) in params_of(&question) {
         let text = match value {
             Value::String(text) => text,
             Value::Number(number) if TIMES.contains(&name.as_str()) => format!("@{number}"),
@@ -128,7 +122,7 @@ fn canonical_params(question: &impl Serialize) -> Pairs {
         };
         pairs.push((name, text));
     }
-    pairs
+    Ok((question, pairs))
 }
 
 /// Whether a parameter is a flag without a value.

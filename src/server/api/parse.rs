@@ -1,12 +1,11 @@
 //! Parses a request's target into a query.
 
-use form_urlencoded::Serializer;
-
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
-use super::questions::{Depends, Entry, SubjectKind};
+use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::{DecodeError, ProfileKey, parse_number};
 use crate::query::{Clock, Page, Query};
+use crate::web::with_query;
 
 /// A parsed query, and the requested page of its answer.
 #[derive(Debug)]
@@ -59,7 +58,7 @@ pub(super) fn parse_query(
         Some((name, rest)) => (name, Some(rest)),
         None => (path, None),
     };
-    let Some(entry) = Entry::named(name) else {
+    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == name) else {
         return Ok(None);
     };
     // In canonical form.
@@ -77,20 +76,14 @@ pub(super) fn parse_query(
         Some(subject) => format!("/v1/{name}/{subject}"),
         None => format!("/v1/{name}"),
     };
-    let command = entry.command();
-    let matches = parse_pairs(command.clone(), subject, decode_pairs(pairs)?, clock)?;
-    let (query, mut params) = entry.read(&matches)?;
+    let command = entry.command.clone();
+    let matches = parse_pairs(command, subject, decode_pairs(pairs)?, clock)?;
+    let (query, mut params) = (entry.read)(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
-        !is_page && declared_params(&command).any(|(known, _)| known == name)
+        !is_page && declared_params(&entry.command).any(|(known, _)| known == name)
     });
-    let encoded = Serializer::new(String::new())
-        .extend_pairs(&params)
-        .finish();
-    let canonical = match encoded.is_empty() {
-        true => path,
-        false => format!("{path}?{encoded}"),
-    };
+    let canonical = with_query(path, &params);
     let is_given = |moment: &str| params.iter().any(|(name, _)| name == moment);
     let about_now = matches!(entry.depends, Depends::EventsOnce(moment) if !is_given(moment));
     let mut page = Page::default();

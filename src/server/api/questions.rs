@@ -43,9 +43,10 @@ pub(super) struct Entry {
     pub depends: Depends,
     /// Whether its answer can be had in pages.
     pub pages: bool,
-    /// Its parameters, but for those of pages.
-    params: Command,
-    read: Box<dyn Fn(&ArgMatches) -> ReadResult + Send + Sync>,
+    /// Its parameters.
+    pub command: Command,
+    /// Makes it of its parsed parameters.
+    pub read: Box<dyn Fn(&ArgMatches) -> ReadResult + Send + Sync>,
 }
 
 impl fmt::Debug for Entry {
@@ -96,7 +97,7 @@ impl Entry {
             lines: vec![SchemaGenerator::subschema_for::<L>],
             depends: Depends::Events,
             pages: false,
-            params: command_of::<T>(),
+            command: command_of::<T>(),
             read: Box::new(move |matches| {
                 let (params, pairs) = read::<T>(matches)?;
                 Ok((question(params)?, pairs))
@@ -115,13 +116,6 @@ impl Entry {
         Self { depends, ..self }
     }
 
-    fn in_pages(self) -> Self {
-        Self {
-            pages: true,
-            ..self
-        }
-    }
-
     /// The schema of a line of its answer.
     pub fn line(&self, generator: &mut SchemaGenerator) -> Schema {
         match self.lines.as_slice() {
@@ -133,41 +127,31 @@ impl Entry {
         }
     }
 
-    pub fn read(&self, matches: &ArgMatches) -> ReadResult {
-        (self.read)(matches)
-    }
-
-    pub fn named(name: &str) -> Option<&'static Self> {
-        ENTRIES.iter().find(|entry| entry.name == name)
-    }
-
-    pub fn command(&self) -> Command {
-        let command = self.params.clone();
-        if !self.pages {
-            return command;
-        }
-        let limit = command.get_arguments().any(|arg| arg.get_id() == "limit");
-        let command = match limit {
-            true => command,
-            false => command.arg(
+    /// The same with an answer that can be had in pages, and with the parameters of pages.
+    fn in_pages(mut self) -> Self {
+        self.pages = true;
+        let has_limit = |arg: &Arg| arg.get_id() == "limit";
+        if !self.command.get_arguments().any(has_limit) {
+            self.command = self.command.arg(
                 Arg::new("limit")
                     .long("limit")
                     .value_parser(clap::value_parser!(u64))
                     .help("At most this many lines"),
-            ),
-        };
-        let command = command.mut_arg("limit", |arg| {
+            );
+        }
+        let command = self.command.mut_arg("limit", |arg| {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(format!(
                 "{help}. If there are more, Link has the next page: in the headers, or in the \
                  trailer of a streamed answer"
             ))
         });
-        command.arg(Arg::new("after").long("after").value_name("CURSOR").help(
+        self.command = command.arg(Arg::new("after").long("after").value_name("CURSOR").help(
             "The cursor in the previous page's Link. Everything that existed at the first page \
              is returned exactly once, whatever arrives meanwhile; an event that arrives late, \
              with a time before the cursor, is not returned",
-        ))
+        ));
+        self
     }
 }
 
@@ -206,16 +190,11 @@ struct TailParams {
 }
 
 impl TailParams {
-    /// How many events a page has where no limit is given: after an event, and of
-    /// the newest.
-    const EVENTS: (u64, u64) = (100, 10);
-
     fn query(self) -> Query {
-        let (page, newest) = Self::EVENTS;
         let all = self.filter.span == Span::default();
         let (last, limit) = match self.after {
-            Some(_) => (None, self.limit.or(Some(page))),
-            None => (self.limit.or(all.then_some(newest)), None),
+            Some(_) => (None, self.limit.or(Some(100))),
+            None => (self.limit.or(all.then_some(10)), None),
         };
         Query::Tail(TailQuery {
             filter: self.filter,
@@ -431,10 +410,9 @@ mod tests {
     #[test]
     fn every_question_can_be_described() {
         for entry in ENTRIES.iter() {
-            let command = entry.command();
-            command.clone().debug_assert();
+            entry.command.clone().debug_assert();
             let mut names = BTreeSet::new();
-            for (name, arg) in declared_params(&command) {
+            for (name, arg) in declared_params(&entry.command) {
                 assert!(arg.get_help().is_some(), "{}: {name}", entry.name);
                 assert!(names.insert(name), "{}: {name} twice", entry.name);
             }

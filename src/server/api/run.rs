@@ -11,9 +11,10 @@ use super::conditional::Tags;
 use super::ui::{MAX_BODY, Ui};
 use super::worker::{MAX_QUESTIONS, Shared};
 use crate::auth::tokens::{TokenFile, Watched};
-use crate::event::Zone;
+use crate::event::{Zone, now_seconds};
 use crate::frontend::{Answers, FrontendConfig, Network};
 use crate::metrics::Metrics;
+use crate::query::Clock;
 use crate::server::committer::Health;
 use crate::server::http_server::HttpServer;
 use crate::server::inactivity::InactivityAlarm;
@@ -36,6 +37,9 @@ const PRIVATE_CONNECTIONS: usize = 2;
 /// index.
 const ANSWER: Duration = Duration::from_secs(600);
 
+/// How long a query waits for a permit.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What the query API shares with the rest of the server.
 pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
@@ -55,6 +59,26 @@ pub(in crate::server) struct ApiParts {
     pub ui: bool,
     /// What its pages know of the server.
     pub pages: PageConfig,
+    /// Whether it stops.
+    pub stopping: AtomicBool,
+}
+
+impl ApiParts {
+    pub fn clock(&self) -> Clock {
+        Clock {
+            zone: self.zone,
+            now: now_seconds(),
+        }
+    }
+
+    /// Ends a wait for a permit after a while, or when the API stops.
+    pub fn patience(&self) -> impl FnMut() -> Result<(), ()> {
+        let begun = Instant::now();
+        move || {
+            let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
+            if over { Err(()) } else { Ok(()) }
+        }
+    }
 }
 
 /// What pages know of the server.
@@ -71,7 +95,7 @@ pub(in crate::server) struct PageConfig {
 }
 
 pub(in crate::server) struct Api {
-    address: SocketAddr,
+    pub address: SocketAddr,
     http: HttpServer,
     shared: Arc<Shared>,
 }
@@ -96,7 +120,6 @@ impl Api {
             authenticator: Authenticator::new(Watched::new(TokenFile::of(&folder))),
             questions: Semaphore::new(MAX_QUESTIONS),
             running: Semaphore::new(RUNNING),
-            stopping: AtomicBool::new(false),
             tags: Tags::new(),
         });
         let config = FrontendConfig {
@@ -130,14 +153,10 @@ impl Api {
         })
     }
 
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Accepts no more queries; running ones may finish within `grace`.
     pub fn stop(mut self, grace: Duration) {
         let begun = Instant::now();
-        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.parts.stopping.store(true, Ordering::Release);
         self.http.shutdown(grace);
         self.http.stop();
         // Without the frontend, a query ends at its next line.

@@ -34,45 +34,29 @@ impl Collector for State {
         let (trail, parts) = (&self.0.parts.trail, &self.0.parts);
         let (folder, progress) = (trail.folder(), trail.index().progress());
         let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
-        for (name, help, value) in [
-            (
-                "last_event",
-                "The last event's number",
-                Some(trail.last_seq()).filter(|last| *last > 0),
-            ),
-            (
-                "index_lag_events",
-                "Events that are synced and not indexed",
-                Some(progress.last.saturating_sub(progress.applied)),
-            ),
-            ("index_bytes", "Files of the index", bytes(&folder.index())),
-            (
-                "segments_unsealed",
-                "Closed segments that wait to be sealed",
-                Some(trail.unsealed_segments() as u64),
-            ),
-            (
-                "disk_free_bytes",
-                "Free space on the data folder's disk",
-                parts.health.disk.free(),
-            ),
-            ("resident_memory_bytes", "Memory of the process", resident()),
-            (
-                "silent",
-                "1 if no event came for longer than --alert-after",
-                Some(parts.inactivity.is_alarm().into()),
-            ),
-            (
-                "questions_under_way",
-                "Questions over HTTP that are being answered or wait",
-                Some(self.0.questions.held().into()),
-            ),
-        ] {
-            // What is not known has no sample.
-            if let Some(value) = value {
-                gauge(out, name, help, None, value)?;
-            }
-        }
+        // What is not known has no sample.
+        let mut put = |name: &str, help: &str, value: Option<u64>| match value {
+            Some(value) => gauge(out, name, help, None, value),
+            None => Ok(()),
+        };
+        let last = Some(trail.last_seq()).filter(|last| *last > 0);
+        put("last_event", "The last event's number", last)?;
+        let lag = Some(progress.last.saturating_sub(progress.applied));
+        let help = "Events that are synced and not indexed";
+        put("index_lag_events", help, lag)?;
+        put("index_bytes", "Files of the index", bytes(&folder.index()))?;
+        let unsealed = Some(trail.unsealed_segments() as u64);
+        let help = "Closed segments that wait to be sealed";
+        put("segments_unsealed", help, unsealed)?;
+        let help = "Free space on the data folder's disk";
+        put("disk_free_bytes", help, parts.health.disk.free())?;
+        put("resident_memory_bytes", "Memory of the process", resident())?;
+        let silent = Some(parts.inactivity.is_alarm().into());
+        let help = "1 if no event came for longer than --alert-after";
+        put("silent", help, silent)?;
+        let held = Some(self.0.questions.held().into());
+        let help = "Questions over HTTP that are being answered or wait";
+        put("questions_under_way", help, held)?;
         let seconds = Some(&Unit::Seconds);
         if let Some(last) = parts.inactivity.last_event() {
             let age = now_micros().saturating_sub(last).max(0).unsigned_abs();
@@ -115,46 +99,23 @@ impl Collector for State {
 #[cfg(feature = "nats")]
 fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let facts = cluster.facts();
-    for (name, help, value) in [
-        (
-            "cluster_lag_messages",
-            "Messages of the stream that this node has not applied yet",
-            facts.lag,
-        ),
-        (
-            "cluster_ready",
-            "1 while this node takes calls for the cluster",
-            facts.trouble.is_none().into(),
-        ),
-        (
-            "cluster_diverged",
-            "1 if the log of this node is not that of the others",
-            cluster.is_diverged().into(),
-        ),
-        (
-            "cluster_erased_in_stream",
-            "1 while the NATS servers may still have what was erased",
-            facts.has_erased.into(),
-        ),
-    ] {
-        gauge(out, name, help, None, value)?;
-    }
-    for (name, help, value) in [
-        (
-            "cluster_in_doubt",
-            "Groups of calls of which it was not known in time whether they are kept",
-            facts.in_doubt,
-        ),
-        (
-            "cluster_redelivered",
-            "Messages of the stream that came more than once",
-            facts.redelivered,
-        ),
-    ] {
+    let mut put = |name: &str, help: &str, value: u64| gauge(out, name, help, None, value);
+    let help = "Messages of the stream that this node has not applied yet";
+    put("cluster_lag_messages", help, facts.lag)?;
+    let help = "1 while this node takes calls for the cluster";
+    put("cluster_ready", help, facts.trouble.is_none().into())?;
+    let help = "1 if the log of this node is not that of the others";
+    put("cluster_diverged", help, cluster.is_diverged().into())?;
+    let help = "1 while the NATS servers may still have what was erased";
+    put("cluster_erased_in_stream", help, facts.has_erased.into())?;
+    let mut count = |name: &str, help: &str, value: u64| {
         let mut counter = out.encode_descriptor(name, help, None, MetricType::Counter)?;
-        counter.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-    }
-    Ok(())
+        counter.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    };
+    let help = "Groups of calls of which it was not known in time whether they are kept";
+    count("cluster_in_doubt", help, facts.in_doubt)?;
+    let help = "Messages of the stream that came more than once";
+    count("cluster_redelivered", help, facts.redelivered)
 }
 
 impl State {

@@ -5,9 +5,7 @@
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
 
 use tiny_http::{Method, Request};
 
@@ -23,10 +21,10 @@ use super::run::ApiParts;
 use super::scrape::State;
 use super::ui::{ApiRequest, Route, Site, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{DecodeError, now_seconds};
+use crate::event::DecodeError;
 use crate::frontend::{Answers, CallId, PEER_HEADER, Payload};
 use crate::metrics::Exposition;
-use crate::query::{Answered, Clock, Mark, QueryError, answer, with_causes};
+use crate::query::{QueryError, answer, with_causes};
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::{Client, Permit, Semaphore, weight};
 use crate::server::worker::header;
@@ -34,9 +32,6 @@ use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
 pub(super) const MAX_QUESTIONS: u32 = 20;
-
-/// How long a query waits for a permit.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The list of questions, and their description.
 static LIST: LazyLock<String> = LazyLock::new(index);
@@ -51,7 +46,6 @@ pub(super) struct Shared {
     pub questions: Semaphore,
     /// Limits those that run.
     pub running: Semaphore,
-    pub stopping: AtomicBool,
     pub tags: Tags,
     /// The web interface, if enabled.
     pub ui: Option<Ui>,
@@ -95,7 +89,7 @@ impl Shared {
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.dispatch(&asked, &self.authenticator, self.parts.zone, last) {
+            return match ui.dispatch(&asked, &self.authenticator, self.parts.clock(), last) {
                 Err(reply) => caller.answer(&reply),
                 Ok((route, token)) => {
                     let client = Client::new(&token, &asked.peer);
@@ -160,11 +154,7 @@ impl Shared {
             });
         }
         let store = self.parts.trail.folder().log_id;
-        let clock = Clock {
-            zone: self.parts.zone,
-            now: now_seconds(),
-        };
-        match parse_query(target, clock, store) {
+        match parse_query(target, self.parts.clock(), store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
                 if let Some(tag) = tag.as_ref().filter(|tag| matches_tag(known, tag)) {
@@ -200,15 +190,6 @@ impl Shared {
         }
     }
 
-    /// Ends a wait for a permit after a while, or when the server stops.
-    fn patience(&self) -> impl FnMut() -> Result<(), ()> {
-        let begun = Instant::now();
-        move || {
-            let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
-            if over { Err(()) } else { Ok(()) }
-        }
-    }
-
     fn busy(&self, wanted: &Wanted, caller: Responder) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
@@ -219,7 +200,7 @@ impl Shared {
     }
 
     fn answer(self: &Arc<Self>, wanted: &Wanted, client: &Client, caller: Responder) {
-        let Ok(_permit) = self.running.acquire(1, client, self.patience()) else {
+        let Ok(_permit) = self.running.acquire(1, client, self.parts.patience()) else {
             return self.busy(wanted, caller);
         };
         match wanted {
@@ -248,29 +229,23 @@ impl Shared {
         client: &Client,
         caller: Responder,
     ) {
-        let weight = weight(&parsed.query, &self.parts.trail);
-        let permit = self.parts.queries.acquire(weight, client, self.patience());
+        let trail = &self.parts.trail;
+        let weight = weight(&parsed.query, trail);
+        let permit = self
+            .parts
+            .queries
+            .acquire(weight, client, self.parts.patience());
         let Ok(_permit) = permit else {
             return self.busy(wanted, caller);
         };
         let sink = Sink::new(caller, tag, parsed.page.limit.is_some());
         let (page, mut out) = (parsed.entry.pages.then_some(parsed.page), &sink);
         let report = &mut |_| sink.tick();
-        let answered = answer(&self.parts.trail, &parsed.query, page, &mut out, report);
-        self.end(parsed, sink, answered);
-    }
-
-    /// Ends an answer with its outcome.
-    fn end(
-        &self,
-        parsed: &ParsedQuery,
-        sink: Sink,
-        answered: Result<(Answered, Option<Mark>), QueryError>,
-    ) {
+        let answered = answer(trail, &parsed.query, page, &mut out, report);
         match answered {
             Ok((answered, next)) => {
                 self.parts.metrics.asked("answered");
-                let store = self.parts.trail.folder().log_id;
+                let store = trail.folder().log_id;
                 let next =
                     next.map(|mark| parsed.next(&cursor::write(mark, store, &parsed.canonical)));
                 sink.finish(&answered, next.as_deref());

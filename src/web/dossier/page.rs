@@ -100,7 +100,7 @@ pub struct Page<'a> {
     section: Option<&'static Section>,
     /// What closes the table or list that is open.
     open: Option<&'static str>,
-    /// What the open table of values is of.
+    /// The heading of what is open.
     group: Option<String>,
     /// How many lines the section has.
     lines: u64,
@@ -269,14 +269,6 @@ impl<'a> Page<'a> {
         html! { (self.words.moment(origin.time)) @if unsure { " " span.warn { "or earlier" } } }
     }
 
-    /// The heading of a table of values, where another one begins.
-    fn heading(&mut self, line: &ValuePart<'_>) -> Option<Markup> {
-        let name = subject(&line.subject);
-        let owner = who(line.who);
-        let heading = html! { h3 { (name) " " span.note { "of " (owner) } } };
-        (self.group.as_ref() != Some(&heading.0)).then_some(heading)
-    }
-
     fn value(&self, line: &ValuePart<'_>) -> Markup {
         let words = self.words;
         html! {
@@ -409,10 +401,15 @@ impl Printer for Page<'_> {
         }
         let heading = match &line {
             DossierLine::State(line) => Some(self.state(line)),
-            DossierLine::Value(line) => self.heading(line),
+            DossierLine::Value(line) => Some(html! {
+                h3 { (subject(&line.subject)) " " span.note { "of " (who(line.who)) } }
+            }),
             _ => None,
         };
-        if let Some(heading) = heading {
+        // A table has one heading, however many lines it has.
+        if let Some(heading) = heading
+            && self.group.as_ref() != Some(&heading.0)
+        {
             self.close()?;
             self.group = Some(heading.0.clone());
             self.put(heading)?;

@@ -80,26 +80,24 @@ impl Words {
 
     /// Why a change is where it is.
     pub fn cause(self, cause: &str, not_before: Option<i64>) -> Markup {
-        match (cause, not_before) {
-            ("create", _) => html! { "set when the profile was created" },
-            ("set", _) => html! { "set by this call" },
-            ("unexplained", Some(since)) => html! {
-                span.warn { "changed unseen at some moment since " (self.moment(since)) }
-            },
-            ("unexplained", None) => html! { span.warn { "changed unseen" } },
-            ("observed", Some(since)) => html! {
-                span.warn { "shown by an export; changed unseen at some moment since " (self.moment(since)) }
-            },
-            ("observed", None) => html! { span.warn { "shown by an export" } },
-            ("first_seen", _) => html! {
-                span.warn { "first seen here; what it was before is not known" }
-            },
-            ("cascade", _) => html! { "ended with its profile" },
-            ("baseline", _) => html! {
-                span.warn { "known from when older events were removed" }
-            },
-            ("delete", _) => html! { "deleted" },
-            (other, _) => text(other),
+        let since = not_before.map(|since| self.moment(since));
+        html! {
+            @match cause {
+                "create" => "set when the profile was created",
+                "set" => "set by this call",
+                "unexplained" => span.warn {
+                    "changed unseen" @if let Some(since) = since { " at some moment since " (since) }
+                },
+                "observed" => span.warn {
+                    "shown by an export"
+                    @if let Some(since) = since { "; changed unseen at some moment since " (since) }
+                },
+                "first_seen" => span.warn { "first seen here; what it was before is not known" },
+                "cascade" => "ended with its profile",
+                "baseline" => span.warn { "known from when older events were removed" },
+                "delete" => "deleted",
+                other => (text(other)),
+            }
         }
     }
 
@@ -130,7 +128,6 @@ impl Words {
         html! { "event " (ending.seq) ": " (what) }
     }
 
-    /// A change of an event.
     pub fn change(self, change: &ChangeLine<'_>) -> Markup {
         html! {
             div.change {
@@ -166,7 +163,6 @@ pub fn how_to_check(checkpoint: Option<&str>) -> Markup {
     }
 }
 
-/// What the words mean.
 pub fn legend() -> Markup {
     let words = include_str!("words.txt").lines();
     let words = words.filter_map(|line| line.split_once(": "));

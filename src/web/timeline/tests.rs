@@ -74,7 +74,7 @@ fn rows_and_marks_are_bounded() {
     }
     let timeline = timeline.finish();
     assert_eq!(timeline.rows.len(), ROWS);
-    assert!(timeline.marks <= MARKS && timeline.is_cut());
+    assert!(timeline.marks() <= MARKS && timeline.is_cut());
     let changes: u64 = timeline
         .rows
         .values()

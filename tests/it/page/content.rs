@@ -314,6 +314,11 @@ fn what_cannot_be_read_is_said() {
         "{page}"
     );
     assert!(page.contains("Delft-was-here"), "{page}");
+    let page = visitor.page("/event/3");
+    assert!(
+        page.contains("Some events that belong here cannot be read"),
+        "{page}"
+    );
     let reply = visitor.get("/event/2");
     let page = String::from_utf8(reply.body).unwrap();
     assert!(

@@ -61,6 +61,39 @@ pub(super) fn each_until<T: DeserializeOwned>(
     }
 }
 
+/// The first line of an answer that is `wanted`. Nothing is read after it, so its
+/// [`Answered`] says nothing.
+pub(super) fn find_line<T: DeserializeOwned>(
+    trail: &Trail,
+    query: &Query,
+    mut wanted: impl FnMut(&T) -> bool,
+) -> Result<(Option<T>, Answered), QueryError> {
+    let mut found = None;
+    let answered = each_until(trail, query, |line: T| {
+        if !wanted(&line) {
+            return ControlFlow::Continue(());
+        }
+        found = Some(line);
+        ControlFlow::Break(())
+    })?;
+    Ok((found, answered))
+}
+
+/// Adds what another answer of the same page says.
+pub(super) fn add(all: &mut Answered, more: Answered) {
+    for (texts, more) in [
+        (&mut all.damage, more.damage),
+        (&mut all.notes, more.notes),
+        (&mut all.hints, more.hints),
+    ] {
+        for text in more {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+    }
+}
+
 /// The first line of an answer, if it has any.
 pub(super) fn first<T: DeserializeOwned>(
     trail: &Trail,

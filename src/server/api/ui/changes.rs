@@ -60,15 +60,10 @@ pub(super) fn page(site: &Site<'_>, query: &str) -> Result<Reply, Failure> {
         Ok(parsed) => parsed,
         Err(error) => {
             let page = Page {
-                filters: &Filters::new(pairs),
+                filters: Filters::new(pairs),
                 oldest_first,
                 wrong: Some(error.to_string()),
-                rows: Vec::new(),
-                next: None,
-                is_later: false,
-                command: None,
-                damage: Vec::new(),
-                notes: Vec::new(),
+                ..Page::default()
             };
             return Ok(reply(400, page.render(&site.reader())));
         }
@@ -95,15 +90,14 @@ pub(super) fn page(site: &Site<'_>, query: &str) -> Result<Reply, Failure> {
         with_order(&pairs, oldest_first)
     });
     let page = Page {
-        filters: &filters,
+        filters,
         oldest_first,
         wrong: None,
         rows,
         next,
         is_later: parsed.page.after.is_some(),
         command: changes_command(&changes.filter),
-        damage: answered.damage,
-        notes: answered.notes,
+        answered,
     };
     Ok(reply(200, page.render(&reader)))
 }

@@ -11,14 +11,10 @@ use super::sessions::LONGEST;
 /// The session cookie of one listener.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SessionCookie {
-    port: u16,
+    pub port: u16,
 }
 
 impl SessionCookie {
-    pub(super) const fn new(port: u16) -> Self {
-        Self { port }
-    }
-
     fn name(self, secure: bool) -> String {
         let prefix = if secure { "__Host-" } else { "" };
         format!("{prefix}profiletrail-{}", self.port)
@@ -58,7 +54,7 @@ impl SessionCookie {
 mod tests {
     use super::*;
 
-    const COOKIE: SessionCookie = SessionCookie::new(8081);
+    const COOKIE: SessionCookie = SessionCookie { port: 8081 };
 
     #[test]
     fn only_its_own_cookie_is_read() {

@@ -11,7 +11,6 @@ use super::reply::{file, html as page, log_in, redirect, unchanged};
 use super::route::{Route, route};
 use super::{ApiRequest, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{Zone, now_seconds};
 use crate::server::api::auth::Authenticator;
 use crate::server::reply::Reply;
 use crate::web::text::Text;
@@ -24,7 +23,7 @@ impl Ui {
         &self,
         request: &ApiRequest,
         auth: &Authenticator,
-        zone: Zone,
+        clock: Clock,
         last_seq: u64,
     ) -> Result<(Route, String), Reply> {
         let path = request.path();
@@ -49,10 +48,6 @@ impl Ui {
                 None => nothing(None),
             });
         }
-        let clock = Clock {
-            zone,
-            now: now_seconds(),
-        };
         let wanted = route(&request.target, clock);
         let by_script = matches!(&wanted, Ok(Some(route)) if route.is_fragment());
         let token = self.token_id(request, auth, !by_script);
@@ -72,8 +67,9 @@ impl Ui {
                 Err(page(401, body))
             }
             (None, _) => Err(log_in(own_target(&request.target))),
+            // The tag of the latest events is the number of the last.
             (Some(_), Ok(Some(Route::Live(_))))
-                if request.tag.as_deref() == Some(&*tag(last_seq)) =>
+                if request.tag == Some(format!("\"{last_seq}\"")) =>
             {
                 Err(unchanged())
             }
@@ -170,11 +166,6 @@ impl Ui {
         }
         redirect("/login").with_headers(&self.cookie.clear_headers())
     }
-}
-
-/// Identifies a version of the latest events.
-pub(super) fn tag(last_seq: u64) -> String {
-    format!("\"{last_seq}\"")
 }
 
 /// The page to open after a login, from the target.

@@ -10,7 +10,7 @@ use crate::server::reply::Responder;
 use crate::web::dossier::Page;
 use crate::web::profile::unknown;
 
-/// Sends it and returns the result.
+/// Sends it; returns the outcome for the metrics.
 pub(super) fn send(site: &Site<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
     let trail = &site.parts.trail;
@@ -32,6 +32,6 @@ fn make(site: &Site<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, Quer
     let query = Query::Dossier(query.clone());
     let report = &mut |_| sink.tick();
     let (answered, _) = answer(&site.parts.trail, &query, None, &mut printed, report)?;
-    printed.finish().map_err(QueryError::Output)?;
+    printed.finish()?;
     Ok(answered.found)
 }

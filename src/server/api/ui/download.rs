@@ -2,12 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::ops::ControlFlow;
 
 use maud::html;
 use serde_json::json;
 
-use super::ask::each_until;
 use super::changes;
 use super::incident::{missing, undo};
 use super::pages::{Failure, Site};
@@ -63,7 +61,7 @@ pub(in crate::server::api) enum Download {
     Incident(IncidentId),
 }
 
-/// Sends it and returns the result.
+/// Sends it; returns the outcome for the metrics.
 pub(super) fn send(
     site: &Site<'_>,
     what: &Download,
@@ -102,7 +100,7 @@ pub(super) fn send(
     }
 }
 
-/// Ends a document, and returns the result.
+/// Ends a document; returns the outcome for the metrics.
 pub(super) fn end(site: &Site<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
     match made {
         Ok(()) => {
@@ -186,24 +184,14 @@ fn made(
 ) -> Result<Result<File, Reply>, Failure> {
     let query = undo(id);
     let _permit = permit(site, &query)?;
-    let mut out =
-        tempfile::tempfile_in(site.parts.trail.folder().path()).map_err(QueryError::Output)?;
-    let mut file = UndoFile::new(out.try_clone().map_err(QueryError::Output)?, collection);
-    let mut wrong = None;
-    let answered = each_until(
-        &site.parts.trail,
-        &query,
-        |line: UndoLine<'static>| match file.take(&line) {
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                wrong = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    if let Some(error) = wrong {
-        return Err(QueryError::Output(error).into());
-    }
+    let mut out = tempfile::tempfile_in(site.parts.trail.folder().path())?;
+    let mut file = UndoFile::new(out.try_clone()?, collection);
+    let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
+        let line: UndoLine<'_> = serde_json::from_slice(line)?;
+        file.take(&line).map(|_| ())
+    }));
+    let (answered, _) = answer(&site.parts.trail, &query, None, &mut lines, &mut |_| ())?;
+    drop(lines);
     let refuse = |what: &str| Ok(Err(refused(site, 409, what)));
     if !answered.damage.is_empty() {
         return refuse(
@@ -223,9 +211,9 @@ fn made(
         None if file.restored == 0 => return refuse("There is nothing to restore."),
         None => {}
     }
-    file.flush().map_err(QueryError::Output)?;
+    file.flush()?;
     drop(file);
-    out.rewind().map_err(QueryError::Output)?;
+    out.rewind()?;
     Ok(Ok(out))
 }
 

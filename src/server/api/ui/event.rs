@@ -1,12 +1,11 @@
 //! The content of an event's page.
 
 use std::io::{self, Cursor, Write};
-use std::ops::ControlFlow;
 
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ask::{each, each_until};
+use super::ask::{each, find_line};
 use super::latest::history;
 use super::pages::{Failure, Site};
 use super::reply::{attachment, html as reply};
@@ -14,9 +13,7 @@ use crate::event::ProfileKey;
 use crate::format::seconds_of;
 use crate::proofs::BundleFile;
 use crate::query::lines::{ExportLine, HistoryLine};
-use crate::query::{
-    EventQuery, ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, QueryError, Span,
-};
+use crate::query::{EventQuery, ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, Span};
 use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
@@ -44,18 +41,17 @@ pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         all: true,
         ..history(key)
     });
-    let mut page = None;
-    let answered = each_until(trail, &query, |line: HistoryLine<'static>| {
-        if line.seq != seq {
-            return ControlFlow::Continue(());
+    let mut found = None;
+    // To the end of the second, since an answer that is broken off reports no damage.
+    let answered = each(trail, &query, |line: HistoryLine<'static>| {
+        if line.seq == seq {
+            found = Some(line);
         }
-        page = Some(Page::new(line));
-        ControlFlow::Break(())
     })?;
-    let Some(mut page) = page else {
+    let Some(line) = found else {
         return none(answered.damage.into_iter().next());
     };
-    page.damage = answered.damage;
+    let mut page = Page::new(line, answered.damage);
     if page.asks() {
         let query = Query::Explain(ExplainQuery {
             seq,
@@ -72,13 +68,8 @@ pub(super) fn page(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         profile: Some(key),
         ..ExportQuery::default()
     });
-    each_until(trail, &query, |line: ExportLine<'static>| {
-        if line.seq != seq || line.baseline.is_some() {
-            return ControlFlow::Continue(());
-        }
-        page.sent = Some(line);
-        ControlFlow::Break(())
-    })?;
+    let is_it = |line: &ExportLine<'_>| line.seq == seq && line.baseline.is_none();
+    page.sent = find_line::<ExportLine<'static>>(trail, &query, is_it)?.0;
     page.neighbours = (
         beside(trail, key, (time, seq), true)?,
         beside(trail, key, (time, seq), false)?,
@@ -96,7 +87,7 @@ pub(super) fn proof(site: &Site<'_>, seq: u64) -> Result<Reply, Failure> {
         let last = site.parts.trail.last_seq();
         return Ok(reply(404, missing(seq, last, why, &site.reader())));
     }
-    let packed = pack(&format!("event-{seq}"), &files).map_err(QueryError::Output)?;
+    let packed = pack(&format!("event-{seq}"), &files)?;
     let name = format!("event-{seq}-proof.zip");
     Ok(attachment(&name, "application/zip").with_body(packed))
 }
@@ -130,15 +121,11 @@ fn beside(
         reverse: back,
         ..history(key)
     });
-    let (mut passed, mut found) = (false, None);
-    each_until(trail, &query, |line: HistoryLine<'static>| {
-        if line.seq == seq {
-            passed = true;
-        } else if passed || seconds_of(&line.time) != Some(time) {
-            found = Some(line.seq);
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
+    let mut passed = false;
+    let (found, _) = find_line(trail, &query, |line: &HistoryLine<'static>| {
+        let is_it = line.seq == seq;
+        passed |= is_it;
+        !is_it && (passed || seconds_of(&line.time) != Some(time))
     })?;
-    Ok(found)
+    Ok(found.map(|line| line.seq))
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use maud::Markup;
 
-use super::ask::each_until;
+use super::ask::{add, each_until};
 use super::pages::{Failure, Site};
 use super::panels::permit;
 use super::reply::{html as reply, redirect};
@@ -42,34 +42,30 @@ pub(super) fn search(site: &Site<'_>, text: &str) -> Result<Reply, Failure> {
     let mut tried = None;
     for sought in tries {
         let found = find(site, &sought)?;
-        let is_found = !found.hits.is_empty();
+        if !found.hits.is_empty() {
+            return Ok(reply(200, hits(text, &sought, &found, &reader)));
+        }
         tried = Some((sought, found));
-        if is_found {
-            break;
-        }
     }
-    match (tried, key) {
-        (Some((sought, found)), _) if !found.hits.is_empty() => {
-            Ok(reply(200, hits(text, &sought, &found, &reader)))
-        }
-        (_, Some(key)) => Ok(redirect(&format!("/profile/{key}"))),
-        (Some((sought, mut found)), None) => {
-            (found.hints, found.instead) = (shown(found.hints), instead(site, asked));
+    if let Some(key) = key {
+        return Ok(redirect(&format!("/profile/{key}")));
+    }
+    match tried {
+        Some((sought, mut found)) => {
+            // The page has no flags, and suggests names as links.
+            let hints = &mut found.answered.hints;
+            hints
+                .retain(|hint| !hint.starts_with("did you mean --") && !hint.starts_with("these "));
+            found.instead = instead(site, asked);
             Ok(reply(404, hits(text, &sought, &found, &reader)))
         }
-        (None, None) => {
+        None => {
             let lookup = !site.parts.pages.lookup.is_empty();
             let searches = instead(site, asked);
             let status = if asked.is_empty() { 200 } else { 404 };
             Ok(reply(status, no_search(text, &searches, lookup, &reader)))
         }
     }
-}
-
-/// Hints that are not of flags: names are suggested as links.
-fn shown(mut hints: Vec<String>) -> Vec<String> {
-    hints.retain(|hint| !hint.starts_with("did you mean --") && !hint.starts_with("these "));
-    hints
 }
 
 /// Searches for the same value in fields that occur: in the one that was probably meant,
@@ -176,9 +172,7 @@ fn find(site: &Site<'_>, sought: &[FindQuery]) -> Result<Hits, Failure> {
             }
         })?;
         all.more |= more;
-        all.damage.extend(answered.damage);
-        all.notes.extend(answered.notes);
-        all.hints.extend(answered.hints);
+        add(&mut all.answered, answered);
     }
     now.append(&mut before);
     if now.len() > MOST {

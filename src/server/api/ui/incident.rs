@@ -22,7 +22,7 @@ pub(super) fn undo(id: &IncidentId) -> Query {
 pub(super) fn page(site: &Site<'_>, id: &IncidentId) -> Result<Reply, Failure> {
     let (query, reader) = (undo(id), site.reader());
     let mut page = Page::new(id.to_string());
-    let answered = {
+    page.answered = {
         let _permit = permit(site, &query)?;
         each(&site.parts.trail, &query, |line: UndoLine<'static>| {
             page.take(&line, &reader);
@@ -31,7 +31,6 @@ pub(super) fn page(site: &Site<'_>, id: &IncidentId) -> Result<Reply, Failure> {
     if page.is_empty() {
         return Ok(missing(site, id));
     }
-    (page.damage, page.notes) = (answered.damage, answered.notes);
     Ok(reply(200, page.render(&reader)))
 }
 

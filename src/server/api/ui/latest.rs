@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use maud::Markup;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::ask::each_until;
@@ -15,9 +14,10 @@ use crate::query::{Filter, HistoryQuery, Query, QueryError, Span, TailQuery};
 use crate::store::{Step, Trail};
 use crate::web::bars::Hours;
 use crate::web::events::row;
+use crate::web::start::Latest;
 
 /// The maximum number of events in one update.
-pub(super) const MOST: u64 = 30;
+const MOST: u64 = 30;
 
 /// The number of hours that are counted.
 const HOURS: usize = 48;
@@ -59,16 +59,6 @@ pub(super) fn history(key: ProfileKey) -> HistoryQuery {
     }
 }
 
-/// The events after one.
-pub(super) struct Latest {
-    /// As rows, newest first.
-    pub rows: Vec<Markup>,
-    /// When the newest happened.
-    pub last: Option<String>,
-    /// The number left out beyond the limit.
-    pub skipped: u64,
-}
-
 /// The events after one, in the order of arrival, up to another.
 pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
     let first = after.max(last.saturating_sub(MOST));
@@ -99,22 +89,17 @@ pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, Q
     Ok(latest)
 }
 
-/// The number of events in each of the last hours. Reads only their heads.
-pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
+/// The number of events in each of the last hours, unless they are too many. Reads only
+/// their heads.
+pub(super) fn hours(trail: &Trail, now: i64) -> Result<Option<Hours>, QueryError> {
     let begun = now.div_euclid(3_600);
     let from = begun.saturating_sub(HOURS as i64 - 1).saturating_mul(3_600);
     let until = begun.saturating_add(1).saturating_mul(3_600);
-    let mut hours = Hours {
-        from,
-        counts: vec![0; HOURS],
-        too_many: false,
-    };
     let mut walk = trail.snapshot().walk(from, until)?;
     if walk.events > COUNTED {
-        hours.too_many = true;
-        return Ok(hours);
+        return Ok(None);
     }
-    let counts = &mut hours.counts;
+    let mut counts: Vec<u64> = vec![0; HOURS];
     loop {
         let step = walk.step(|_, record| {
             let Ok(head) = EventHead::decode(record) else {
@@ -126,7 +111,7 @@ pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
             }
         })?;
         if let Step::End = step {
-            return Ok(hours);
+            return Ok(Some(Hours { from, counts }));
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Ui {
     cookie: cookie::SessionCookie,
     /// Whether only this machine reaches the listener.
     loopback: bool,
-    hours: Cache<Hours>,
+    hours: Cache<Option<Hours>>,
     gaps: Cache<Markup>,
     incidents: Cache<Markup>,
     loops: Cache<Markup>,
@@ -74,7 +74,7 @@ impl Ui {
     pub fn new(port: u16, loopback: bool) -> Self {
         Self {
             sessions: sessions::Sessions::default(),
-            cookie: cookie::SessionCookie::new(port),
+            cookie: cookie::SessionCookie { port },
             loopback,
             hours: Cache::default(),
             gaps: Cache::default(),
@@ -89,7 +89,6 @@ impl Ui {
 pub(super) struct ApiRequest {
     pub method: Method,
     pub target: String,
-    /// The address of the client.
     pub peer: String,
     pub authorization: Option<String>,
     pub accept: Option<String>,
@@ -97,7 +96,7 @@ pub(super) struct ApiRequest {
     pub host: Option<String>,
     pub origin: Option<String>,
     pub fetch_site: Option<String>,
-    /// What it has already.
+    /// The `If-None-Match` header.
     pub tag: Option<String>,
     pub content_type: Option<String>,
     /// The body, up to [`MAX_BODY`] bytes.

@@ -24,26 +24,17 @@ pub(super) enum FormOrigin {
 /// Determines a form's origin. `loopback`: only this machine reaches the listener.
 pub(super) fn form_origin(request: &ApiRequest, loopback: bool) -> FormOrigin {
     let origin = request.origin.as_deref();
+    let parts = origin.and_then(|origin| origin.split_once("://"));
+    let is_own = |(_, host): (&str, &str)| {
+        let own = request.host.as_deref();
+        own.is_some_and(|own| own.eq_ignore_ascii_case(host))
+    };
     match request.fetch_site.as_deref() {
         Some("same-origin") => {}
-        Some(_) => return FormOrigin::Foreign,
-        None => {
-            let own = |origin: &str| {
-                let host = origin.split_once("://").map(|(_, host)| host);
-                let same = |host: &str| {
-                    request
-                        .host
-                        .as_deref()
-                        .is_some_and(|it| it.eq_ignore_ascii_case(host))
-                };
-                host.is_some_and(same)
-            };
-            if origin.is_some_and(|origin| !own(origin)) {
-                return FormOrigin::Foreign;
-            }
-        }
+        None if origin.is_none() || parts.is_some_and(is_own) => {}
+        _ => return FormOrigin::Foreign,
     }
-    match origin.and_then(|origin| origin.split_once("://")) {
+    match parts {
         Some(("https", _)) => FormOrigin::Own(true),
         Some((_, host)) if is_loopback(host) => FormOrigin::Own(false),
         Some(_) => FormOrigin::Clear,
@@ -51,8 +42,8 @@ pub(super) fn form_origin(request: &ApiRequest, loopback: bool) -> FormOrigin {
     }
 }
 
-/// Whether a browser that has shown no form yet may come over the net in clear:
-/// it says nothing of where it comes from, as it does where it trusts the way.
+/// Whether a browser may be connected without TLS over the network, before it has sent a
+/// form: it sends `Sec-Fetch-Site` only on a connection that it trusts.
 pub(super) fn may_be_clear(request: &ApiRequest) -> bool {
     let here = request.host.as_deref().is_some_and(is_loopback);
     request.fetch_site.is_none() && !here

@@ -8,7 +8,7 @@ use maud::html;
 use super::reply::html as page;
 use super::route::Route;
 use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
-use crate::event::{ProfileKey, now_seconds};
+use crate::event::ProfileKey;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
@@ -47,10 +47,7 @@ impl<'a> Site<'a> {
         Self {
             parts,
             ui,
-            clock: Clock {
-                zone: parts.zone,
-                now: now_seconds(),
-            },
+            clock: parts.clock(),
             names: RefCell::default(),
         }
     }
@@ -63,7 +60,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Answers a request for a page and returns the result.
+    /// Answers a request for a page; returns the outcome for the metrics.
     pub fn show(&self, route: &Route, client: &Client, caller: Responder) -> &'static str {
         let progress = self.parts.trail.index().progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
@@ -106,13 +103,10 @@ impl<'a> Site<'a> {
     /// What has come after an event.
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
-        let found = latest::latest(self, after, cursor)?;
-        let last = found.last.as_deref();
-        let update = start::live(&found.rows, last, cursor, found.skipped, &self.reader());
-        Ok(page(200, update))
+        let latest = latest::latest(self, after, cursor)?;
+        Ok(page(200, start::live(&latest, cursor, &self.reader())))
     }
 
-    /// The page of a busy server.
     pub fn busy(&self) -> Reply {
         self.failed(&Failure::Busy)
     }

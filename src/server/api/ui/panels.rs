@@ -5,7 +5,7 @@
 //! become a panel, which is cached for [`LASTS`] and computed one at a time.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use maud::Markup;
 use serde::de::DeserializeOwned;
@@ -74,15 +74,9 @@ pub(super) fn permit_for(
     query: &Query,
     client: &Client,
 ) -> Result<Permit, Failure> {
-    let begun = Instant::now();
-    let weight = weight(query, &site.parts.trail);
-    let permit = site.parts.queries.acquire(weight, client, || {
-        if begun.elapsed() < Duration::from_secs(3) {
-            Ok(())
-        } else {
-            Err(())
-        }
-    });
+    let parts = site.parts;
+    let weight = weight(query, &parts.trail);
+    let permit = parts.queries.acquire(weight, client, parts.patience());
     permit.map_err(|()| Failure::Busy)
 }
 
@@ -112,7 +106,6 @@ fn ask<T: DeserializeOwned>(
     Ok(findings.panel(&answered.damage, &answered.notes, &site.reader()))
 }
 
-/// Unexplained changes.
 fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Gaps(GapsQuery {
         filter: recent(site),
@@ -126,12 +119,9 @@ fn gaps(site: &Site<'_>) -> Result<Markup, Failure> {
         command: "profiletrail gaps --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<GapLine<'static>>(site, &query, findings, |line, reader| {
-        findings::gap(line, reader)
-    })
+    ask::<GapLine<'static>>(site, &query, findings, findings::gap)
 }
 
-/// Bursts in which many profiles got the same field changed.
 fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Incidents(IncidentsQuery {
         filter: recent(site),
@@ -146,12 +136,9 @@ fn incidents(site: &Site<'_>) -> Result<Markup, Failure> {
         command: "profiletrail incidents --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<IncidentLine<'static>>(site, &query, findings, |line, reader| {
-        findings::incident(line, reader)
-    })
+    ask::<IncidentLine<'static>>(site, &query, findings, findings::incident)
 }
 
-/// Fields that change again and again.
 fn loops(site: &Site<'_>) -> Result<Markup, Failure> {
     let query = Query::Loops(LoopsQuery {
         filter: recent(site),

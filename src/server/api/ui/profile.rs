@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use serde::de::IgnoredAny;
 
-use super::ask::{each, each_until, first};
+use super::ask::{add, each, each_until, find_line, first};
 use super::latest::history;
 use super::pages::{Failure, Site};
 use super::reply::html as reply;
@@ -24,28 +24,6 @@ use crate::web::{Scale, Zoom};
 /// The number of events on a page of the list.
 const PAGE: usize = 50;
 
-/// The notes on all answers of a page.
-#[derive(Default)]
-struct Known {
-    damage: Vec<String>,
-    notes: Vec<String>,
-}
-
-impl Known {
-    fn add(&mut self, answered: Answered) {
-        for (all, more) in [
-            (&mut self.damage, answered.damage),
-            (&mut self.notes, answered.notes),
-        ] {
-            for text in more {
-                if !all.contains(&text) {
-                    all.push(text);
-                }
-            }
-        }
-    }
-}
-
 /// The question for the state at a moment, or now.
 const fn show(key: ProfileKey, at: Option<i64>) -> Query {
     let cascade = true;
@@ -54,11 +32,9 @@ const fn show(key: ProfileKey, at: Option<i64>) -> Query {
 
 pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
     let (trail, clock, key) = (&site.parts.trail, &site.clock, route.key);
-    let mut known = Known::default();
-    let (now, answered) = first::<ShowLine<'static>>(trail, &show(key, None))?;
-    known.add(answered);
+    let (now, mut all) = first::<ShowLine<'static>>(trail, &show(key, None))?;
     let Some(now) = now else {
-        let page = unknown(key, trail.last_seq(), &known.damage, &site.reader());
+        let page = unknown(key, trail.last_seq(), &all.damage, &site.reader());
         return Ok(reply(404, page));
     };
     // What was deleted opens on its last state, of the moment before.
@@ -72,9 +48,9 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         Some(Err((text, why))) => (clock.now, Some((text.as_str(), why.as_str()))),
         None => (usual, None),
     };
-    let state = state(site, &now, at, &mut known)?;
+    let state = state(site, &now, at, &mut all)?;
+    let status = if wrong.is_some() { 400 } else { 200 };
     if route.fragment {
-        let status = if wrong.is_some() { 400 } else { 200 };
         return Ok(reply(status, state.table(clock)));
     }
     let subprofiles = match key.subprofile {
@@ -82,13 +58,13 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         Some(_) => (Vec::new(), false),
     };
     let ends = (
-        end(site, key, false, &mut known)?,
-        end(site, key, true, &mut known)?,
+        end(site, key, false, &mut all)?,
+        end(site, key, true, &mut all)?,
     );
     // Without an event all were pruned: the remaining state is older.
     let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
-    let timeline = timeline(site, route, scale, &mut known)?;
+    let timeline = timeline(site, route, scale, &mut all)?;
     let list = list(site, route, &timeline)?;
     let page = Page {
         key,
@@ -102,13 +78,9 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         wrong,
         deleted,
         list,
-        damage: known.damage,
-        notes: known.notes,
+        answered: all,
     };
-    Ok(reply(
-        if wrong.is_some() { 400 } else { 200 },
-        page.render(&site.reader()),
-    ))
+    Ok(reply(status, page.render(&site.reader())))
 }
 
 /// The event that deleted a (sub)profile, and its time.
@@ -120,23 +92,16 @@ fn deleted(site: &Site<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, Fa
         reverse: true,
         ..history(now.who)
     });
-    let mut found = None;
-    each_until(&site.parts.trail, &query, |line: HistoryLine<'static>| {
-        if ends(&line) {
-            found = seconds_of(&line.time).map(|time| (line.seq, time));
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(found)
+    let (line, _) = find_line::<HistoryLine<'static>>(&site.parts.trail, &query, ends)?;
+    Ok(line.and_then(|line| Some((line.seq, seconds_of(&line.time)?))))
 }
 
-/// The time of the first or the last event; adds the notes on the answer.
+/// The time of the first or the last event.
 fn end(
     site: &Site<'_>,
     key: ProfileKey,
     reverse: bool,
-    known: &mut Known,
+    all: &mut Answered,
 ) -> Result<Option<i64>, Failure> {
     let query = Query::History(HistoryQuery {
         limit: Some(1),
@@ -144,7 +109,7 @@ fn end(
         ..history(key)
     });
     let (line, answered) = first::<HistoryLine<'static>>(&site.parts.trail, &query)?;
-    known.add(answered);
+    add(all, answered);
     Ok(line.and_then(|line| seconds_of(&line.time)))
 }
 
@@ -159,7 +124,7 @@ fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
                 .saturating_sub(1),
             until,
         ),
-        Zoom::Last(name) => Scale::new(until.saturating_sub(crate::web::seconds(name)), until),
+        Zoom::Last(_, length) => Scale::new(until.saturating_sub(length), until),
         Zoom::Between(from, to) => Scale::new(from, to),
     }
 }
@@ -168,7 +133,7 @@ fn timeline(
     site: &Site<'_>,
     route: &ProfileRoute,
     scale: Scale,
-    known: &mut Known,
+    all: &mut Answered,
 ) -> Result<Timeline, Failure> {
     let (trail, key) = (&site.parts.trail, route.key);
     let at = Some(scale.from.saturating_sub(1));
@@ -181,9 +146,10 @@ fn timeline(
         },
         ..history(key)
     });
-    known.add(each(trail, &query, |line: HistoryLine<'static>| {
+    let answered = each(trail, &query, |line: HistoryLine<'static>| {
         timeline.take(&line);
-    })?);
+    })?;
+    add(all, answered);
     Ok(timeline.finish())
 }
 
@@ -192,7 +158,7 @@ fn state(
     site: &Site<'_>,
     now: &ShowLine<'_>,
     at: i64,
-    known: &mut Known,
+    all: &mut Answered,
 ) -> Result<State, Failure> {
     let (trail, key) = (&site.parts.trail, now.who);
     let earlier;
@@ -200,26 +166,25 @@ fn state(
         now
     } else {
         let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
-        known.add(answered);
+        add(all, answered);
         earlier = shown.ok_or_else(|| {
             std::io::Error::other("the state of a profile was there, and then was not")
         })?;
         &earlier
     };
-    let mut state = State::new(shown);
-    if now.state == "deleted" && shown.state == "present" {
-        return Ok(state.alone());
-    }
-    if at < site.clock.now {
+    let compared = now.state != "deleted" || shown.state != "present";
+    let mut state = State::new(shown, compared);
+    if compared && at < site.clock.now {
         let query = Query::Diff(DiffQuery {
             key,
             from: at,
             to: None,
             cascade: true,
         });
-        known.add(each(trail, &query, |line: DiffLine<'static>| {
+        let answered = each(trail, &query, |line: DiffLine<'static>| {
             state.differs(&line);
-        })?);
+        })?;
+        add(all, answered);
     }
     Ok(state)
 }

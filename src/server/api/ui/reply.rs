@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use form_urlencoded::byte_serialize;
 use maud::Markup;
 
 use crate::server::reply::Reply;
 use crate::web::assets::Asset;
 use crate::web::dossier::policy;
+use crate::web::with_query;
 
 /// The security headers of a page. The browser runs and loads only the page's own two files, sends
 /// forms only to this site, and never frames the page. It sends a referrer to this site only;
@@ -70,11 +70,10 @@ pub(super) fn redirect(target: &str) -> Reply {
 
 /// Sends the browser to the login, which leads back to a target.
 pub(super) fn log_in(target: &str) -> Reply {
-    let next: String = byte_serialize(target.as_bytes()).collect();
-    redirect(&format!("/login?next={next}"))
+    redirect(&with_query("/login".to_owned(), &[("next", target)]))
 }
 
-/// What the browser has is current.
+/// The browser's copy is current.
 pub(super) fn unchanged() -> Reply {
     Reply::new(304, HTML, Vec::new()).bound_by(PAGE)
 }

@@ -75,7 +75,6 @@ impl Route {
 struct Params(Pairs);
 
 impl Params {
-    /// All values of a parameter.
     fn all(&self, name: &str) -> Vec<String> {
         let values = self.0.iter().filter(|(known, _)| known == name);
         values.map(|(_, value)| value.clone()).collect()
@@ -145,16 +144,18 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                     None => Route::Event(own),
                 }
             } else if let Some(key) = path.strip_prefix("/profile/") {
-                if let Some(key) = key.strip_suffix("/dossier") {
-                    return Ok(Some(Route::Dossier(Box::new(DossierQuery {
+                match key.strip_suffix("/dossier") {
+                    Some(key) => Route::Dossier(Box::new(DossierQuery {
                         key: key.parse()?,
                         fields: params.all("field"),
                         interests: params.all("interest"),
                         span: Span::default(),
-                    }))));
+                    })),
+                    None => {
+                        let route = profile(key.parse()?, part.is_some(), &params, clock)?;
+                        Route::Profile(Box::new(route))
+                    }
                 }
-                let key = key.parse()?;
-                Route::Profile(Box::new(profile(key, part.is_some(), &params, clock)?))
             } else if let Some((path, format)) = file(path) {
                 match path {
                     "/changes" => Route::Download(Download::Changes(query.to_owned()), format),
@@ -301,7 +302,7 @@ mod tests {
             ProfileRoute {
                 key: ProfileKey::subprofile(1, 2),
                 at: Some(Ok(1_759_999_980)),
-                zoom: Zoom::Last("week"),
+                zoom: Zoom::Last("week", 7 * 86_400),
                 only: Some(Subject::Field("a&b".into())),
                 before: Some((-5, 7)),
                 listed: 50,

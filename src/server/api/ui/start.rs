@@ -6,7 +6,7 @@ use maud::Markup;
 
 use super::latest::{hours, latest, refreshed};
 use super::pages::{Failure, Site};
-use crate::web::start::{Health, Page};
+use crate::web::start::Page;
 
 /// How long the hourly counts stay cached.
 const LASTS: Duration = Duration::from_secs(10);
@@ -15,7 +15,8 @@ pub(super) fn page(site: &Site<'_>) -> Result<Markup, Failure> {
     let (parts, clock) = (site.parts, &site.clock);
     let progress = parts.trail.index().progress();
     let last = parts.inactivity.last_event();
-    let health = Health {
+    let cursor = parts.trail.last_seq();
+    let page = Page {
         trouble: parts.health.trouble(),
         silent: parts.inactivity.is_alarm(),
         last: last.map(|micros| micros.div_euclid(1_000_000)),
@@ -24,10 +25,6 @@ pub(super) fn page(site: &Site<'_>) -> Result<Markup, Failure> {
         free: parts.health.disk.free(),
         checkpoint: parts.trail.prover().last(),
         anchor: parts.trail.prover().last_anchor(),
-    };
-    let cursor = parts.trail.last_seq();
-    let page = Page {
-        health,
         hours: refreshed(site.ui.hours.lock(), LASTS, || {
             hours(&parts.trail, clock.now)
         })?,
