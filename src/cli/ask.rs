@@ -62,7 +62,6 @@ pub fn run(
     output: Output,
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let format = context.format(output.format);
     if format == Format::Table {
         match &mut query {

@@ -97,7 +97,6 @@ pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<Exi
 }
 
 pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let target = std::path::absolute(&context.data).context("finding the data folder")?;
     // A link to an empty folder is not replaced.
     let target = std::fs::canonicalize(&target).unwrap_or(target);

@@ -30,7 +30,6 @@ pub struct DossierArgs {
 }
 
 pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let key = args.query.key;
     let mut query = args.query.clone();
     if let Some(at) = args.at {

@@ -38,7 +38,6 @@ pub struct ImportArgs {
 }
 
 pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let (lines, size) = open(&args.file)?;
     Folder::make(&context.data)?;
     let mode = OpenMode::Append {

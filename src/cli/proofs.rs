@@ -113,7 +113,6 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
 
 /// Asks, and returns the lines of the answer.
 fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answered)> {
-    super::logging::of_command(context);
     let mut lines = Vec::new();
     let end = super::client::ask(&query, context, &mut lines)?;
     Ok((lines, end))

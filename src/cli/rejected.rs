@@ -21,7 +21,6 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
     let Some(numbers) = args.retry else {
         return args.ask.run(context, |query| Ok(Query::Rejected(query)));
     };
-    super::logging::of_command(context);
     let format = context.format(args.ask.output.format);
     if !matches!(format, Format::Table | Format::Jsonl) {
         return Err(

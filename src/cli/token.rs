@@ -52,7 +52,6 @@ enum TokenCommand {
 }
 
 pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let file = TokenFile::of(&context.data);
     match &args.command {
         TokenCommand::Create {

@@ -16,7 +16,6 @@ use crate::format::{Printer, counted, grouped};
 use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let out = OutFile::beside(&args.out, Some(args.force))?;
     let mut file = UndoFile::new(out.file().try_clone()?, args.collection_name.clone());
     let mut stdout = PagedStdout::unpaged();

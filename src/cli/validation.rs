@@ -59,7 +59,6 @@ pub(super) struct ValidationLine<'a> {
 }
 
 pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let files = ValidationFiles::of(&context.data);
     match &args.command {
         ValidationCommand::Add { file, output } => {

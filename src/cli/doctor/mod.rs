@@ -36,7 +36,6 @@ pub struct DoctorArgs {
 }
 
 pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let mut facts = Facts::new(context.data.clone(), context.view.now);
     facts.settings = args.server.settings();
     facts.backup.clone_from(&args.backup);

@@ -59,7 +59,6 @@ pub(super) fn order(
     task: &Maintenance,
     context: &CommandContext,
 ) -> anyhow::Result<(Vec<u8>, Answered)> {
-    super::logging::of_command(context);
     let (doing, appends) = match task {
         Maintenance::Seal => ("sealing", true),
         Maintenance::Backup(_) => ("backing up", false),

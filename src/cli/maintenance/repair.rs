@@ -23,7 +23,6 @@ pub struct RepairArgs {
 }
 
 pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    crate::cli::logging::of_command(context);
     let repair = Repair::survey(&context.data)
         .context("repair needs the data folder for itself, and permission to read it")?;
     let lines = repair.lines();

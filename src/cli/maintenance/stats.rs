@@ -1,7 +1,7 @@
 //! `stats`
 
 use crate::cli::args::TIMES as TIME_FORMATS;
-use crate::cli::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, ask, logging};
+use crate::cli::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, ask};
 use crate::event::Zone;
 use crate::query::{Query, Span, StatsQuery};
 
@@ -15,7 +15,6 @@ pub struct StatsArgs {
 }
 
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    logging::of_command(context);
     let format = context.format(args.output.format);
     let query = Query::Stats(StatsQuery {
         span: args.span,

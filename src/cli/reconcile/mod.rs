@@ -106,7 +106,6 @@ fn quotes(text: &str) -> Result<bool, String> {
 }
 
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let at = args.at;
     if at.is_some_and(|at| at > context.view.now) {
         return Err(UsageError::new("--at is in the future").into());

@@ -76,7 +76,6 @@ pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStat
             return Err(UsageError::new(what).into());
         }
     };
-    super::logging::of_command(context);
     let mut sink = sink::Sink::open(context, for_people, args.cursor_file.as_deref())?;
     follow::run(query, args.follow, context, &mut sink)
 }
