@@ -130,12 +130,12 @@ impl Text {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()
     }
 
-    /// The same, of at most that width: shortened in the middle if it is one piece, else
-    /// at the end.
-    pub fn fit(&self, width: usize) -> Self {
-        if self.width() <= width {
+    /// The same, of at most that width, if there is a limit: shortened in the middle if it is
+    /// one piece, else at the end.
+    pub fn fit(&self, width: impl Into<Option<usize>>) -> Self {
+        let Some(width) = width.into().filter(|width| self.width() > *width) else {
             return self.clone();
-        }
+        };
         if let [(role, text)] = self.pieces.as_slice() {
             return Self::of(*role, middle(text, width));
         }

@@ -39,10 +39,7 @@ pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> 
     let longest = room.map_or(WIDTH, |room| room.saturating_sub(widest).min(WIDTH));
     for (name, (_, count)) in names.iter().zip(rows) {
         let mut line = String::from("  ");
-        let name = match room {
-            Some(_) => name.fit(widest),
-            None => name.clone(),
-        };
+        let name = name.fit(room.map(|_| widest));
         name.put_padded(&mut line, view.styles, widest);
         let bar = bar(*count, most, longest as u64);
         line.push_str(&format!("  {:>numbers$}  {bar}", grouped(*count)));

@@ -76,11 +76,8 @@ pub fn write_at(
         .width
         .map(|width| width.saturating_sub(taken).max(MIN_ROOM));
     for (name, value) in fields {
-        let name = match view.width {
-            Some(_) => name.fit(widest),
-            None => name.clone(),
-        };
         let mut shown = margin.to_owned();
+        let name = name.fit(room.map(|_| widest));
         name.put_padded(&mut shown, view.styles, widest);
         shown.push_str("  ");
         for (number, line) in value.lines(view, room).iter().enumerate() {

@@ -61,12 +61,8 @@ impl<'a> History<'a> {
     }
 
     fn put(&mut self, text: &Text) -> io::Result<()> {
-        let text = match self.view.width {
-            Some(width) => text.fit(width),
-            None => text.clone(),
-        };
         let mut line = String::new();
-        text.put(&mut line, self.view.styles);
+        text.fit(self.view.width).put(&mut line, self.view.styles);
         line.push('\n');
         self.out.write_all(line.as_bytes())
     }
@@ -114,11 +110,7 @@ impl<'a> History<'a> {
             let cause = line.cause.name();
             let padding = CAUSE.saturating_sub(cause.len()) + 2;
             let mut name = Text::of(role, cause).and(Role::Plain, " ".repeat(padding));
-            let of = subject(&line.subject);
-            name.append(match self.view.width {
-                Some(_) => of.fit(MAX_NAME),
-                None => of,
-            });
+            name.append(subject(&line.subject).fit(self.view.width.map(|_| MAX_NAME)));
             let mut change = Change::new(line.old.as_ref(), &line.new);
             if let Some(since) = since.take_if(|_| line.cause.since().is_some()) {
                 let since = format!("since {}", self.view.moment(since));
