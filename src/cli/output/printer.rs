@@ -4,9 +4,8 @@ use std::io::Write;
 
 use super::details::{Gathered, paragraphs, sections};
 use super::history::History;
-use super::loops::Loops;
 use super::table::TablePrinter;
-use super::{diff, evidence, explain, gaps, incidents, report, show, stats, tables};
+use super::{diff, evidence, explain, gaps, incidents, loops, report, show, stats, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
@@ -46,7 +45,7 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
             }))
         }
         Query::Gaps(_) => sections(view, out, gaps::sections),
-        Query::Loops(_) => Box::new(Loops::new(view, out)),
+        Query::Loops(_) => Box::new(Gathered::new(move |lines| loops::write(lines, &view, out))),
         Query::Stats(_) => paragraphs(view, out, stats::write),
         // Their commands write no table.
         Query::Checkpoint(_) | Query::Anchors(_) | Query::Proof(_) => {
