@@ -195,7 +195,7 @@ impl Command {
             Self::Find(args) => args.run(context, |Find { text, query }| {
                 Ok(Query::Find(query.of(text, "find")?))
             }),
-            Self::Export(args) => args.run(context, |query| Ok(Query::Export(query))),
+            Self::Export(args) => super::ask::run(Query::Export(args.query), args.output, context),
             Self::Rejected(args) => super::rejected::run(args, context),
             Self::Dossier(args) => super::dossier::run(&args, context),
             Self::Evidence(args) => super::evidence::run(&args, context),

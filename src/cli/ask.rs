@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::answer_args::{Ask, AskStates};
+use super::answer_args::AskStates;
 use super::args::Output;
 use super::client;
 use super::out_file::OutFile;
@@ -17,18 +17,6 @@ use crate::format::{LineSplitter, Printer};
 use crate::history::Subject;
 use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
 use crate::query::{Answered, FindQuery, Query, Span, Wanted};
-
-impl<Q: clap::Args> Ask<Q> {
-    /// Asks the question that is made of the arguments.
-    pub fn run(
-        self,
-        context: &CommandContext,
-        make: impl FnOnce(Q) -> Result<Query, DecodeError>,
-    ) -> anyhow::Result<ExitStatus> {
-        let query = make(self.query).map_err(UsageError::from)?;
-        run(query, self.output, context)
-    }
-}
 
 /// Whether an answer shows cascades without being asked to: people see them; what programs
 /// read contains them only on request.

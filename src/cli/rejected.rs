@@ -19,7 +19,7 @@ pub struct RejectedArgs {
 
 pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let Some(numbers) = args.retry else {
-        return args.ask.run(context, |query| Ok(Query::Rejected(query)));
+        return ask::run(Query::Rejected(args.ask.query), args.ask.output, context);
     };
     let format = context.format(args.ask.output.format);
     if !matches!(format, Format::Table | Format::Jsonl) {
