@@ -62,17 +62,15 @@ pub fn run(
         (Format::Xlsx, Some(path)) => {
             let (status, written) = to_file(&query, format, &path, context)?;
             if written.is_some() {
-                super::say(&format!("profiletrail: wrote {}", path.display()));
+                message!("wrote {}", path.display());
             }
             Ok(status)
         }
         (Format::Xlsx, None) => {
-            let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
-            Err(UsageError::new(what).into())
+            wrong_usage!("--format xlsx: a workbook goes to a file; add --out FILE.xlsx")
         }
         (_, Some(_)) => {
-            let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
-            Err(UsageError::new(what).into())
+            wrong_usage!("--out: it is for --format xlsx; redirect other formats with > FILE")
         }
         (_, None) => to_stdout(&query, format, PagedStdout::new(context, format), context),
     }
@@ -223,24 +221,21 @@ fn in_zone(hint: &str, context: &CommandContext) -> String {
 pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Option<ExitStatus> {
     super::say_lacking(end);
     if !end.damage.is_empty() {
-        super::say(&format!(
-            "profiletrail: the answer lacks events that cannot be read; {} shows where they are",
+        message!(
+            "the answer lacks events that cannot be read; {} shows where they are",
             context.command("verify")
-        ));
+        );
         return Some(ExitStatus::Failed);
     }
     if end.found {
         return None;
     }
-    super::say(&format!(
-        "profiletrail: nothing found: {}",
-        nothing(query, context)
-    ));
+    message!("nothing found: {}", nothing(query, context));
     for hint in &end.hints {
-        super::say(&format!("profiletrail: {}", in_zone(hint, context)));
+        message!("{}", in_zone(hint, context));
     }
     if let Some(next) = next(query, context).filter(|_| end.hints.is_empty()) {
-        super::say(&format!("profiletrail: {next}"));
+        message!("{next}");
     }
     Some(ExitStatus::Nothing)
 }

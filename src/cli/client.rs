@@ -291,7 +291,7 @@ pub fn ask(
     out: &mut dyn Write,
 ) -> anyhow::Result<Answered> {
     for note in query.time_notes(context.view.now) {
-        super::say(&format!("profiletrail: note: {note}"));
+        message!("note: {note}");
     }
     let request = Request::Ask(Box::new(query.clone()));
     let task = Task {

@@ -38,8 +38,7 @@ pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Resul
         return Ok(size);
     }
     let (least, most) = (crate::format::size(least), crate::format::size(most));
-    let what = format!("{flag}: must be between {least} and {most}");
-    Err(UsageError::new(what).into())
+    wrong_usage!("{flag}: must be between {least} and {most}")
 }
 
 /// The size at which a segment is closed.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ask;
-use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
+use super::{CommandContext, ExitStatus, Format, TIMES, formats};
 use crate::format::{plain, size};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 
@@ -40,11 +40,10 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         (Some(format), _) => format,
         (None, Some(_)) => Format::Html,
         (None, None) if context.terminal => {
-            let what = format!(
+            wrong_usage!(
                 "a dossier is a page: write --out dossier-{}.html, or --format jsonl to see its lines here",
                 key.to_string().replace('/', "-")
             );
-            return Err(UsageError::new(what).into());
         }
         (None, None) => Format::Jsonl,
     };

@@ -138,8 +138,7 @@ fn page_of(mut command: clap::Command, name: &str) -> anyhow::Result<clap::Comma
             Some(near) => format!("did you mean {near}?"),
             None => "profiletrail --help lists the commands".to_owned(),
         };
-        let what = format!("there is no command {name}: {next}");
-        return Err(super::context::UsageError::new(what).into());
+        wrong_usage!("there is no command {name}: {next}");
     };
     let title = format!("profiletrail-{name}");
     Ok(found.clone().name(title.clone()).display_name(title))

@@ -6,6 +6,20 @@
 //! answer's lines as they are; output for people is made from the same lines in
 //! [`output`].
 
+/// Prints a message of the program on standard error: `profiletrail: …`.
+macro_rules! message {
+    ($($text:tt)*) => {
+        $crate::cli::say(&format!("profiletrail: {}", format_args!($($text)*)))
+    };
+}
+
+/// Ends a command for wrong usage, as `bail!` does for a failure.
+macro_rules! wrong_usage {
+    ($($text:tt)*) => {
+        return Err($crate::cli::UsageError::new(format!($($text)*)).into())
+    };
+}
+
 mod answer_args;
 mod args;
 mod ask;
@@ -121,7 +135,7 @@ fn say(line: &str) {
 
 /// Says that nothing was found, and what to do next.
 fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
-    say(&format!("profiletrail: nothing found: {what}"));
+    message!("nothing found: {what}");
     Ok(ExitStatus::Nothing)
 }
 
@@ -140,10 +154,10 @@ fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
 /// and the damage.
 fn say_lacking(end: &Answered) {
     for note in &end.notes {
-        say(&format!("profiletrail: note: {note}; the answer lacks it"));
+        message!("note: {note}; the answer lacks it");
     }
     for damage in &end.damage {
-        say(&format!("profiletrail: {damage}"));
+        message!("{damage}");
     }
 }
 

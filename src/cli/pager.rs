@@ -162,9 +162,7 @@ fn start(pager: &str) -> io::Result<(ChildStdin, Running)> {
 fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
     let status = child.wait();
     if status.is_ok_and(|status| status.code() == Some(NOT_FOUND)) {
-        super::say(&format!(
-            "profiletrail: cannot start the pager {pager:?}: set PROFILETRAIL_PAGER, or add --no-pager"
-        ));
+        message!("cannot start the pager {pager:?}: set PROFILETRAIL_PAGER, or add --no-pager");
     }
     if !finished.load(Ordering::Acquire) {
         std::process::exit(0);

@@ -28,6 +28,6 @@ pub fn confirm(question: &str) -> anyhow::Result<bool> {
 
 /// How a command ends whose question was declined.
 pub fn declined() -> ExitStatus {
-    super::say("profiletrail: nothing was changed");
+    message!("nothing was changed");
     ExitStatus::Nothing
 }

@@ -121,7 +121,7 @@ fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answe
 /// Prints why something was not found.
 fn say_why(end: &Answered) {
     for why in &end.hints {
-        super::say(&format!("profiletrail: {why}"));
+        message!("{why}");
     }
 }
 
@@ -198,11 +198,10 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         return check(dir, &trusted, args.format, context);
     }
     let (Some(seq), Some(dir)) = (args.seq, &args.out) else {
-        return Err(UsageError::new("name an event and a folder for its proof".to_owned()).into());
+        wrong_usage!("name an event and a folder for its proof");
     };
     if dir.symlink_metadata().is_ok() {
-        let what = format!("--out: {} already exists; name a new folder", dir.display());
-        return Err(UsageError::new(what).into());
+        wrong_usage!("--out: {} already exists; name a new folder", dir.display());
     }
     let (lines, end) = ask(Query::Proof(EventQuery { seq }), context)?;
     if !end.found {

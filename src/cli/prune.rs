@@ -2,7 +2,7 @@
 
 use super::maintenance::{self, order, parse_lines};
 use super::prompt::{confirm, declined, require_terminal};
-use super::{CommandContext, ExitStatus, ResultOutput, TIMES, UsageError};
+use super::{CommandContext, ExitStatus, ResultOutput, TIMES};
 use crate::format::{View, counted, size};
 use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};
@@ -30,11 +30,10 @@ pub struct PruneArgs {
 pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let before = args.before;
     if before > context.view.now.saturating_sub(YOUNGEST) {
-        let what = format!(
+        wrong_usage!(
             "--before: {} is less than a day ago: newer events are never pruned",
             context.view.moment(before)
         );
-        return Err(UsageError::new(what).into());
     }
     if !args.dry_run && !args.yes {
         require_terminal(

@@ -3,7 +3,7 @@
 use super::answer_args::Ask;
 use super::ask;
 use super::client::{APPEND, Task};
-use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
+use super::{CommandContext, ExitStatus, Format, TIMES};
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 
@@ -23,20 +23,17 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
     };
     let format = context.format(args.ask.output.format);
     if !matches!(format, Format::Table | Format::Jsonl) {
-        return Err(
-            UsageError::new("--retry: its answer is written as a table or as jsonl").into(),
-        );
+        wrong_usage!("--retry: its answer is written as a table or as jsonl");
     }
     let mut lines = Vec::new();
     let named = !numbers.is_empty();
     let task = Task::new(Request::Retry(numbers), APPEND, "reading again");
     let end = task.run(context, &mut lines)?;
     if named && !end.found && end.damage.is_empty() {
-        super::say(&format!(
-            "profiletrail: nothing found: no rejected call has such a number; {} lists them",
-            context.command("rejected")
+        let list = context.command("rejected");
+        return super::nothing_found(&format!(
+            "no rejected call has such a number; {list} lists them"
         ));
-        return Ok(ExitStatus::Nothing);
     }
     if format == Format::Table {
         lines = for_people(&lines)?;

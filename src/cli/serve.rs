@@ -234,11 +234,10 @@ fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
     let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = open_files.saturating_sub(OWN_DESCRIPTORS);
     if u64::from(max_connections) > room {
-        let what = format!(
+        wrong_usage!(
             "--max-connections {max_connections}: this process may open {open_files} files, which leaves \
              {room} for connections; raise the limit (ulimit -n, or LimitNOFILE in the systemd unit)"
         );
-        return Err(UsageError::new(what).into());
     }
     Ok(())
 }

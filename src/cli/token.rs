@@ -66,9 +66,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             Folder::make(&context.data)?;
             file.add(token.clone())?;
             show(std::slice::from_ref(&token), Some(&text), *output, context)?;
-            super::say(
-                "profiletrail: store the token where your program reads it: it is not shown again",
-            );
+            message!("store the token where your program reads it: it is not shown again");
             Ok(ExitStatus::Success)
         }
         TokenCommand::List { output } => {
@@ -91,7 +89,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
                 ));
             };
             show(&[token], None, *output, context)?;
-            super::say("profiletrail: revoked");
+            message!("revoked");
             Ok(ExitStatus::Success)
         }
     }

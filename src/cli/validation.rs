@@ -68,9 +68,7 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
                 error => anyhow::Error::from(error).context(format!("adding {}", file.display())),
             })?;
             show(&files, &[name], output, context)?;
-            super::say(
-                "profiletrail: the server serves it now: let Copernica validate the address",
-            );
+            message!("the server serves it now: let Copernica validate the address");
             Ok(ExitStatus::Success)
         }
         ValidationCommand::List { output } => {

@@ -28,7 +28,7 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
     let lines = repair.lines();
     let json = context.format(args.output.format) == Format::Jsonl;
     if lines.is_empty() {
-        crate::cli::say("profiletrail: nothing to repair: every segment is whole");
+        message!("nothing to repair: every segment is whole");
         return Ok(ExitStatus::Success);
     }
     if !args.yes {

@@ -83,8 +83,9 @@ impl Columns {
             .map(|wanted| find("--subprofile-column", wanted))
             .transpose()?;
         if subprofile == Some(key) {
-            let what = "--subprofile-column: it is the same column as --key-column; name two different columns";
-            return Err(UsageError::new(what).into());
+            wrong_usage!(
+                "--subprofile-column: it is the same column as --key-column; name two different columns"
+            );
         }
         let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
             wanted.iter().map(|wanted| find(flag, wanted)).collect()
@@ -118,24 +119,21 @@ impl Columns {
                 continue;
             };
             if column.is_empty() {
-                let what = format!("{name}: column {} has no name", place + 1);
-                return Err(UsageError::new(what).into());
+                wrong_usage!("{name}: column {} has no name", place + 1);
             }
             if let Some(first) = seen.insert(column, place) {
-                let what = format!(
+                wrong_usage!(
                     "{name}: the columns {} and {} are both called {column:?}: leave one out of the export, or both with --ignore",
                     first + 1,
                     place + 1
                 );
-                return Err(UsageError::new(what).into());
             }
         }
         if compared.is_empty() {
-            let what = format!(
+            wrong_usage!(
                 "{name}: there is no column to compare; the columns are {}",
                 list(&names)
             );
-            return Err(UsageError::new(what).into());
         }
         Ok(Self {
             dialect: dialect(delimiter),

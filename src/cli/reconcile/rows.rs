@@ -53,13 +53,10 @@ impl Refusals {
     /// Prints which they are, and returns how many.
     pub fn print(&self) -> u64 {
         for (line, reason) in &self.shown {
-            crate::cli::say(&format!("profiletrail: line {line}: {reason}; left out"));
+            message!("line {line}: {reason}; left out");
         }
         if self.count > MAX_SHOWN {
-            crate::cli::say(&format!(
-                "profiletrail: and {} more lines",
-                self.count - MAX_SHOWN
-            ));
+            message!("and {} more lines", self.count - MAX_SHOWN);
         }
         self.count
     }

@@ -132,10 +132,10 @@ impl<'s> Sink<'s> {
     pub fn position(&mut self, position: &Position) -> anyhow::Result<()> {
         for damage in &position.damage {
             self.damaged = true;
-            crate::cli::say(&format!("profiletrail: {damage}"));
+            message!("{damage}");
         }
         for lost in &position.lost {
-            crate::cli::say(&format!("profiletrail: note: {lost}; the answer lacks it"));
+            message!("note: {lost}; the answer lacks it");
         }
         let before = self.mark.take();
         let moved = before
