@@ -120,17 +120,14 @@ pub fn sections<'a, L: DeserializeOwned + 'a>(
 }
 
 /// Writes answers of which all lines are needed before the first can be written.
-pub struct Gathered<W> {
-    lines: Vec<Vec<u8>>,
-    write: W,
+pub fn gathered<'a>(write: impl FnMut(&[Vec<u8>]) -> io::Result<()> + 'a) -> Box<dyn Printer + 'a> {
+    let lines = Vec::new();
+    Box::new(Gathered { lines, write })
 }
 
-impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Gathered<W> {
-    /// Writes them so at the end.
-    pub const fn new(write: W) -> Self {
-        let lines = Vec::new();
-        Self { lines, write }
-    }
+struct Gathered<W> {
+    lines: Vec<Vec<u8>>,
+    write: W,
 }
 
 impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Printer for Gathered<W> {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::appended::{is_appended, mark_of, reconcile};
 use super::cursor::{CursorFile, Mark};
 use crate::cli::context::CommandContext;
-use crate::cli::output::tail_printer;
+use crate::cli::output::History;
 use crate::event::parse_rfc3339_micros;
 use crate::format::Printer;
 use crate::query::Position;
@@ -109,7 +109,7 @@ impl<'s> Sink<'s> {
             serde_json::from_slice(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            tail_printer(self.context.view, &mut text).line(line)?;
+            History::new(true, self.context.view, &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;
