@@ -262,10 +262,6 @@ fn pairs(text: &str) -> Result<Vec<Pair>, String> {
     Ok(pairs)
 }
 
-fn env_of(arg: &Arg) -> Option<&str> {
-    arg.get_env()?.to_str()
-}
-
 /// The names of this program's form that are no setting.
 fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
     let is_known = |name: &str| {
@@ -285,7 +281,8 @@ fn merge(
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Command {
     let set = |arg: Arg| {
-        let Some(name) = env_of(&arg).map(str::to_owned) else {
+        let name = arg.get_env().and_then(|name| name.to_str());
+        let Some(name) = name.map(str::to_owned) else {
             return arg;
         };
         let arg = match environment(&name) {

@@ -111,17 +111,13 @@ impl ServeArgs {
             (None, Some(_)) => half("--tls-key", "--tls-cert"),
         }
     }
-
-    /// The most connections of one address.
-    fn per_address(&self) -> u32 {
-        self.max_connections_per_address
-            .unwrap_or(self.server.max_connections.div_ceil(2))
-    }
 }
 
 pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::from(args.log, args.log_format, context);
     let max_body = usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?;
+    let per_address = args.max_connections_per_address;
+    let per_address = per_address.unwrap_or(args.server.max_connections.div_ceil(2));
     let config = ServerConfig {
         data: context.data.clone(),
         listen: args.server.listen,
@@ -132,7 +128,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         workers: usize::from(args.workers),
         max_connections: args.server.max_connections as usize,
         tls: args.tls()?,
-        max_per_address: args.per_address() as usize,
+        max_per_address: per_address as usize,
         trusted_proxies: Proxies::new(args.trusted_proxy.iter().copied()),
         max_rejected: args.max_rejected.as_u64(),
         min_free: args.server.min_free.as_u64(),
