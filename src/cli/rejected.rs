@@ -3,7 +3,9 @@
 use super::answer_args::Ask;
 use super::ask;
 use super::client::{APPEND, Task};
+use super::maintenance::parse_lines;
 use super::{CommandContext, ExitStatus, Format, TIMES};
+use crate::format::plain;
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 
@@ -45,22 +47,16 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
 
 fn for_people(lines: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut text = String::new();
-    for line in serde_json::Deserializer::from_slice(lines).into_iter::<RetryLine>() {
-        let RetryLine {
-            number,
-            seq,
-            outcome,
-            error,
-        } = line?;
-        let what = match (seq, error) {
-            (Some(seq), _) if outcome == RetryOutcome::Present => format!("is already event {seq}"),
+    for line in parse_lines::<RetryLine>(lines)? {
+        let what = match (line.seq, line.error) {
+            (Some(seq), _) if line.outcome == RetryOutcome::Present => {
+                format!("is already event {seq}")
+            }
             (Some(seq), _) => format!("is now event {seq}"),
             (None, Some(error)) => format!("cannot be read: {error}"),
             (None, None) => continue,
         };
-        text.push_str(&crate::format::plain(&format!(
-            "rejected call {number} {what}"
-        )));
+        text += &plain(&format!("rejected call {} {what}", line.number));
         text.push('\n');
     }
     Ok(text.into_bytes())

@@ -133,21 +133,9 @@ fn start(
     data: &Path,
     context: &CommandContext,
 ) -> anyhow::Result<Server> {
-    let config = config(listen.unwrap_or(USUAL), data, context);
-    match Server::start(&config) {
-        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
-            listen: FREE,
-            ..config
-        })?),
-        started => Ok(started?),
-    }
-}
-
-/// The configuration of the demo's server.
-fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerConfig {
-    ServerConfig {
+    let config = ServerConfig {
         data: data.to_owned(),
-        listen,
+        listen: listen.unwrap_or(USUAL),
         zone: context.zone,
         max_body: 1 << 20,
         segment_size: SEGMENT_SIZE,
@@ -169,5 +157,12 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         settings: Settings::default(),
         #[cfg(feature = "nats")]
         cluster: None,
+    };
+    match Server::start(&config) {
+        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
+            listen: FREE,
+            ..config
+        })?),
+        started => Ok(started?),
     }
 }

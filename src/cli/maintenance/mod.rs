@@ -97,10 +97,7 @@ pub(super) fn write<T: DeserializeOwned>(
 
 /// Texts for people, each in lines of its own.
 pub(super) fn paragraphs(texts: impl Iterator<Item = String>, view: &View) -> String {
-    let lines = texts.flat_map(|text| match view.width {
-        Some(width) => wrapped(&text, width),
-        None => vec![text],
-    });
+    let lines = texts.flat_map(|text| wrapped(&text, view.width.unwrap_or(usize::MAX)));
     lines.map(|line| line + "\n").collect()
 }
 
