@@ -25,7 +25,6 @@ pub fn shows_cascade(no_cascade: bool, format: Option<Format>, context: &Command
 }
 
 impl<Q: clap::Args> AskStates<Q> {
-    /// Asks the question that is made of the arguments.
     pub fn run(
         self,
         context: &CommandContext,
@@ -76,7 +75,6 @@ pub fn run(
     }
 }
 
-/// Asks, and writes the answer to standard output.
 pub fn to_stdout(
     query: &Query,
     format: Format,

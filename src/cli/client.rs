@@ -36,7 +36,6 @@ pub const APPEND: OpenMode = OpenMode::Append {
     segment_size: 64 << 20,
 };
 
-/// A connection for one command.
 pub struct Connection {
     stream: UnixStream,
     /// Where no server runs: the thread that answers.
@@ -235,7 +234,6 @@ fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
     write_chunk(&mut stream, &line)
 }
 
-/// An answer that is read.
 pub struct Answer {
     input: ChunkedReader<BufReader<UnixStream>>,
     /// The line that was returned last.
@@ -243,7 +241,6 @@ pub struct Answer {
     _connection: Connection,
 }
 
-/// A part of an answer.
 pub enum Part<'a> {
     /// A line of the answer itself, with its end.
     Line(&'a [u8]),

@@ -41,7 +41,6 @@ pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Resul
     wrong_usage!("{flag}: must be between {least} and {most}")
 }
 
-/// The size at which a segment is closed.
 pub fn segment_size(size: ByteSize) -> anyhow::Result<u64> {
     bytes("--segment-size", size, 1, 1 << 40)
 }
@@ -72,7 +71,6 @@ fn pager(common: &Common) -> Option<String> {
     (!matches!(pager.trim(), "" | "cat")).then_some(pager)
 }
 
-/// The surroundings of a command.
 #[derive(Clone)]
 pub struct CommandContext {
     pub data: PathBuf,

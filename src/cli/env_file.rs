@@ -64,7 +64,6 @@ const WITHOUT_DATA: [&str; 7] = [
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// A name and its value.
 type Pair = (String, String);
 
 /// The command line, whose settings can come from the environment. A demo is made of
@@ -241,7 +240,6 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// The lines of a file.
 fn pairs(text: &str) -> Result<Vec<Pair>, String> {
     let mut pairs = Vec::new();
     for (number, line) in text.lines().enumerate() {

@@ -93,7 +93,6 @@ pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// The text of a page.
 fn rendered(command: clap::Command) -> io::Result<Vec<u8>> {
     let (notes, examples) = notes_and_examples(&command);
     let mut text = Vec::new();

@@ -77,7 +77,6 @@ use context::{CommandContext, UsageError};
 use pager::PagedStdout;
 use progress::Bar;
 
-/// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExitStatus {
     /// Answered, or done.
@@ -139,7 +138,6 @@ fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Nothing)
 }
 
-/// Writes a text to standard output.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = PagedStdout::unpaged();
     stdout.write_all(text.as_ref())?;

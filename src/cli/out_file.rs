@@ -13,7 +13,6 @@ use crate::storage::{RealDisk, Storage as _};
 /// A file under a temporary name in the same folder as its final name.
 pub struct OutFile {
     path: PathBuf,
-    /// The folder that it is in.
     pub dir: PathBuf,
     file: NamedTempFile,
     force: Option<bool>,
@@ -48,7 +47,6 @@ impl OutFile {
         })
     }
 
-    /// What is to be written to.
     pub fn file(&self) -> &File {
         self.file.as_file()
     }

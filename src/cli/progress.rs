@@ -21,7 +21,6 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar with a name for the task.
     pub fn new(what: &'static str, shown: bool) -> Self {
         Self {
             what,

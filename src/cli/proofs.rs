@@ -111,7 +111,6 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
     Ok(note)
 }
 
-/// Asks, and returns the lines of the answer.
 fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answered)> {
     let mut lines = Vec::new();
     let end = super::client::ask(&query, context, &mut lines)?;

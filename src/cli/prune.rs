@@ -63,7 +63,6 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     )
 }
 
-/// A prune for people.
 fn text_of(line: &PruneReport, view: &View) -> String {
     let PruneReport {
         events,

@@ -12,10 +12,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 
-/// Replaces omitted text.
 const ELLIPSIS: &str = "…";
 
-/// How wide a text is.
 pub fn width_of(text: &str) -> usize {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.len();
@@ -78,7 +76,6 @@ pub fn middle(text: &str, width: usize) -> String {
     cut(text, width, |room| room / 2)
 }
 
-/// Pieces of text with their roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     pieces: Vec<(Role, String)>,
@@ -201,7 +198,6 @@ impl Text {
         width.map_or_else(|| vec![self.clone()], |width| self.wrap(width))
     }
 
-    /// Adds it to a line.
     pub fn put(&self, line: &mut String, styles: Styles) {
         for (role, text) in &self.pieces {
             styles.put(line, *role, text);

@@ -66,7 +66,6 @@ pub struct Side {
     part_role: Role,
 }
 
-/// A change from a value to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub old: Side,
@@ -115,7 +114,6 @@ impl Side {
         width_of(&self.before) + width_of(&self.part) + width_of(&self.after) + brackets
     }
 
-    /// All of it.
     pub fn text(&self, styles: Styles) -> Text {
         self.join(styles, &self.before, &self.part, &self.after)
     }
@@ -164,7 +162,6 @@ impl Change {
         }
     }
 
-    /// How many bytes it has.
     pub fn byte_len(&self) -> usize {
         let of = |side: &Side| side.before.len() + side.part.len() + side.after.len();
         of(&self.old) + of(&self.new) + self.suffix.len()

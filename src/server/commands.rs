@@ -53,7 +53,6 @@ type Append = Arc<dyn Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync>;
 /// Why a command fails: the connection is lost, or a reason that is sent.
 type Failure = Box<dyn Error>;
 
-/// Answers commands.
 pub struct Commands {
     trail: Arc<Trail>,
     /// `None` once the server stops, so that the committer can end.

@@ -18,7 +18,6 @@ const MAX_WIDTH: usize = 100;
 /// The indentation of commands and hints.
 const INDENT: &str = "   ";
 
-/// What the guide is about.
 pub(super) struct Guide<'a> {
     pub story: &'a Story,
     /// The program and the data folder, as words for a shell.
@@ -26,13 +25,9 @@ pub(super) struct Guide<'a> {
     pub data: String,
     /// Whether the folder stays.
     pub kept: bool,
-    /// The address for calls.
     pub calls: SocketAddr,
-    /// The address of the page.
     pub page: Option<SocketAddr>,
-    /// A token for the page.
     pub token: &'a str,
-    /// The columns of the terminal.
     pub width: Option<usize>,
 }
 

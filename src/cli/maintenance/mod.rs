@@ -42,7 +42,6 @@ pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<Ex
     )
 }
 
-/// Runs a task, and writes its result.
 pub(super) fn run<T: DeserializeOwned>(
     task: &Maintenance,
     output: ResultOutput,

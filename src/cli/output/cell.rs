@@ -92,7 +92,6 @@ impl Cell {
         }
     }
 
-    /// How many bytes it has.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),

@@ -27,7 +27,6 @@ const MAX_NAME: usize = 24;
 /// The most labels in a folded line.
 const MAX_LABELS: usize = 4;
 
-/// Writes the events of (sub)profiles.
 pub struct History<'a> {
     view: View,
     /// Whether every event is shown by itself.
@@ -50,7 +49,6 @@ struct Folded {
 }
 
 impl<'a> History<'a> {
-    /// With `all`, every event is shown by itself.
     pub fn new(all: bool, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
@@ -149,7 +147,6 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// Writes what was folded.
     fn unfold(&mut self) -> io::Result<()> {
         let Some(folded) = self.folded.take() else {
             return Ok(());

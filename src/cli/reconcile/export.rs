@@ -17,7 +17,6 @@ const LOOK: usize = 64 << 10;
 /// The most bytes of a row: an open quote would otherwise take all that follows.
 const ROW: u64 = 16 << 20;
 
-/// An export that was opened.
 pub struct Export {
     /// How it is named in messages.
     pub name: String,

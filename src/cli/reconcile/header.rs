@@ -27,17 +27,15 @@ fn is_system(name: &str) -> bool {
 /// The columns of an export, by their places.
 #[derive(Debug)]
 pub struct Columns {
-    /// How rows are written.
     pub dialect: Dialect,
-    /// Their names.
     pub names: Vec<String>,
-    /// That of the profile's number.
+    /// The place of the profile's number.
     pub key: usize,
-    /// That of the subprofile's.
+    /// The place of the subprofile's.
     pub subprofile: Option<usize>,
-    /// Those that are compared.
+    /// The places of the columns that are compared.
     pub compared: Vec<usize>,
-    /// The names of those that are Copernica's own, and left out.
+    /// The names of the columns that are Copernica's own, and left out.
     pub left_out: Vec<String>,
 }
 
@@ -156,7 +154,6 @@ impl Columns {
         })
     }
 
-    /// The names of those that are compared.
     pub fn compared_names(&self) -> Vec<String> {
         let places = self.compared.iter();
         places

@@ -23,13 +23,10 @@ const CHECKED: u64 = 16 << 20;
 /// The most refused rows that are shown one by one.
 const MAX_SHOWN: u64 = 20;
 
-/// The rows that are compared.
 pub struct Sorted {
     /// The rows, in a file with a line of JSON for each.
     pub rows: File,
-    /// How many there are.
     pub count: u64,
-    /// The others.
     pub refusals: Refusals,
 }
 

@@ -46,9 +46,7 @@ pub struct Mark {
 /// How far a file is that is appended to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputMark {
-    /// Its device.
     pub device: u64,
-    /// Its number there.
     pub inode: u64,
     /// Its length after the last line, in bytes.
     pub len: u64,

@@ -25,7 +25,6 @@ use crate::query::Position;
 /// How often the output and the cursor file are synced at most.
 const SYNC: Duration = Duration::from_secs(1);
 
-/// Where a tail's events go.
 pub struct Sink<'s> {
     context: &'s CommandContext,
     for_people: bool,
