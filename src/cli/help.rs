@@ -61,11 +61,8 @@ pub fn laid_out(command: Command) -> Command {
     let mut template = OF_PROGRAM.to_owned();
     for (group, names) in GROUPS {
         template += &format!("{group}:\n");
-        let named = names
-            .iter()
-            .map(|name| (*name, command.find_subcommand(name)));
-        for (name, found) in named {
-            let about = found.and_then(Command::get_about);
+        for name in names {
+            let about = command.find_subcommand(name).and_then(Command::get_about);
             let about = about.map_or_else(
                 || "Show the help of a command".to_owned(),
                 ToString::to_string,
@@ -76,9 +73,8 @@ pub fn laid_out(command: Command) -> Command {
         template.push('\n');
     }
     template += "Options of every command:\n{options}{after-help}";
-    let every = |arg: &&Arg| arg.is_global_set();
-    let hidden: Vec<Arg> = command.get_arguments().filter(every).cloned().collect();
-    let hidden: Vec<Arg> = hidden.into_iter().map(|arg| arg.hide(true)).collect();
+    let global = command.get_arguments().filter(|arg| arg.is_global_set());
+    let hidden: Vec<Arg> = global.map(|arg| arg.clone().hide(true)).collect();
     with_examples(command)
         .help_template(template)
         .mut_subcommands(|command| of_command(command, &hidden))

@@ -152,10 +152,7 @@ fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<Ex
             text.push_str(&format!("; time stamp of {stamped}"));
         }
         if !line.witnesses.is_empty() {
-            text.push_str(&plain(&format!(
-                "; signed by {}",
-                line.witnesses.join(", ")
-            )));
+            text += &plain(&format!("; signed by {}", line.witnesses.join(", ")));
         }
         text.push('\n');
     }
@@ -179,10 +176,7 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
             _ if args.key => text.push_str(&format!("{}\n", line.vkey)),
             Some(since) if since.consistent => {
                 text.push_str(&format!("old {}\n", since.size));
-                since
-                    .proof
-                    .iter()
-                    .for_each(|hash| text.push_str(&format!("{hash}\n")));
+                text.extend(since.proof.iter().map(|hash| format!("{hash}\n")));
                 text.push_str(&format!("\n{}", line.note));
             }
             _ => text.push_str(&line.note),
