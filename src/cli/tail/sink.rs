@@ -168,23 +168,20 @@ impl<'s> Sink<'s> {
     /// Syncs the output and the cursor, so that a power cut neither loses written lines
     /// nor leaves the cursor ahead of them; at most once in each `pause`.
     fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
-        if self.cursor.is_none() || !self.dirty || self.synced.elapsed() < pause {
+        let (Some(cursor), Some(mark)) = (&mut self.cursor, &mut self.mark) else {
+            return Ok(());
+        };
+        if !self.dirty || self.synced.elapsed() < pause {
             return Ok(());
         }
         if self.appended {
             self.out.sync_data().context("syncing standard output")?;
         }
-        self.keep()?;
-        if let Some(mark) = &mut self.mark {
-            let seq = mark.seq;
-            if let Some(output) = &mut mark.output {
-                (output.synced_len, output.synced_seq) = (output.len, seq);
-            }
-            if let Some(cursor) = &mut self.cursor {
-                cursor.keep(mark)?;
-                cursor.sync()?;
-            }
+        if let Some(output) = &mut mark.output {
+            (output.synced_len, output.synced_seq) = (output.len, mark.seq);
         }
+        cursor.keep(mark)?;
+        cursor.sync()?;
         self.dirty = false;
         self.synced = Instant::now();
         Ok(())
