@@ -15,7 +15,7 @@ use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 const NAME: usize = 60;
 
 /// The longest bar, in characters.
-const WIDTH: u64 = 20;
+const WIDTH: usize = 20;
 
 /// The most values of a writer.
 const VALUES: usize = 3;

@@ -130,15 +130,10 @@ fn guarded(text: &str) -> String {
 
 /// Whether a text is digits with a sign and at most one point, and no more.
 fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let points = digits.bytes().filter(|byte| *byte == b'.').count();
-    let ends_in_digits = digits.starts_with(|first: char| first.is_ascii_digit())
-        && digits.ends_with(|last: char| last.is_ascii_digit());
-    points <= 1
-        && ends_in_digits
-        && digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(whole) && is_digits(part)
 }
 
 impl Printer for Csv<'_> {
