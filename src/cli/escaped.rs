@@ -39,7 +39,7 @@ impl<W: Write> Write for Escaped<W> {
         let mut text = std::mem::take(&mut self.held);
         text.extend_from_slice(bytes);
         let whole = match std::str::from_utf8(&text) {
-            // The end is the begin of a character.
+            // The last character is not complete yet.
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
             _ => text.len(),
         };

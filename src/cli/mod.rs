@@ -120,7 +120,7 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
     // A write beyond the file size limit must fail, not end the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
         .context("ignoring SIGXFSZ")?;
-    // These two say how they log.
+    // `serve` has flags for its log, and `demo` logs warnings only.
     if !matches!(command, Command::Serve(_) | Command::Demo(_)) {
         logging::of_command(context);
     }
