@@ -46,7 +46,7 @@ pub struct Connection {
 pub fn reach(context: &CommandContext, mode: OpenMode) -> anyhow::Result<Connection> {
     let begun = Instant::now();
     loop {
-        if let Ok(connection) = connect(&context.data) {
+        if let Ok(Some(connection)) = connect(&context.data) {
             return Ok(connection);
         }
         let options = OpenOptions {
@@ -83,11 +83,17 @@ fn offline(commands: Commands) -> anyhow::Result<Connection> {
     })
 }
 
-/// Connects to the server that runs on a data folder.
-pub fn connect(data: &Path) -> io::Result<Connection> {
-    let (path, _dir) = reachable(&Folder::socket_of(data))?;
-    let (stream, offline) = (UnixStream::connect(path)?, None);
-    Ok(Connection { stream, offline })
+/// Connects to the server that runs on a data folder; `None` if none runs.
+pub fn connect(data: &Path) -> io::Result<Option<Connection>> {
+    use ErrorKind::{ConnectionRefused, NotFound};
+    let socket = reachable(&Folder::socket_of(data));
+    let stream = match socket.and_then(|(path, _dir)| UnixStream::connect(path)) {
+        // A socket without a listener was left by a crash.
+        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => return Ok(None),
+        connected => connected?,
+    };
+    let offline = None;
+    Ok(Some(Connection { stream, offline }))
 }
 
 impl Drop for Connection {

@@ -69,11 +69,9 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
 
 /// The running server's description; else why a running server gave none.
 fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
-    use std::io::ErrorKind::{ConnectionRefused, NotFound};
     match connect(&context.data) {
-        Ok(connection) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
-        // A socket without a listener was left by a crash.
-        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
+        Ok(Some(connection)) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
+        Ok(None) => Err(None),
         Err(error) => Err(Some(error.to_string())),
     }
 }

@@ -95,21 +95,12 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     let data = &context.data;
     let mut pause = PAUSE;
     loop {
-        match connect(data) {
-            Ok(connection) => return Ok(connection),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
-                ) => {}
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!(
-                        "asking the server on {}; run this as its user, or as root",
-                        data.display()
-                    )
-                });
-            }
+        let connected = connect(data).with_context(|| {
+            let data = data.display();
+            format!("asking the server on {data}; run this as its user, or as root")
+        });
+        if let Some(connection) = connected? {
+            return Ok(connection);
         }
         // On these no server will ever run.
         if let Err(
