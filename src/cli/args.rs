@@ -2,13 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use super::ExitStatus;
-use super::context::CommandContext;
-
-use super::answer_args::{Ask, AskStates, Find};
-pub use super::answer_args::{Format, Output, ResultOutput, TIMES, formats};
+use super::answer_args::{Ask, AskStates, Find, ResultOutput, TIMES};
 use super::backup::{BackupArgs, RestoreArgs};
-pub use super::common_args::Common;
+use super::common_args::Common;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
@@ -27,6 +23,7 @@ use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
 use super::validation::ValidationArgs;
+use super::{CommandContext, ExitStatus};
 use crate::query::{
     ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, GapsQuery, HistoryQuery, LoopsQuery, Query,
     ReportQuery, StateQuery,

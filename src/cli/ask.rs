@@ -6,8 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::answer_args::AskStates;
-use super::args::Output;
+use super::answer_args::{AskStates, Output};
 use super::client;
 use super::out_file::OutFile;
 use super::output::printer;

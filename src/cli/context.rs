@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::ColorChoice;
 
-use super::args::{Common, Format};
+use super::Format;
+use super::common_args::Common;
 use crate::event::{DecodeError, Zone, now_seconds};
 use crate::format::{Styles, View};
 

@@ -72,7 +72,8 @@ use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
 use crate::query::Answered;
-use args::{Command, Format, ResultOutput, TIMES, formats};
+use answer_args::{Format, ResultOutput, TIMES, formats};
+use args::Command;
 use context::{CommandContext, UsageError};
 use pager::PagedStdout;
 use progress::Bar;
