@@ -31,7 +31,7 @@ const PIECE: usize = 64 * 1024;
 /// The message if a server's answer is incomplete.
 pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
 
-/// Adding events where no server runs, with segments of the size of `serve`'s own.
+/// Opens the folder to add events, with the default segment size of `serve`.
 pub const APPEND: OpenMode = OpenMode::Append {
     segment_size: 64 << 20,
 };
@@ -158,18 +158,18 @@ impl Connection {
     }
 }
 
-/// What a command asks of the data.
+/// A request, and how it is run.
 pub struct Task {
     pub request: Request,
     /// What the folder is opened for, where no server runs.
     pub mode: OpenMode,
-    /// What the bar says that it does.
+    /// The text of the progress bar.
     pub doing: &'static str,
     /// Lines that the server is to read.
     pub lines: Option<Box<dyn Read + Send>>,
     /// The message if the server's answer is incomplete.
     pub broken_off: &'static str,
-    /// Whether the lines of the answer go to a terminal, from which they take the bar.
+    /// Whether the answer goes to a terminal: its first line hides the bar.
     pub to_terminal: bool,
 }
 

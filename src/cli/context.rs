@@ -25,7 +25,7 @@ impl UsageError {
     }
 }
 
-/// Of a flag that is wrong together with others.
+/// For a flag that is wrong in combination with others.
 impl From<DecodeError> for UsageError {
     fn from(error: DecodeError) -> Self {
         Self::new(format!("--{}: {}", error.place, error.reason))

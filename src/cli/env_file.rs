@@ -26,7 +26,7 @@ use crate::format::is_unsafe;
 use crate::query::{Clock, with_clock};
 use crate::storage::{Links, read_small};
 
-/// What the names of settings begin with.
+/// The prefix of a setting's name.
 const PREFIX: &str = "PROFILETRAIL_";
 
 /// The flags that are settings, too: `--min-free` is `PROFILETRAIL_MIN_FREE` in the
@@ -36,7 +36,7 @@ const SETTINGS: &str = "alert_after api backup cache_size color copernica_id dat
     max_connections_per_address max_rejected min_free pager public_host segment_size signature \
     timestamp timezone title tls_cert tls_key trusted_proxy tz ui witness workers";
 
-/// The same of a node of a cluster.
+/// The settings of a cluster's node.
 #[cfg(feature = "nats")]
 const OF_NODES: &str = "nats nats_creds nats_monitor";
 #[cfg(not(feature = "nats"))]
@@ -257,7 +257,7 @@ fn pairs(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// The names of this program's form that are no setting.
+/// The names that begin with [`PREFIX`] and are no settings.
 fn unknown_settings(pairs: &Pairs) -> Vec<&str> {
     let is_known = |name: &str| {
         OF_PULL.contains(&name) || known_settings().any(|known| setting(known) == name)

@@ -7,7 +7,7 @@ use crate::format::is_unsafe;
 /// Writes characters that would control the terminal as `\u009b`, which JSON reads back.
 pub struct Escaped<W> {
     out: W,
-    /// The begin of a character whose other bytes have not come.
+    /// The first bytes of a character whose others have not arrived.
     held: Vec<u8>,
 }
 

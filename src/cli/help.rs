@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-/// What begins the last part of a command's notes.
+/// The word that begins the examples, which end a command's notes.
 const EXAMPLE: &str = "Example";
 
 /// The groups of commands, in the order of help.
@@ -49,11 +49,11 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Set up the shell", &["completions", "man", "help"]),
 ];
 
-/// Of a command: what it is and how it is called, examples, then the options.
+/// The help of a command: summary, usage, examples, then the options.
 const OF_COMMAND: &str =
     "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 
-/// Of the program: the same, with its commands in groups.
+/// The help of the program: summary and usage; groups of commands follow.
 const OF_PROGRAM: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}";
 
 /// The same command line with its help laid out.

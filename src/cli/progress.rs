@@ -60,7 +60,7 @@ impl Bar {
         self.set(done, all);
     }
 
-    /// Moves it as a control line says.
+    /// Shows the progress that a control line reports.
     pub fn show(&mut self, control: &Control) {
         if let Control::Progress(Progress { stage, done, all }) = control {
             let what = match stage {

@@ -221,7 +221,7 @@ impl Change {
         lines
     }
 
-    /// The same with a sign in place of our word, if it has one.
+    /// The same with [`ABSENT_SHORT`] for [`ABSENT`]; `None` if neither value is absent.
     fn without_words(&self) -> Option<Self> {
         let mut shorter = self.clone();
         let mut found = false;

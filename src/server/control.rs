@@ -36,7 +36,7 @@ pub enum Request {
     Import,
     /// A comparison of the rows that follow with what is known.
     Reconcile(Box<ReconcileOrder>),
-    /// To enter the rejected calls of some numbers, or all, that can be read now.
+    /// To enter rejected calls that can be read now: those of these numbers, or all.
     Retry(Vec<u64>),
     /// Maintenance of the data folder.
     Maintenance(Maintenance),

@@ -4,14 +4,14 @@ use super::command::broken;
 use crate::event::ProfileKey;
 use crate::format::{Change, Role, Styles, Text, View, grouped, plain, width_of};
 
-/// The flag that a table need not be given.
+/// The flag that suggested commands leave out: their tables show cascades anyway.
 const CASCADE: &str = "--cascade";
 
 /// The content of a cell of a table, or the value of a detail.
 #[derive(Clone, Debug)]
 pub enum Cell {
     Text(Text),
-    /// From what to what.
+    /// An old and a new value.
     Change(Box<Change>),
     /// An RFC 3339 time, shown in the reader's zone.
     Time {

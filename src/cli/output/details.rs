@@ -108,7 +108,7 @@ pub fn paragraphs<'a, L: DeserializeOwned + 'a>(
     })
 }
 
-/// The same of the sections of each line.
+/// The same for lines that become sections.
 pub fn sections<'a, L: DeserializeOwned + 'a>(
     view: View,
     out: &'a mut dyn Write,

@@ -44,7 +44,7 @@ struct Folded {
     last: (String, u64),
     /// Distinct labels; at most [`MAX_LABELS`] and one.
     labels: Vec<String>,
-    /// What holds of all: `false` if any was unsigned, `None` if any was not checked.
+    /// `false` if any was unsigned, else `None` if any was not checked.
     verified: Option<bool>,
 }
 
@@ -190,8 +190,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// What holds of two events together: one that is known to be unsigned decides,
-/// then one that was not checked.
+/// The weaker of two: unsigned, then not checked, then signed.
 fn lowest_trust(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),

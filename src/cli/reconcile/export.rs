@@ -33,13 +33,13 @@ pub struct Export {
 pub struct Dialect {
     /// The column separator.
     pub delimiter: u8,
-    /// Whether quotes enclose values; else they are letters.
+    /// Whether quotes enclose values; else they are ordinary characters.
     pub quotes: bool,
 }
 
 impl Dialect {
-    /// How rows with this separator are read. Without a choice, a quote is a letter where
-    /// tabs separate columns and the line of names has no quotes, as in Copernica's exports.
+    /// How rows with this separator are read. Without a choice, a quote is an ordinary character
+    /// where tabs separate columns and the line of names has no quotes, as in Copernica's exports.
     pub fn new(delimiter: u8, quotes: Option<bool>, head: &[u8]) -> Self {
         let names = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         Self {

@@ -224,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn what_parts_the_columns_is_found_by_the_numbers_column() {
-        for (text, parts) in [
+    fn the_separator_is_found_by_the_numbers_column() {
+        for (text, separator) in [
             ("id;mail;a,b\n", b';'),
             ("id,mail,a;b\n", b','),
             ("mail\tID\tx;y\n", b'\t'),
@@ -236,7 +236,7 @@ mod tests {
             ("\u{feff}sep=\t\nid\ta,b\n", b'\t'),
         ] {
             let found = find(text.as_bytes(), &[]).unwrap();
-            assert_eq!(found.dialect.delimiter, parts, "{text:?}");
+            assert_eq!(found.dialect.delimiter, separator, "{text:?}");
             assert!(!found.compared.contains(&found.key));
         }
     }

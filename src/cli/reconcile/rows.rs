@@ -35,7 +35,7 @@ pub struct Sorted {
 pub struct Refusals {
     shown: Vec<(u64, String)>,
     count: u64,
-    /// Why it is not known who has a row, if it is not.
+    /// Why it is unknown which profiles have a row, if it is.
     pub keys_unknown: Option<String>,
 }
 

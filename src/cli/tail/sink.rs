@@ -29,7 +29,7 @@ pub struct Sink<'s> {
     context: &'s CommandContext,
     for_people: bool,
     out: File,
-    /// Whether the output shows what was written.
+    /// Whether the output is a file opened for appending: it shows what was written.
     appended: bool,
     cursor: Option<CursorFile>,
     /// How far it is, once that is known.
@@ -193,7 +193,7 @@ impl<'s> Sink<'s> {
     }
 }
 
-/// Why a log is not the one in which a tail is so far, if it is not.
+/// Why a tail cannot continue here, if it cannot: the log is not the one that it read.
 fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
     if mark.log != position.log {
         return Some("it belongs to another data folder".to_owned());
