@@ -29,16 +29,11 @@ impl<Q: clap::Args> AskStates<Q> {
         context: &CommandContext,
         make: impl FnOnce(Q) -> Result<Query, DecodeError>,
     ) -> anyhow::Result<ExitStatus> {
-        let Self {
-            query,
-            no_cascade,
-            output,
-        } = self;
-        let mut query = make(query).map_err(UsageError::from)?;
+        let mut query = make(self.query).map_err(UsageError::from)?;
         if let Some(cascade) = query.cascade_mut() {
-            *cascade |= shows_cascade(no_cascade, output.format, context);
+            *cascade |= shows_cascade(self.no_cascade, self.output.format, context);
         }
-        run(query, output, context)
+        run(query, self.output, context)
     }
 }
 

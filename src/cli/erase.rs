@@ -225,30 +225,24 @@ fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
 
 /// What was erased of a profile, for people.
 fn text_of(line: &EraseLine) -> String {
-    let EraseLine {
-        profile,
-        dry_run,
-        events,
-        subprofiles,
-        baselines,
-        rejected,
-        files,
-        receipt,
-        ..
-    } = line;
-    let verb = if *dry_run { "would erase" } else { "erased" };
-    let mut parts = vec![counted(*events, "event")];
-    parts.extend((!subprofiles.is_empty()).then(|| {
-        format!(
-            "of it and {}",
-            counted(subprofiles.len() as u64, "subprofile")
-        )
-    }));
-    parts.extend((*baselines > 0).then(|| format!("and {}", counted(*baselines, "baseline"))));
-    parts.extend((*rejected > 0).then(|| format!("and {}", counted(*rejected, "rejected call"))));
-    let mut text = format!("profile {profile}: {verb} {}", parts.join(" "));
-    match (dry_run, receipt) {
-        (true, _) => text += &format!("; in {}", files.join(", ")),
+    let verb = if line.dry_run {
+        "would erase"
+    } else {
+        "erased"
+    };
+    let mut parts = vec![counted(line.events, "event")];
+    for (before, count, what) in [
+        ("of it and", line.subprofiles.len() as u64, "subprofile"),
+        ("and", line.baselines, "baseline"),
+        ("and", line.rejected, "rejected call"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{before} {}", counted(count, what)));
+        }
+    }
+    let mut text = format!("profile {}: {verb} {}", line.profile, parts.join(" "));
+    match (line.dry_run, line.receipt) {
+        (true, _) => text += &format!("; in {}", line.files.join(", ")),
         (false, Some(receipt)) => text += &format!("; the receipt is number {receipt}"),
         (false, None) => {
             text += "; hidden, and removed from the disk once the answers that began earlier have ended";

@@ -64,16 +64,8 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
 }
 
 fn text_of(line: &PruneReport, view: &View) -> String {
-    let PruneReport {
-        events,
-        kept,
-        profiles,
-        rejected,
-        bytes,
-        ..
-    } = line;
     let before = view.time(&line.before);
-    let nothing = events + rejected == 0;
+    let nothing = line.events + line.rejected == 0;
     let already = line.already.as_ref();
     let already = already.filter(|already| nothing && **already >= line.before);
     let mut text = if let Some(already) = already {
@@ -89,21 +81,21 @@ fn text_of(line: &PruneReport, view: &View) -> String {
         };
         format!(
             "{verb}: {} of {}, and {}, before {before}",
-            counted(*events, "event"),
-            counted(*profiles, "(sub)profile"),
-            counted(*rejected, "rejected call")
+            counted(line.events, "event"),
+            counted(line.profiles, "(sub)profile"),
+            counted(line.rejected, "rejected call")
         )
     };
-    if *kept > 0 {
-        let verb = if *kept == 1 { "stays" } else { "stay" };
+    if line.kept > 0 {
+        let verb = if line.kept == 1 { "stays" } else { "stay" };
         text += &format!(
             "; {} {verb}: in the newest segment, or received later",
-            counted(*kept, "older event")
+            counted(line.kept, "older event")
         );
     }
-    if *bytes > 0 {
+    if line.bytes > 0 {
         let about = if line.dry_run { "about " } else { "" };
-        text += &format!("; {about}{} freed", size(*bytes));
+        text += &format!("; {about}{} freed", size(line.bytes));
     }
     if line.waiting {
         text += "; the space is freed once the answers that began earlier have ended";
