@@ -171,19 +171,12 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             server.address()
         );
     }
-    let mut early = None;
-    if context.progress {
-        early = show_progress(&server, &mut signals);
-    }
-    if let Some(signal) = early.or_else(|| signals.forever().next()) {
-        tracing::info!(
-            "stopping on {}",
-            if signal == SIGINT {
-                "SIGINT"
-            } else {
-                "SIGTERM"
-            }
-        );
+    let early = context
+        .progress
+        .then(|| show_progress(&server, &mut signals));
+    if let Some(signal) = early.flatten().or_else(|| signals.forever().next()) {
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or_default();
+        tracing::info!("stopping on {name}");
     }
     // A second signal does not wait.
     for signal in [SIGTERM, SIGINT] {

@@ -305,11 +305,7 @@ impl<'a, L> TablePrinter<'a, L> {
         let Some(widths) = &self.widths else {
             return Ok(());
         };
-        let View {
-            styles,
-            width: limit,
-            ..
-        } = self.view;
+        let (styles, limit) = (self.view.styles, self.view.width);
         let cells = self.columns.iter().zip(widths).zip(row);
         let shown = cells.filter_map(|((column, width), cell)| Some((column, (*width)?, cell)));
         let mut line = String::new();
