@@ -150,17 +150,13 @@ fn write(
     refusals: &mut Refusals,
 ) -> anyhow::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    let mut last: Option<(FileRow, u64)> = None;
+    let mut last: Option<(ProfileKey, u64)> = None;
     let (mut count, mut written, mut checked) = (0, 0_u64, 0);
-    sorter.finish::<anyhow::Error>(|(_, line), row| {
-        let read: FileRow = serde_json::from_slice(row)?;
-        if let Some((before, first)) = &last
-            && before.key() == read.key()
+    sorter.finish::<anyhow::Error>(|(key, line), row| {
+        if let Some((before, first)) = last
+            && before == key
         {
-            refusals.add(
-                line,
-                format!("{} has a row in line {first} already", read.key()),
-            );
+            refusals.add(line, format!("{key} has a row in line {first} already"));
             return Ok(true);
         }
         if written >= checked {
@@ -171,7 +167,7 @@ fn write(
         out.write_all(b"\n")?;
         written += row.len() as u64 + 1;
         count += 1;
-        last = Some((FileRow(read.0, read.1, Vec::new()), line));
+        last = Some((key, line));
         Ok(true)
     })?;
     out.flush()?;
