@@ -11,11 +11,11 @@ use super::client;
 use super::out_file::OutFile;
 use super::output::printer;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
-use crate::event::DecodeError;
+use crate::event::{DecodeError, ProfileKey};
 use crate::format::{LineSplitter, Printer};
 use crate::history::Subject;
 use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
-use crate::query::{Answered, FindQuery, Query, Span, Wanted};
+use crate::query::{Answered, FindQuery, HistoryQuery, Query, Span, Wanted};
 
 /// Whether an answer shows cascades without being asked to: people see them; what programs
 /// read contains them only on request.
@@ -234,60 +234,54 @@ pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Optio
 
 /// What was not found.
 fn nothing(query: &Query, context: &CommandContext) -> String {
-    let key = match query {
-        Query::History(query) => query.key,
-        Query::Show(query) => query.key,
-        Query::Diff(query) => query.key,
-        Query::Dossier(query) => query.key,
+    match query {
+        Query::History(query) => no_event_of(query.key, is_narrowed(query)),
+        Query::Show(query) => no_event_of(query.key, false),
+        Query::Diff(query) => no_event_of(query.key, false),
+        Query::Dossier(query) => no_event_of(query.key, false),
         Query::Blame(query) => {
-            return format!("{} has no fields or interests at that moment", query.key);
+            format!("{} has no fields or interests at that moment", query.key)
         }
-        Query::Changes(_) | Query::Report(_) => return "no matching changes".to_owned(),
-        Query::Gaps(_) => return "no matching unexplained changes".to_owned(),
-        Query::Incidents(query) => {
-            return match &query.what {
-                Wanted::List => "no field changed in unusually many profiles at once; \
-                     --least and --within define an incident"
-                    .to_owned(),
-                Wanted::Show(id) | Wanted::Undo(id) => format!(
-                    "there is no incident {id}; {} lists them, with the same filters",
-                    context.command("incidents")
-                ),
-            };
-        }
+        Query::Changes(_) | Query::Report(_) => "no matching changes".to_owned(),
+        Query::Gaps(_) => "no matching unexplained changes".to_owned(),
+        Query::Incidents(query) => match &query.what {
+            Wanted::List => "no field changed in unusually many profiles at once; \
+                 --least and --within define an incident"
+                .to_owned(),
+            Wanted::Show(id) | Wanted::Undo(id) => format!(
+                "there is no incident {id}; {} lists them, with the same filters",
+                context.command("incidents")
+            ),
+        },
         Query::Loops(_) => {
-            return "no field keeps changing back and forth; --least and --within define a loop"
-                .to_owned();
+            "no field keeps changing back and forth; --least and --within define a loop".to_owned()
         }
-        Query::Find(query) => return nobody(query),
+        Query::Find(query) => nobody(query),
         Query::Rejected(query) if query.span != Span::default() => {
-            return "no call was rejected in that time".to_owned();
+            "no call was rejected in that time".to_owned()
         }
-        Query::Rejected(_) => return "every call could be read".to_owned(),
-        Query::Explain(query) => {
-            return format!(
-                "there is no event {}, or it was pruned; {} shows the newest with their numbers",
-                query.seq,
-                context.command("tail")
-            );
-        }
-        Query::Evidence(query) => {
-            return format!(
-                "there is no event {}, or it came without a signature, or while signatures were not checked",
-                query.seq
-            );
-        }
+        Query::Rejected(_) => "every call could be read".to_owned(),
+        Query::Explain(query) => format!(
+            "there is no event {}, or it was pruned; {} shows the newest with their numbers",
+            query.seq,
+            context.command("tail")
+        ),
+        Query::Evidence(query) => format!(
+            "there is no event {}, or it came without a signature, or while signatures were not checked",
+            query.seq
+        ),
         Query::Export(_)
         | Query::Tail(_)
         | Query::Stats(_)
         | Query::Checkpoint(_)
         | Query::Anchors(_)
-        | Query::Proof(_) => {
-            return "no matching events".to_owned();
-        }
-    };
+        | Query::Proof(_) => "no matching events".to_owned(),
+    }
+}
+
+fn no_event_of(key: ProfileKey, is_narrowed: bool) -> String {
     match key.subprofile {
-        _ if is_narrowed(query) => format!("no matching event of {key}"),
+        _ if is_narrowed => format!("no matching event of {key}"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
     }
@@ -306,10 +300,7 @@ fn nobody(query: &FindQuery) -> String {
 }
 
 /// Whether only a part of a history was asked for.
-fn is_narrowed(query: &Query) -> bool {
-    let Query::History(query) = query else {
-        return false;
-    };
+fn is_narrowed(query: &HistoryQuery) -> bool {
     let by_name = !query.fields.is_empty() || !query.interests.is_empty();
     by_name || query.span != Span::default() || query.limit == Some(0)
 }
@@ -317,7 +308,7 @@ fn is_narrowed(query: &Query) -> bool {
 /// What to type next if the answer itself gave no hint.
 fn next(query: &Query, context: &CommandContext) -> Option<String> {
     Some(match query {
-        Query::History(all) if is_narrowed(query) => {
+        Query::History(all) if is_narrowed(all) => {
             let command = context.command(&format!("history {}", all.key));
             format!("{command} shows all its events")
         }
