@@ -75,11 +75,8 @@ pub fn to_stdout(
     mut out: PagedStdout,
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    let end = print(
-        query,
-        printer_of(query, format, context, &mut out)?,
-        context,
-    )?;
+    let printer = printer_of(query, format, context, &mut out)?;
+    let end = print(query, printer, context)?;
     out.finish()?;
     Ok(lacking(query, &end, context).unwrap_or(ExitStatus::Success))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ask;
-use super::{CommandContext, ExitStatus, Format, TIMES, formats};
+use super::{CommandContext, ExitStatus, Format, PagedStdout, TIMES, formats};
 use crate::format::{plain, size};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 
@@ -48,12 +48,7 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         (None, None) => Format::Jsonl,
     };
     let Some(path) = &args.out else {
-        return ask::to_stdout(
-            &query,
-            format,
-            super::pager::PagedStdout::unpaged(),
-            context,
-        );
+        return ask::to_stdout(&query, format, PagedStdout::unpaged(), context);
     };
     // What cannot be read is listed in it.
     let (status, written) = ask::to_file(&query, format, path, context)?;

@@ -125,8 +125,7 @@ impl Commands {
 
     /// Nothing is appended any more.
     pub(super) fn end_stop(&self) {
-        let mut append = self.append.lock();
-        append.take();
+        *self.append.lock() = None;
     }
 
     /// Answers one command; an error if it has gone.

@@ -58,19 +58,15 @@ pub(super) fn order(
     task: &Maintenance,
     context: &CommandContext,
 ) -> anyhow::Result<(Vec<u8>, Answered)> {
-    let (doing, appends) = match task {
-        Maintenance::Seal => ("sealing", true),
-        Maintenance::Backup(_) => ("backing up", false),
-        Maintenance::Verify { .. } => ("verifying", false),
-        Maintenance::Erase(_) => ("erasing", true),
-        Maintenance::Prune { dry_run: true, .. } => ("looking", true),
-        Maintenance::Prune { .. } => ("pruning", true),
-    };
-    let mode = match appends {
-        true => OpenMode::Append {
-            segment_size: u64::MAX,
-        },
-        false => OpenMode::Read,
+    let segment_size = u64::MAX;
+    let append = OpenMode::Append { segment_size };
+    let (doing, mode) = match task {
+        Maintenance::Seal => ("sealing", append),
+        Maintenance::Backup(_) => ("backing up", OpenMode::Read),
+        Maintenance::Verify { .. } => ("verifying", OpenMode::Read),
+        Maintenance::Erase(_) => ("erasing", append),
+        Maintenance::Prune { dry_run: true, .. } => ("looking", append),
+        Maintenance::Prune { .. } => ("pruning", append),
     };
     let mut lines = Vec::new();
     let request = Request::Maintenance(task.clone());
