@@ -139,13 +139,11 @@ pub fn printer_of<'a>(
         Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
         Format::Table | Format::Xlsx | Format::Html => {
             let inner = printer(query, context.view, out);
-            let suggests = matches!(
-                query,
-                Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_)
-            );
-            match suggests {
-                true => Box::new(ToBePasted { inner, context }),
-                false => inner,
+            match query {
+                Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_) => {
+                    Box::new(ToBePasted { inner, context })
+                }
+                _ => inner,
             }
         }
     })
