@@ -2,13 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use super::ExitStatus;
-use super::context::CommandContext;
-
-use super::answer_args::{Ask, AskStates, Find};
-pub use super::answer_args::{Format, Output, ResultOutput, TIMES, formats};
+use super::answer_args::{Ask, AskStates, Find, ResultOutput, TIMES};
 use super::backup::{BackupArgs, RestoreArgs};
-pub use super::common_args::Common;
+use super::common_args::Common;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
@@ -27,6 +23,7 @@ use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
 use super::validation::ValidationArgs;
+use super::{CommandContext, ExitStatus};
 use crate::query::{
     ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, GapsQuery, HistoryQuery, LoopsQuery, Query,
     ReportQuery, StateQuery,
@@ -195,7 +192,7 @@ impl Command {
             Self::Find(args) => args.run(context, |Find { text, query }| {
                 Ok(Query::Find(query.of(text, "find")?))
             }),
-            Self::Export(args) => args.run(context, |query| Ok(Query::Export(query))),
+            Self::Export(args) => super::ask::run(Query::Export(args.query), args.output, context),
             Self::Rejected(args) => super::rejected::run(args, context),
             Self::Dossier(args) => super::dossier::run(&args, context),
             Self::Evidence(args) => super::evidence::run(&args, context),

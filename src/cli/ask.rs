@@ -6,29 +6,16 @@ use std::path::Path;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::answer_args::{Ask, AskStates};
-use super::args::Output;
+use super::answer_args::{AskStates, Output};
 use super::client;
 use super::out_file::OutFile;
 use super::output::printer;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
-use crate::event::DecodeError;
+use crate::event::{DecodeError, ProfileKey};
 use crate::format::{LineSplitter, Printer};
 use crate::history::Subject;
 use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
-use crate::query::{Answered, FindQuery, Query, Span, Wanted};
-
-impl<Q: clap::Args> Ask<Q> {
-    /// Asks the question that is made of the arguments.
-    pub fn run(
-        self,
-        context: &CommandContext,
-        make: impl FnOnce(Q) -> Result<Query, DecodeError>,
-    ) -> anyhow::Result<ExitStatus> {
-        let query = make(self.query).map_err(UsageError::from)?;
-        run(query, self.output, context)
-    }
-}
+use crate::query::{Answered, FindQuery, HistoryQuery, Query, Span, Wanted};
 
 /// Whether an answer shows cascades without being asked to: people see them; what programs
 /// read contains them only on request.
@@ -37,22 +24,16 @@ pub fn shows_cascade(no_cascade: bool, format: Option<Format>, context: &Command
 }
 
 impl<Q: clap::Args> AskStates<Q> {
-    /// Asks the question that is made of the arguments.
     pub fn run(
         self,
         context: &CommandContext,
         make: impl FnOnce(Q) -> Result<Query, DecodeError>,
     ) -> anyhow::Result<ExitStatus> {
-        let Self {
-            query,
-            no_cascade,
-            output,
-        } = self;
-        let mut query = make(query).map_err(UsageError::from)?;
+        let mut query = make(self.query).map_err(UsageError::from)?;
         if let Some(cascade) = query.cascade_mut() {
-            *cascade |= shows_cascade(no_cascade, output.format, context);
+            *cascade |= shows_cascade(self.no_cascade, self.output.format, context);
         }
-        run(query, output, context)
+        run(query, self.output, context)
     }
 }
 
@@ -62,7 +43,6 @@ pub fn run(
     output: Output,
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let format = context.format(output.format);
     if format == Format::Table {
         match &mut query {
@@ -75,34 +55,28 @@ pub fn run(
         (Format::Xlsx, Some(path)) => {
             let (status, written) = to_file(&query, format, &path, context)?;
             if written.is_some() {
-                super::say(&format!("profiletrail: wrote {}", path.display()));
+                message!("wrote {}", path.display());
             }
             Ok(status)
         }
         (Format::Xlsx, None) => {
-            let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
-            Err(UsageError::new(what).into())
+            wrong_usage!("--format xlsx: a workbook goes to a file; add --out FILE.xlsx")
         }
         (_, Some(_)) => {
-            let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
-            Err(UsageError::new(what).into())
+            wrong_usage!("--out: it is for --format xlsx; redirect other formats with > FILE")
         }
         (_, None) => to_stdout(&query, format, PagedStdout::new(context, format), context),
     }
 }
 
-/// Asks, and writes the answer to standard output.
 pub fn to_stdout(
     query: &Query,
     format: Format,
     mut out: PagedStdout,
     context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    let end = print(
-        query,
-        printer_of(query, format, context, &mut out)?,
-        context,
-    )?;
+    let printer = printer_of(query, format, context, &mut out)?;
+    let end = print(query, printer, context)?;
     out.finish()?;
     Ok(lacking(query, &end, context).unwrap_or(ExitStatus::Success))
 }
@@ -165,13 +139,11 @@ pub fn printer_of<'a>(
         Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
         Format::Table | Format::Xlsx | Format::Html => {
             let inner = printer(query, context.view, out);
-            let suggests = matches!(
-                query,
-                Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_)
-            );
-            match suggests {
-                true => Box::new(ToBePasted { inner, context }),
-                false => inner,
+            match query {
+                Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_) => {
+                    Box::new(ToBePasted { inner, context })
+                }
+                _ => inner,
             }
         }
     })
@@ -236,84 +208,75 @@ fn in_zone(hint: &str, context: &CommandContext) -> String {
 pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Option<ExitStatus> {
     super::say_lacking(end);
     if !end.damage.is_empty() {
-        super::say(&format!(
-            "profiletrail: the answer lacks events that cannot be read; {} shows where they are",
+        message!(
+            "the answer lacks events that cannot be read; {} shows where they are",
             context.command("verify")
-        ));
+        );
         return Some(ExitStatus::Failed);
     }
     if end.found {
         return None;
     }
-    super::say(&format!(
-        "profiletrail: nothing found: {}",
-        nothing(query, context)
-    ));
+    message!("nothing found: {}", nothing(query, context));
     for hint in &end.hints {
-        super::say(&format!("profiletrail: {}", in_zone(hint, context)));
+        message!("{}", in_zone(hint, context));
     }
     if let Some(next) = next(query, context).filter(|_| end.hints.is_empty()) {
-        super::say(&format!("profiletrail: {next}"));
+        message!("{next}");
     }
     Some(ExitStatus::Nothing)
 }
 
 /// What was not found.
 fn nothing(query: &Query, context: &CommandContext) -> String {
-    let key = match query {
-        Query::History(query) => query.key,
-        Query::Show(query) => query.key,
-        Query::Diff(query) => query.key,
-        Query::Dossier(query) => query.key,
+    match query {
+        Query::History(query) => no_event_of(query.key, is_narrowed(query)),
+        Query::Show(query) => no_event_of(query.key, false),
+        Query::Diff(query) => no_event_of(query.key, false),
+        Query::Dossier(query) => no_event_of(query.key, false),
         Query::Blame(query) => {
-            return format!("{} has no fields or interests at that moment", query.key);
+            format!("{} has no fields or interests at that moment", query.key)
         }
-        Query::Changes(_) | Query::Report(_) => return "no matching changes".to_owned(),
-        Query::Gaps(_) => return "no matching unexplained changes".to_owned(),
-        Query::Incidents(query) => {
-            return match &query.what {
-                Wanted::List => "no field changed in unusually many profiles at once; \
-                     --least and --within define an incident"
-                    .to_owned(),
-                Wanted::Show(id) | Wanted::Undo(id) => format!(
-                    "there is no incident {id}; {} lists them, with the same filters",
-                    context.command("incidents")
-                ),
-            };
-        }
+        Query::Changes(_) | Query::Report(_) => "no matching changes".to_owned(),
+        Query::Gaps(_) => "no matching unexplained changes".to_owned(),
+        Query::Incidents(query) => match &query.what {
+            Wanted::List => "no field changed in unusually many profiles at once; \
+                 --least and --within define an incident"
+                .to_owned(),
+            Wanted::Show(id) | Wanted::Undo(id) => format!(
+                "there is no incident {id}; {} lists them, with the same filters",
+                context.command("incidents")
+            ),
+        },
         Query::Loops(_) => {
-            return "no field keeps changing back and forth; --least and --within define a loop"
-                .to_owned();
+            "no field keeps changing back and forth; --least and --within define a loop".to_owned()
         }
-        Query::Find(query) => return nobody(query),
+        Query::Find(query) => nobody(query),
         Query::Rejected(query) if query.span != Span::default() => {
-            return "no call was rejected in that time".to_owned();
+            "no call was rejected in that time".to_owned()
         }
-        Query::Rejected(_) => return "every call could be read".to_owned(),
-        Query::Explain(query) => {
-            return format!(
-                "there is no event {}, or it was pruned; {} shows the newest with their numbers",
-                query.seq,
-                context.command("tail")
-            );
-        }
-        Query::Evidence(query) => {
-            return format!(
-                "there is no event {}, or it came without a signature, or while signatures were not checked",
-                query.seq
-            );
-        }
+        Query::Rejected(_) => "every call could be read".to_owned(),
+        Query::Explain(query) => format!(
+            "there is no event {}, or it was pruned; {} shows the newest with their numbers",
+            query.seq,
+            context.command("tail")
+        ),
+        Query::Evidence(query) => format!(
+            "there is no event {}, or it came without a signature, or while signatures were not checked",
+            query.seq
+        ),
         Query::Export(_)
         | Query::Tail(_)
         | Query::Stats(_)
         | Query::Checkpoint(_)
         | Query::Anchors(_)
-        | Query::Proof(_) => {
-            return "no matching events".to_owned();
-        }
-    };
+        | Query::Proof(_) => "no matching events".to_owned(),
+    }
+}
+
+fn no_event_of(key: ProfileKey, is_narrowed: bool) -> String {
     match key.subprofile {
-        _ if is_narrowed(query) => format!("no matching event of {key}"),
+        _ if is_narrowed => format!("no matching event of {key}"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
     }
@@ -332,10 +295,7 @@ fn nobody(query: &FindQuery) -> String {
 }
 
 /// Whether only a part of a history was asked for.
-fn is_narrowed(query: &Query) -> bool {
-    let Query::History(query) = query else {
-        return false;
-    };
+fn is_narrowed(query: &HistoryQuery) -> bool {
     let by_name = !query.fields.is_empty() || !query.interests.is_empty();
     by_name || query.span != Span::default() || query.limit == Some(0)
 }
@@ -343,7 +303,7 @@ fn is_narrowed(query: &Query) -> bool {
 /// What to type next if the answer itself gave no hint.
 fn next(query: &Query, context: &CommandContext) -> Option<String> {
     Some(match query {
-        Query::History(all) if is_narrowed(query) => {
+        Query::History(all) if is_narrowed(all) => {
             let command = context.command(&format!("history {}", all.key));
             format!("{command} shows all its events")
         }

@@ -97,7 +97,6 @@ pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<Exi
 }
 
 pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let target = std::path::absolute(&context.data).context("finding the data folder")?;
     // A link to an empty folder is not replaced.
     let target = std::fs::canonicalize(&target).unwrap_or(target);
@@ -149,15 +148,13 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
     );
     super::print(text)?;
     if restored.has_proofs() && !args.verify_only {
-        super::say(
-            "profiletrail: note: the key of the checkpoints is in no backup, and this folder may give numbers again: \
-             the next checkpoint has a new key and an origin of its own",
+        message!(
+            "note: the key of the checkpoints is in no backup, and this folder may give numbers again: \
+             the next checkpoint has a new key and an origin of its own"
         );
     }
     for damage in restored.damage() {
-        super::say(&format!(
-            "profiletrail: damaged when it was backed up: {damage}"
-        ));
+        message!("damaged when it was backed up: {damage}");
     }
     Ok(ExitStatus::Success)
 }

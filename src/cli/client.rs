@@ -31,12 +31,11 @@ const PIECE: usize = 64 * 1024;
 /// The message if a server's answer is incomplete.
 pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
 
-/// Adding events where no server runs, with segments of the size of `serve`'s own.
+/// Opens the folder to add events, with the default segment size of `serve`.
 pub const APPEND: OpenMode = OpenMode::Append {
     segment_size: 64 << 20,
 };
 
-/// A connection for one command.
 pub struct Connection {
     stream: UnixStream,
     /// Where no server runs: the thread that answers.
@@ -47,7 +46,7 @@ pub struct Connection {
 pub fn reach(context: &CommandContext, mode: OpenMode) -> anyhow::Result<Connection> {
     let begun = Instant::now();
     loop {
-        if let Ok(connection) = connect(&context.data) {
+        if let Ok(Some(connection)) = connect(&context.data) {
             return Ok(connection);
         }
         let options = OpenOptions {
@@ -84,11 +83,17 @@ fn offline(commands: Commands) -> anyhow::Result<Connection> {
     })
 }
 
-/// Connects to the server that runs on a data folder.
-pub fn connect(data: &Path) -> io::Result<Connection> {
-    let (path, _dir) = reachable(&Folder::socket_of(data))?;
-    let (stream, offline) = (UnixStream::connect(path)?, None);
-    Ok(Connection { stream, offline })
+/// Connects to the server that runs on a data folder; `None` if none runs.
+pub fn connect(data: &Path) -> io::Result<Option<Connection>> {
+    use ErrorKind::{ConnectionRefused, NotFound};
+    let socket = reachable(&Folder::socket_of(data));
+    let stream = match socket.and_then(|(path, _dir)| UnixStream::connect(path)) {
+        // A socket without a listener was left by a crash.
+        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => return Ok(None),
+        connected => connected?,
+    };
+    let offline = None;
+    Ok(Some(Connection { stream, offline }))
 }
 
 impl Drop for Connection {
@@ -153,18 +158,18 @@ impl Connection {
     }
 }
 
-/// What a command asks of the data.
+/// A request, and how it is run.
 pub struct Task {
     pub request: Request,
     /// What the folder is opened for, where no server runs.
     pub mode: OpenMode,
-    /// What the bar says that it does.
+    /// The text of the progress bar.
     pub doing: &'static str,
     /// Lines that the server is to read.
     pub lines: Option<Box<dyn Read + Send>>,
     /// The message if the server's answer is incomplete.
     pub broken_off: &'static str,
-    /// Whether the lines of the answer go to a terminal, from which they take the bar.
+    /// Whether the answer goes to a terminal: its first line hides the bar.
     pub to_terminal: bool,
 }
 
@@ -235,7 +240,6 @@ fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
     write_chunk(&mut stream, &line)
 }
 
-/// An answer that is read.
 pub struct Answer {
     input: ChunkedReader<BufReader<UnixStream>>,
     /// The line that was returned last.
@@ -243,7 +247,6 @@ pub struct Answer {
     _connection: Connection,
 }
 
-/// A part of an answer.
 pub enum Part<'a> {
     /// A line of the answer itself, with its end.
     Line(&'a [u8]),
@@ -291,7 +294,7 @@ pub fn ask(
     out: &mut dyn Write,
 ) -> anyhow::Result<Answered> {
     for note in query.time_notes(context.view.now) {
-        super::say(&format!("profiletrail: note: {note}"));
+        message!("note: {note}");
     }
     let request = Request::Ask(Box::new(query.clone()));
     let task = Task {

@@ -9,7 +9,7 @@ use clap::{Arg, Command, FromArgMatches, ValueHint};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::args::Common;
+use super::common_args::Common;
 use super::context::CommandContext;
 use super::{client, env_file};
 use crate::format::{LineSplitter, is_unsafe};

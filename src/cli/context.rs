@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::ColorChoice;
 
-use super::args::{Common, Format};
+use super::Format;
+use super::common_args::Common;
 use crate::event::{DecodeError, Zone, now_seconds};
 use crate::format::{Styles, View};
 
@@ -24,7 +25,7 @@ impl UsageError {
     }
 }
 
-/// Of a flag that is wrong together with others.
+/// For a flag that is wrong in combination with others.
 impl From<DecodeError> for UsageError {
     fn from(error: DecodeError) -> Self {
         Self::new(format!("--{}: {}", error.place, error.reason))
@@ -38,11 +39,9 @@ pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Resul
         return Ok(size);
     }
     let (least, most) = (crate::format::size(least), crate::format::size(most));
-    let what = format!("{flag}: must be between {least} and {most}");
-    Err(UsageError::new(what).into())
+    wrong_usage!("{flag}: must be between {least} and {most}")
 }
 
-/// The size at which a segment is closed.
 pub fn segment_size(size: ByteSize) -> anyhow::Result<u64> {
     bytes("--segment-size", size, 1, 1 << 40)
 }
@@ -73,7 +72,6 @@ fn pager(common: &Common) -> Option<String> {
     (!matches!(pager.trim(), "" | "cat")).then_some(pager)
 }
 
-/// The surroundings of a command.
 #[derive(Clone)]
 pub struct CommandContext {
     pub data: PathBuf,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ask;
-use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
+use super::{CommandContext, ExitStatus, Format, PagedStdout, TIMES, formats};
 use crate::format::{plain, size};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 
@@ -30,7 +30,6 @@ pub struct DossierArgs {
 }
 
 pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let key = args.query.key;
     let mut query = args.query.clone();
     if let Some(at) = args.at {
@@ -41,21 +40,15 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         (Some(format), _) => format,
         (None, Some(_)) => Format::Html,
         (None, None) if context.terminal => {
-            let what = format!(
+            wrong_usage!(
                 "a dossier is a page: write --out dossier-{}.html, or --format jsonl to see its lines here",
                 key.to_string().replace('/', "-")
             );
-            return Err(UsageError::new(what).into());
         }
         (None, None) => Format::Jsonl,
     };
     let Some(path) = &args.out else {
-        return ask::to_stdout(
-            &query,
-            format,
-            super::pager::PagedStdout::unpaged(),
-            context,
-        );
+        return ask::to_stdout(&query, format, PagedStdout::unpaged(), context);
     };
     // What cannot be read is listed in it.
     let (status, written) = ask::to_file(&query, format, path, context)?;

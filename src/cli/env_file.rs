@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
+use indexmap::IndexMap;
 
 use super::args::Args;
 use super::common_args::DEFAULT_DATA;
@@ -25,7 +26,7 @@ use crate::format::is_unsafe;
 use crate::query::{Clock, with_clock};
 use crate::storage::{Links, read_small};
 
-/// What the names of settings begin with.
+/// The prefix of a setting's name.
 const PREFIX: &str = "PROFILETRAIL_";
 
 /// The flags that are settings, too: `--min-free` is `PROFILETRAIL_MIN_FREE` in the
@@ -35,7 +36,7 @@ const SETTINGS: &str = "alert_after api backup cache_size color copernica_id dat
     max_connections_per_address max_rejected min_free pager public_host segment_size signature \
     timestamp timezone title tls_cert tls_key trusted_proxy tz ui witness workers";
 
-/// The same of a node of a cluster.
+/// The settings of a cluster's node.
 #[cfg(feature = "nats")]
 const OF_NODES: &str = "nats nats_creds nats_monitor";
 #[cfg(not(feature = "nats"))]
@@ -64,8 +65,8 @@ const WITHOUT_DATA: [&str; 7] = [
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// A name and its value.
-type Pair = (String, String);
+/// Names with their values; the last of several values counts.
+type Pairs = IndexMap<String, String>;
 
 /// The command line, whose settings can come from the environment. A demo is made of
 /// nothing but flags, and a dossier has forms of its own.
@@ -141,7 +142,7 @@ pub fn with_sources(words: &[OsString], say: &mut dyn FnMut(&str)) -> anyhow::Re
 }
 
 /// The settings of a file that was named.
-fn settings(path: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Pair>> {
+fn settings(path: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Pairs> {
     let wrong = |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
     let pairs = pairs(&read(path).map_err(wrong)?).map_err(wrong)?;
     for name in unknown_settings(&pairs) {
@@ -155,13 +156,13 @@ fn settings(path: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Pair>>
 
 /// The settings of the installed service, for a command that is to read the default data
 /// folder.
-fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Vec<Pair> {
+fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Pairs {
     let needs_data = typed
         .subcommand_name()
         .is_some_and(|name| !WITHOUT_DATA.contains(&name));
     let by_default = typed.value_source("data") == Some(ValueSource::DefaultValue);
     if !needs_data || !by_default || !file.exists() {
-        return Vec::new();
+        return Pairs::new();
     }
     let name = file.display();
     let pairs = match read(file).and_then(|text| pairs(&text)) {
@@ -170,21 +171,16 @@ fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Vec<
             say(&format!(
                 "profiletrail: note: the settings of the installed service, {name}, cannot be read: {error}"
             ));
-            return Vec::new();
+            return Pairs::new();
         }
     };
-    let Some((_, data)) = pair_of(&pairs, &setting("data")) else {
-        return Vec::new();
+    let Some(data) = pairs.get(&setting("data")) else {
+        return Pairs::new();
     };
     say(&format!(
         "profiletrail: note: using the data folder {data} of the installed service ({name}); --data names another"
     ));
     pairs
-}
-
-/// The pair of a name; the last of several counts.
-fn pair_of<'p>(pairs: &'p [Pair], name: &str) -> Option<&'p Pair> {
-    pairs.iter().rev().find(|(known, _)| known == name)
 }
 
 fn read_args(command: Command) -> Args {
@@ -241,9 +237,8 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-/// The lines of a file.
-fn pairs(text: &str) -> Result<Vec<Pair>, String> {
-    let mut pairs = Vec::new();
+fn pairs(text: &str) -> Result<Pairs, String> {
+    let mut pairs = Pairs::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
@@ -257,21 +252,17 @@ fn pairs(text: &str) -> Result<Vec<Pair>, String> {
             let inner = value.strip_prefix(*quote)?;
             inner.strip_suffix(*quote)
         });
-        pairs.push((name.trim().to_owned(), quoted.unwrap_or(value).to_owned()));
+        pairs.insert(name.trim().to_owned(), quoted.unwrap_or(value).to_owned());
     }
     Ok(pairs)
 }
 
-fn env_of(arg: &Arg) -> Option<&str> {
-    arg.get_env()?.to_str()
-}
-
-/// The names of this program's form that are no setting.
-fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
+/// The names that begin with [`PREFIX`] and are no settings.
+fn unknown_settings(pairs: &Pairs) -> Vec<&str> {
     let is_known = |name: &str| {
         OF_PULL.contains(&name) || known_settings().any(|known| setting(known) == name)
     };
-    let names = pairs.iter().map(|(name, _)| name.as_str());
+    let names = pairs.keys().map(String::as_str);
     names
         .filter(|name| name.starts_with(PREFIX) && !is_known(name))
         .collect()
@@ -281,26 +272,27 @@ fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
 /// default format that a command does not support is left out there.
 fn merge(
     command: Command,
-    pairs: &[Pair],
+    pairs: &Pairs,
     environment: &impl Fn(&str) -> Option<String>,
 ) -> Command {
     let set = |arg: Arg| {
-        let Some(name) = env_of(&arg).map(str::to_owned) else {
+        let name = arg.get_env().and_then(|name| name.to_str());
+        let Some(name) = name.map(str::to_owned) else {
             return arg;
         };
         let arg = match environment(&name) {
             Some(value) if name == FORMAT && !supports(&arg, &value) => arg.env(Resettable::Reset),
             _ => arg,
         };
-        match (pair_of(pairs, &name), arg.get_value_delimiter()) {
+        match (pairs.get(&name), arg.get_value_delimiter()) {
             (None, _) => arg,
-            (Some((_, value)), _) if value.is_empty() => arg,
-            (Some((_, value)), _) if name == FORMAT && !supports(&arg, value) => arg,
-            (Some((_, value)), Some(delimiter)) => {
+            (Some(value), _) if value.is_empty() => arg,
+            (Some(value), _) if name == FORMAT && !supports(&arg, value) => arg,
+            (Some(value), Some(delimiter)) => {
                 let values: Vec<String> = value.split(delimiter).map(str::to_owned).collect();
                 arg.default_values(values)
             }
-            (Some((_, value)), None) => arg.default_value(value.clone()),
+            (Some(value), None) => arg.default_value(value.clone()),
         }
     };
     command
@@ -373,13 +365,13 @@ mod tests {
             assert_eq!(!pairs.is_empty(), used, "{typed:?}");
             assert_eq!(said.len(), usize::from(used), "{said:?}");
             let none = installed(&matches, &dir.path().join("none"), &mut |_| panic!());
-            assert_eq!(none, []);
+            assert!(none.is_empty());
         }
         std::fs::write(&file, "PROFILETRAIL_DATA").unwrap();
         let matches = command().try_get_matches_from(["profiletrail", "stats"]);
         let mut said = String::new();
         let pairs = installed(&matches.unwrap(), &file, &mut |line| said = line.to_owned());
-        assert_eq!(pairs, []);
+        assert!(pairs.is_empty());
         assert!(said.contains("line 1 is not NAME=VALUE"), "{said}");
     }
 

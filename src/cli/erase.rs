@@ -64,7 +64,7 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         dry_run: args.dry_run,
     };
     if args.reason.trim().is_empty() {
-        return Err(UsageError::new("--reason: say why; the receipt keeps it").into());
+        wrong_usage!("--reason: say why; the receipt keeps it");
     }
     // Wrong names are found before anything is erased.
     let backups: Vec<PathBuf> = args
@@ -92,11 +92,10 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     let (lines, end) = order(&Maintenance::Erase(erase), context)?;
     let mut status = exit_status(&end);
     if !end.found {
-        let what = match args.profile {
-            Some(profile) => format!("profiletrail: nothing is known of profile {profile}"),
-            None => "profiletrail: nothing is known of any of these profiles".to_owned(),
-        };
-        super::say(&what);
+        match args.profile {
+            Some(profile) => message!("nothing is known of profile {profile}"),
+            None => message!("nothing is known of any of these profiles"),
+        }
         status = ExitStatus::Nothing;
     }
     let done: Vec<EraseLine> = parse_lines(&lines)?;
@@ -133,15 +132,15 @@ pub fn run(args: &EraseArgs, context: &CommandContext) -> anyhow::Result<ExitSta
 
 /// Says why the files still hold what is hidden, and that the backups do, too.
 fn say_not_yet_removed(backups: &[PathBuf]) {
-    super::say(
-        "profiletrail: answers that began earlier are still running, so the files still hold what is hidden; the \
-         server removes it within a minute after their end",
+    message!(
+        "answers that began earlier are still running, so the files still hold what is hidden; the \
+         server removes it within a minute after their end"
     );
     for dir in backups {
-        super::say(&format!(
-            "profiletrail: the backup {} still has it: back up again after that",
+        message!(
+            "the backup {} still has it: back up again after that",
             dir.display()
-        ));
+        );
     }
 }
 
@@ -157,7 +156,7 @@ fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
         );
         match updated {
             Ok((_, end)) if end.damage.is_empty() => {
-                super::say(&format!("profiletrail: the backup {what} is up to date"));
+                message!("the backup {what} is up to date");
             }
             Ok((_, end)) => {
                 super::say_lacking(&end);
@@ -165,9 +164,7 @@ fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
             }
             Err(error) => {
                 let next = context.command(&format!("backup {}", shell(&what)));
-                super::say(&format!(
-                    "profiletrail: the backup {what} still has what was erased: {error:#}. Then run {next}"
-                ));
+                message!("the backup {what} still has what was erased: {error:#}. Then run {next}");
                 all_updated = false;
             }
         }
@@ -192,11 +189,10 @@ fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
     let read = lines.take(MAX_LIST + 1).read_to_string(&mut text);
     read.with_context(reading)?;
     if text.len() as u64 > MAX_LIST {
-        let what = format!(
+        wrong_usage!(
             "--file: {} is too long for a list of profiles",
             path.display()
         );
-        return Err(UsageError::new(what).into());
     }
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -213,8 +209,7 @@ fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
         profiles.insert(profile);
     }
     if profiles.is_empty() {
-        let what = format!("--file: {} lists no profile", path.display());
-        return Err(UsageError::new(what).into());
+        wrong_usage!("--file: {} lists no profile", path.display());
     }
     Ok(profiles)
 }
@@ -222,8 +217,7 @@ fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
 /// The absolute path of a backup, which must be there.
 fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
     if fs::symlink_metadata(dir.join("manifest.json")).is_err() {
-        let what = format!("--backup: {} is no backup", dir.display());
-        return Err(UsageError::new(what).into());
+        wrong_usage!("--backup: {} is no backup", dir.display());
     }
     // The server has another working directory.
     std::path::absolute(dir).context("finding the backup's folder")
@@ -231,30 +225,24 @@ fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
 
 /// What was erased of a profile, for people.
 fn text_of(line: &EraseLine) -> String {
-    let EraseLine {
-        profile,
-        dry_run,
-        events,
-        subprofiles,
-        baselines,
-        rejected,
-        files,
-        receipt,
-        ..
-    } = line;
-    let verb = if *dry_run { "would erase" } else { "erased" };
-    let mut parts = vec![counted(*events, "event")];
-    parts.extend((!subprofiles.is_empty()).then(|| {
-        format!(
-            "of it and {}",
-            counted(subprofiles.len() as u64, "subprofile")
-        )
-    }));
-    parts.extend((*baselines > 0).then(|| format!("and {}", counted(*baselines, "baseline"))));
-    parts.extend((*rejected > 0).then(|| format!("and {}", counted(*rejected, "rejected call"))));
-    let mut text = format!("profile {profile}: {verb} {}", parts.join(" "));
-    match (dry_run, receipt) {
-        (true, _) => text += &format!("; in {}", files.join(", ")),
+    let verb = if line.dry_run {
+        "would erase"
+    } else {
+        "erased"
+    };
+    let mut parts = vec![counted(line.events, "event")];
+    for (before, count, what) in [
+        ("of it and", line.subprofiles.len() as u64, "subprofile"),
+        ("and", line.baselines, "baseline"),
+        ("and", line.rejected, "rejected call"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{before} {}", counted(count, what)));
+        }
+    }
+    let mut text = format!("profile {}: {verb} {}", line.profile, parts.join(" "));
+    match (line.dry_run, line.receipt) {
+        (true, _) => text += &format!("; in {}", line.files.join(", ")),
         (false, Some(receipt)) => text += &format!("; the receipt is number {receipt}"),
         (false, None) => {
             text += "; hidden, and removed from the disk once the answers that began earlier have ended";

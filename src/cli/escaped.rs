@@ -4,13 +4,10 @@ use std::io::{self, Write};
 
 use crate::format::is_unsafe;
 
-/// The longest UTF-8 sequence in bytes, less one.
-const MAX_HELD: usize = 3;
-
 /// Writes characters that would control the terminal as `\u009b`, which JSON reads back.
 pub struct Escaped<W> {
     out: W,
-    /// The begin of a character whose other bytes have not come.
+    /// The first bytes of a character whose others have not arrived.
     held: Vec<u8>,
 }
 
@@ -42,9 +39,9 @@ impl<W: Write> Write for Escaped<W> {
         let mut text = std::mem::take(&mut self.held);
         text.extend_from_slice(bytes);
         let whole = match std::str::from_utf8(&text) {
-            Ok(_) => text.len(),
-            Err(error) if text.len() - error.valid_up_to() <= MAX_HELD => error.valid_up_to(),
-            Err(_) => text.len(),
+            // The last character is not complete yet.
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => text.len(),
         };
         let (whole, held) = text.split_at(whole);
         self.put(&String::from_utf8_lossy(whole))?;

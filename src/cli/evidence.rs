@@ -37,7 +37,6 @@ pub fn run(args: &EvidenceArgs, context: &CommandContext) -> anyhow::Result<Exit
         };
         return ask::run(query, output, context);
     };
-    super::logging::of_command(context);
     let mut answer = Vec::new();
     let end = client::ask(&query, context, &mut answer)?;
     if let Some(ending) = ask::lacking(&query, &end, context) {

@@ -93,7 +93,6 @@ pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// The text of a page.
 fn rendered(command: clap::Command) -> io::Result<Vec<u8>> {
     let (notes, examples) = notes_and_examples(&command);
     let mut text = Vec::new();
@@ -138,8 +137,7 @@ fn page_of(mut command: clap::Command, name: &str) -> anyhow::Result<clap::Comma
             Some(near) => format!("did you mean {near}?"),
             None => "profiletrail --help lists the commands".to_owned(),
         };
-        let what = format!("there is no command {name}: {next}");
-        return Err(super::context::UsageError::new(what).into());
+        wrong_usage!("there is no command {name}: {next}");
     };
     let title = format!("profiletrail-{name}");
     Ok(found.clone().name(title.clone()).display_name(title))

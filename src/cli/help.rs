@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-/// What begins the last part of a command's notes.
+/// The word that begins the examples, which end a command's notes.
 const EXAMPLE: &str = "Example";
 
 /// The groups of commands, in the order of help.
@@ -49,11 +49,11 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Set up the shell", &["completions", "man", "help"]),
 ];
 
-/// Of a command: what it is and how it is called, examples, then the options.
+/// The help of a command: summary, usage, examples, then the options.
 const OF_COMMAND: &str =
     "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 
-/// Of the program: the same, with its commands in groups.
+/// The help of the program: summary and usage; groups of commands follow.
 const OF_PROGRAM: &str = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}";
 
 /// The same command line with its help laid out.
@@ -61,11 +61,8 @@ pub fn laid_out(command: Command) -> Command {
     let mut template = OF_PROGRAM.to_owned();
     for (group, names) in GROUPS {
         template += &format!("{group}:\n");
-        let named = names
-            .iter()
-            .map(|name| (*name, command.find_subcommand(name)));
-        for (name, found) in named {
-            let about = found.and_then(Command::get_about);
+        for name in names {
+            let about = command.find_subcommand(name).and_then(Command::get_about);
             let about = about.map_or_else(
                 || "Show the help of a command".to_owned(),
                 ToString::to_string,
@@ -76,9 +73,8 @@ pub fn laid_out(command: Command) -> Command {
         template.push('\n');
     }
     template += "Options of every command:\n{options}{after-help}";
-    let every = |arg: &&Arg| arg.is_global_set();
-    let hidden: Vec<Arg> = command.get_arguments().filter(every).cloned().collect();
-    let hidden: Vec<Arg> = hidden.into_iter().map(|arg| arg.hide(true)).collect();
+    let global = command.get_arguments().filter(|arg| arg.is_global_set());
+    let hidden: Vec<Arg> = global.map(|arg| arg.clone().hide(true)).collect();
     with_examples(command)
         .help_template(template)
         .mut_subcommands(|command| of_command(command, &hidden))

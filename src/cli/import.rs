@@ -38,7 +38,6 @@ pub struct ImportArgs {
 }
 
 pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let (lines, size) = open(&args.file)?;
     Folder::make(&context.data)?;
     let mode = OpenMode::Append {
@@ -55,10 +54,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         let report: ImportReport = serde_json::from_value(report)?;
         let shown = MAX_SHOWN.saturating_sub(refused);
         for line in report.refused.iter().take(shown) {
-            super::say(&format!(
-                "profiletrail: line {}: {}",
-                line.line, line.reason
-            ));
+            message!("line {}: {}", line.line, line.reason);
         }
         refused += report.refused.len();
         if let Some(failure) = &report.failure {
@@ -81,7 +77,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     task.run_with(context, &mut on_report, &mut io::sink())?;
     if refused > MAX_SHOWN {
         let more = refused - MAX_SHOWN;
-        super::say(&format!("profiletrail: and {more} more lines"));
+        message!("and {more} more lines");
     }
     super::say(&format!(
         "added {}; {} already there{}; {} refused",

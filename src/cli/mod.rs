@@ -6,6 +6,20 @@
 //! answer's lines as they are; output for people is made from the same lines in
 //! [`output`].
 
+/// Prints a message of the program on standard error: `profiletrail: …`.
+macro_rules! message {
+    ($($text:tt)*) => {
+        $crate::cli::say(&format!("profiletrail: {}", format_args!($($text)*)))
+    };
+}
+
+/// Ends a command for wrong usage, as `bail!` does for a failure.
+macro_rules! wrong_usage {
+    ($($text:tt)*) => {
+        return Err($crate::cli::UsageError::new(format!($($text)*)).into())
+    };
+}
+
 mod answer_args;
 mod args;
 mod ask;
@@ -58,12 +72,12 @@ use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
 use crate::query::Answered;
-use args::{Command, Format, ResultOutput, TIMES, formats};
+use answer_args::{Format, ResultOutput, TIMES, formats};
+use args::Command;
 use context::{CommandContext, UsageError};
 use pager::PagedStdout;
 use progress::Bar;
 
-/// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExitStatus {
     /// Answered, or done.
@@ -107,6 +121,10 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
     // A write beyond the file size limit must fail, not end the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
         .context("ignoring SIGXFSZ")?;
+    // `serve` has flags for its log, and `demo` logs warnings only.
+    if !matches!(command, Command::Serve(_) | Command::Demo(_)) {
+        logging::of_command(context);
+    }
     command.run(context)
 }
 
@@ -117,11 +135,10 @@ fn say(line: &str) {
 
 /// Says that nothing was found, and what to do next.
 fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
-    say(&format!("profiletrail: nothing found: {what}"));
+    message!("nothing found: {what}");
     Ok(ExitStatus::Nothing)
 }
 
-/// Writes a text to standard output.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = PagedStdout::unpaged();
     stdout.write_all(text.as_ref())?;
@@ -136,10 +153,10 @@ fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
 /// and the damage.
 fn say_lacking(end: &Answered) {
     for note in &end.notes {
-        say(&format!("profiletrail: note: {note}; the answer lacks it"));
+        message!("note: {note}; the answer lacks it");
     }
     for damage in &end.damage {
-        say(&format!("profiletrail: {damage}"));
+        message!("{damage}");
     }
 }
 

@@ -13,7 +13,6 @@ use crate::storage::{RealDisk, Storage as _};
 /// A file under a temporary name in the same folder as its final name.
 pub struct OutFile {
     path: PathBuf,
-    /// The folder that it is in.
     pub dir: PathBuf,
     file: NamedTempFile,
     force: Option<bool>,
@@ -31,7 +30,7 @@ fn already(path: &Path, force: Option<bool>) -> UsageError {
 }
 
 impl OutFile {
-    /// A new file for this path, where none is unless `force` is `Some(true)`; it is
+    /// A new file for this path, which must not exist unless `force` is `Some(true)`; `force` is
     /// `None` where the command has no `--force`.
     pub fn beside(path: &Path, force: Option<bool>) -> anyhow::Result<Self> {
         if force != Some(true) && path.symlink_metadata().is_ok() {
@@ -48,7 +47,6 @@ impl OutFile {
         })
     }
 
-    /// What is to be written to.
     pub fn file(&self) -> &File {
         self.file.as_file()
     }

@@ -21,7 +21,6 @@ use super::{CommandContext, Format, mark_closed};
 /// A shell's exit status for a program that does not exist.
 const NOT_FOUND: i32 = 127;
 
-/// Standard output for an answer.
 pub struct PagedStdout {
     pager: Option<String>,
     /// Whether characters that control a terminal are escaped.
@@ -30,7 +29,6 @@ pub struct PagedStdout {
     running: Option<Running>,
 }
 
-/// A running pager.
 struct Running {
     /// All was written: from here on the pager may end.
     finished: Arc<AtomicBool>,
@@ -162,9 +160,7 @@ fn start(pager: &str) -> io::Result<(ChildStdin, Running)> {
 fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
     let status = child.wait();
     if status.is_ok_and(|status| status.code() == Some(NOT_FOUND)) {
-        super::say(&format!(
-            "profiletrail: cannot start the pager {pager:?}: set PROFILETRAIL_PAGER, or add --no-pager"
-        ));
+        message!("cannot start the pager {pager:?}: set PROFILETRAIL_PAGER, or add --no-pager");
     }
     if !finished.load(Ordering::Acquire) {
         std::process::exit(0);

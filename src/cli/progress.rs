@@ -21,7 +21,6 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar with a name for the task.
     pub fn new(what: &'static str, shown: bool) -> Self {
         Self {
             what,
@@ -61,7 +60,7 @@ impl Bar {
         self.set(done, all);
     }
 
-    /// Moves it as a control line says.
+    /// Shows the progress that a control line reports.
     pub fn show(&mut self, control: &Control) {
         if let Control::Progress(Progress { stage, done, all }) = control {
             let what = match stage {

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
 use anyhow::Context as _;
 
-/// Without a terminal it fails, and the error says what to do instead.
+/// Fails without a terminal; the error says what to do instead.
 pub fn require_terminal(instead: &str) -> Result<(), UsageError> {
     if stdin().is_terminal() && stderr().is_terminal() {
         Ok(())
@@ -26,8 +26,8 @@ pub fn confirm(question: &str) -> anyhow::Result<bool> {
     Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
 }
 
-/// How a command ends whose question was declined.
+/// The exit status after a declined prompt.
 pub fn declined() -> ExitStatus {
-    super::say("profiletrail: nothing was changed");
+    message!("nothing was changed");
     ExitStatus::Nothing
 }

@@ -111,9 +111,7 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
     Ok(note)
 }
 
-/// Asks, and returns the lines of the answer.
 fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answered)> {
-    super::logging::of_command(context);
     let mut lines = Vec::new();
     let end = super::client::ask(&query, context, &mut lines)?;
     Ok((lines, end))
@@ -122,7 +120,7 @@ fn ask(query: Query, context: &CommandContext) -> anyhow::Result<(Vec<u8>, Answe
 /// Prints why something was not found.
 fn say_why(end: &Answered) {
     for why in &end.hints {
-        super::say(&format!("profiletrail: {why}"));
+        message!("{why}");
     }
 }
 
@@ -154,10 +152,7 @@ fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<Ex
             text.push_str(&format!("; time stamp of {stamped}"));
         }
         if !line.witnesses.is_empty() {
-            text.push_str(&plain(&format!(
-                "; signed by {}",
-                line.witnesses.join(", ")
-            )));
+            text += &plain(&format!("; signed by {}", line.witnesses.join(", ")));
         }
         text.push('\n');
     }
@@ -181,10 +176,7 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
             _ if args.key => text.push_str(&format!("{}\n", line.vkey)),
             Some(since) if since.consistent => {
                 text.push_str(&format!("old {}\n", since.size));
-                since
-                    .proof
-                    .iter()
-                    .for_each(|hash| text.push_str(&format!("{hash}\n")));
+                text.extend(since.proof.iter().map(|hash| format!("{hash}\n")));
                 text.push_str(&format!("\n{}", line.note));
             }
             _ => text.push_str(&line.note),
@@ -199,11 +191,10 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         return check(dir, &trusted, args.format, context);
     }
     let (Some(seq), Some(dir)) = (args.seq, &args.out) else {
-        return Err(UsageError::new("name an event and a folder for its proof".to_owned()).into());
+        wrong_usage!("name an event and a folder for its proof");
     };
     if dir.symlink_metadata().is_ok() {
-        let what = format!("--out: {} already exists; name a new folder", dir.display());
-        return Err(UsageError::new(what).into());
+        wrong_usage!("--out: {} already exists; name a new folder", dir.display());
     }
     let (lines, end) = ask(Query::Proof(EventQuery { seq }), context)?;
     if !end.found {

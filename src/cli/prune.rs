@@ -2,7 +2,7 @@
 
 use super::maintenance::{self, order, parse_lines};
 use super::prompt::{confirm, declined, require_terminal};
-use super::{CommandContext, ExitStatus, ResultOutput, TIMES, UsageError};
+use super::{CommandContext, ExitStatus, ResultOutput, TIMES};
 use crate::format::{View, counted, size};
 use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};
@@ -30,11 +30,10 @@ pub struct PruneArgs {
 pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let before = args.before;
     if before > context.view.now.saturating_sub(YOUNGEST) {
-        let what = format!(
+        wrong_usage!(
             "--before: {} is less than a day ago: newer events are never pruned",
             context.view.moment(before)
         );
-        return Err(UsageError::new(what).into());
     }
     if !args.dry_run && !args.yes {
         require_terminal(
@@ -64,18 +63,9 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     )
 }
 
-/// A prune for people.
 fn text_of(line: &PruneReport, view: &View) -> String {
-    let PruneReport {
-        events,
-        kept,
-        profiles,
-        rejected,
-        bytes,
-        ..
-    } = line;
     let before = view.time(&line.before);
-    let nothing = events + rejected == 0;
+    let nothing = line.events + line.rejected == 0;
     let already = line.already.as_ref();
     let already = already.filter(|already| nothing && **already >= line.before);
     let mut text = if let Some(already) = already {
@@ -91,21 +81,21 @@ fn text_of(line: &PruneReport, view: &View) -> String {
         };
         format!(
             "{verb}: {} of {}, and {}, before {before}",
-            counted(*events, "event"),
-            counted(*profiles, "(sub)profile"),
-            counted(*rejected, "rejected call")
+            counted(line.events, "event"),
+            counted(line.profiles, "(sub)profile"),
+            counted(line.rejected, "rejected call")
         )
     };
-    if *kept > 0 {
-        let verb = if *kept == 1 { "stays" } else { "stay" };
+    if line.kept > 0 {
+        let verb = if line.kept == 1 { "stays" } else { "stay" };
         text += &format!(
             "; {} {verb}: in the newest segment, or received later",
-            counted(*kept, "older event")
+            counted(line.kept, "older event")
         );
     }
-    if *bytes > 0 {
+    if line.bytes > 0 {
         let about = if line.dry_run { "about " } else { "" };
-        text += &format!("; {about}{} freed", size(*bytes));
+        text += &format!("; {about}{} freed", size(line.bytes));
     }
     if line.waiting {
         text += "; the space is freed once the answers that began earlier have ended";

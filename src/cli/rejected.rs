@@ -3,7 +3,9 @@
 use super::answer_args::Ask;
 use super::ask;
 use super::client::{APPEND, Task};
-use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
+use super::maintenance::parse_lines;
+use super::{CommandContext, ExitStatus, Format, TIMES};
+use crate::format::plain;
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 
@@ -19,25 +21,21 @@ pub struct RejectedArgs {
 
 pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let Some(numbers) = args.retry else {
-        return args.ask.run(context, |query| Ok(Query::Rejected(query)));
+        return ask::run(Query::Rejected(args.ask.query), args.ask.output, context);
     };
-    super::logging::of_command(context);
     let format = context.format(args.ask.output.format);
     if !matches!(format, Format::Table | Format::Jsonl) {
-        return Err(
-            UsageError::new("--retry: its answer is written as a table or as jsonl").into(),
-        );
+        wrong_usage!("--retry: its answer is written as a table or as jsonl");
     }
     let mut lines = Vec::new();
     let named = !numbers.is_empty();
     let task = Task::new(Request::Retry(numbers), APPEND, "reading again");
     let end = task.run(context, &mut lines)?;
     if named && !end.found && end.damage.is_empty() {
-        super::say(&format!(
-            "profiletrail: nothing found: no rejected call has such a number; {} lists them",
-            context.command("rejected")
+        let list = context.command("rejected");
+        return super::nothing_found(&format!(
+            "no rejected call has such a number; {list} lists them"
         ));
-        return Ok(ExitStatus::Nothing);
     }
     if format == Format::Table {
         lines = for_people(&lines)?;
@@ -49,22 +47,16 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
 
 fn for_people(lines: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut text = String::new();
-    for line in serde_json::Deserializer::from_slice(lines).into_iter::<RetryLine>() {
-        let RetryLine {
-            number,
-            seq,
-            outcome,
-            error,
-        } = line?;
-        let what = match (seq, error) {
-            (Some(seq), _) if outcome == RetryOutcome::Present => format!("is already event {seq}"),
+    for line in parse_lines::<RetryLine>(lines)? {
+        let what = match (line.seq, line.error) {
+            (Some(seq), _) if line.outcome == RetryOutcome::Present => {
+                format!("is already event {seq}")
+            }
             (Some(seq), _) => format!("is now event {seq}"),
             (None, Some(error)) => format!("cannot be read: {error}"),
             (None, None) => continue,
         };
-        text.push_str(&crate::format::plain(&format!(
-            "rejected call {number} {what}"
-        )));
+        text += &plain(&format!("rejected call {} {what}", line.number));
         text.push('\n');
     }
     Ok(text.into_bytes())

@@ -84,11 +84,8 @@ fn lines(command: Option<&str>) -> Result<Value, UsageError> {
         None => names().map(refer).collect(),
     };
     let mut definitions = generator.take_definitions(true);
-    definitions.extend(
-        lines
-            .iter()
-            .map(|(name, line)| ((*name).to_owned(), line.clone().to_value())),
-    );
+    let lines = lines.into_iter();
+    definitions.extend(lines.map(|(name, line)| (name.to_owned(), line.to_value())));
     Ok(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": wanted,

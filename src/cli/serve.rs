@@ -111,17 +111,13 @@ impl ServeArgs {
             (None, Some(_)) => half("--tls-key", "--tls-cert"),
         }
     }
-
-    /// The most connections of one address.
-    fn per_address(&self) -> u32 {
-        self.max_connections_per_address
-            .unwrap_or(self.server.max_connections.div_ceil(2))
-    }
 }
 
 pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::from(args.log, args.log_format, context);
     let max_body = usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?;
+    let per_address = args.max_connections_per_address;
+    let per_address = per_address.unwrap_or(args.server.max_connections.div_ceil(2));
     let config = ServerConfig {
         data: context.data.clone(),
         listen: args.server.listen,
@@ -132,7 +128,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         workers: usize::from(args.workers),
         max_connections: args.server.max_connections as usize,
         tls: args.tls()?,
-        max_per_address: args.per_address() as usize,
+        max_per_address: per_address as usize,
         trusted_proxies: args.trusted_proxy.clone(),
         max_rejected: args.max_rejected.as_u64(),
         min_free: args.server.min_free.as_u64(),
@@ -175,19 +171,12 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             server.address()
         );
     }
-    let mut early = None;
-    if context.progress {
-        early = show_progress(&server, &mut signals);
-    }
-    if let Some(signal) = early.or_else(|| signals.forever().next()) {
-        tracing::info!(
-            "stopping on {}",
-            if signal == SIGINT {
-                "SIGINT"
-            } else {
-                "SIGTERM"
-            }
-        );
+    let early = context
+        .progress
+        .then(|| show_progress(&server, &mut signals));
+    if let Some(signal) = early.flatten().or_else(|| signals.forever().next()) {
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or_default();
+        tracing::info!("stopping on {name}");
     }
     // A second signal does not wait.
     for signal in [SIGTERM, SIGINT] {
@@ -234,11 +223,10 @@ fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
     let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = open_files.saturating_sub(OWN_DESCRIPTORS);
     if u64::from(max_connections) > room {
-        let what = format!(
+        wrong_usage!(
             "--max-connections {max_connections}: this process may open {open_files} files, which leaves \
              {room} for connections; raise the limit (ulimit -n, or LimitNOFILE in the systemd unit)"
         );
-        return Err(UsageError::new(what).into());
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ impl SignatureArgs {
         }
         let max_age = i64::try_from(self.max_age.as_secs())?;
         if !(1..=24 * 60 * 60).contains(&max_age) {
-            return Err(UsageError::new("--max-age must be between 1s and 1d").into());
+            wrong_usage!("--max-age must be between 1s and 1d");
         }
         Ok(Some(Policy {
             required: mode == SignatureMode::Required,

@@ -52,7 +52,6 @@ enum TokenCommand {
 }
 
 pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let file = TokenFile::of(&context.data);
     match &args.command {
         TokenCommand::Create {
@@ -67,9 +66,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             Folder::make(&context.data)?;
             file.add(token.clone())?;
             show(std::slice::from_ref(&token), Some(&text), *output, context)?;
-            super::say(
-                "profiletrail: store the token where your program reads it: it is not shown again",
-            );
+            message!("store the token where your program reads it: it is not shown again");
             Ok(ExitStatus::Success)
         }
         TokenCommand::List { output } => {
@@ -92,7 +89,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
                 ));
             };
             show(&[token], None, *output, context)?;
-            super::say("profiletrail: revoked");
+            message!("revoked");
             Ok(ExitStatus::Success)
         }
     }
@@ -122,45 +119,41 @@ fn show(
     output: ResultOutput,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
+    let mut lines = tokens.iter().map(|token| TokenLine {
+        id: &token.id,
+        name: &token.name,
+        scope: token.scope,
+        created: &token.created,
+        token: text,
+    });
     if context.format(output.format) == Format::Jsonl {
-        return tokens.iter().try_for_each(|token| {
-            super::print_json(&TokenLine {
-                id: &token.id,
-                name: &token.name,
-                scope: token.scope,
-                created: &token.created,
-                token: text,
-            })
-        });
+        return lines.try_for_each(|line| super::print_json(&line));
     }
     let view = View {
         // A token that is cut in two is useless.
         width: None,
         ..context.view
     };
-    type Line<'a> = (&'a Token, Option<&'a str>);
     let columns = [
-        Column::fixed("ID", |(token, _): &Line<'_>, _| {
-            Cell::of(Role::Seq, plain(&token.id))
+        Column::fixed("ID", |line: &TokenLine<'_>, _| {
+            Cell::of(Role::Seq, plain(line.id))
         }),
-        Column::fixed("NAME", |(token, _), _| Cell::outside(&*token.name)),
-        Column::fixed("SCOPE", |(token, _), _| {
-            Cell::plain(match token.scope {
+        Column::fixed("NAME", |line, _| Cell::outside(line.name)),
+        Column::fixed("SCOPE", |line, _| {
+            Cell::plain(match line.scope {
                 Scope::Read => "read",
                 Scope::Metrics => "metrics",
             })
         }),
-        Column::fixed("CREATED", |(token, _), _| Cell::time(&token.created)),
-        Column::fixed("TOKEN", |(_, text): &Line<'_>, _| {
-            Cell::of(Role::New, plain(text.unwrap_or_default()))
+        Column::fixed("CREATED", |line, _| Cell::time(line.created)),
+        Column::fixed("TOKEN", |line: &TokenLine<'_>, _| {
+            Cell::of(Role::New, plain(line.token.unwrap_or_default()))
         })
         .hide_empty(),
     ];
     let mut shown = Vec::new();
     let mut table = TablePrinter::new(&columns, view, &mut shown);
-    for token in tokens {
-        table.row(&(token, text))?;
-    }
+    lines.try_for_each(|line| table.row(&line))?;
     table.end()?;
     super::print(shown)
 }

@@ -11,12 +11,11 @@ use std::io::{self, ErrorKind, Write};
 use super::ask;
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
-use super::{CommandContext, ExitStatus, PagedStdout, UsageError};
+use super::{CommandContext, ExitStatus, PagedStdout};
 use crate::format::{Printer, counted, grouped};
 use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let out = OutFile::beside(&args.out, Some(args.force))?;
     let mut file = UndoFile::new(out.file().try_clone()?, args.collection_name.clone());
     let mut stdout = PagedStdout::unpaged();
@@ -26,23 +25,19 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         others: ask::printer_of(query, format, context, &mut stdout)?,
     };
     let end = ask::print(query, Box::new(printer), context)?;
-    if let Some(wrong) = file.wrong {
-        let what = match wrong {
-            WrongCollection::Missing => {
-                "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
-            }
-            WrongCollection::Needless => {
-                "--collection-name: the incident is of profiles; leave it out"
-            }
-        };
-        return Err(UsageError::new(what).into());
+    match file.wrong {
+        Some(WrongCollection::Missing) => wrong_usage!(
+            "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
+        ),
+        Some(WrongCollection::Needless) => {
+            wrong_usage!("--collection-name: the incident is of profiles; leave it out")
+        }
+        None => {}
     }
     unless_closed(stdout.flush())?;
     if let Some(ending) = ask::lacking(query, &end, context) {
         if !end.damage.is_empty() {
-            super::say(
-                "profiletrail: nothing was written: what cannot be read may have changed a value since",
-            );
+            message!("nothing was written: what cannot be read may have changed a value since");
         }
         return Ok(ending);
     }
@@ -61,7 +56,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
             format!("wrote {values} to restore to {path}; {left} skipped")
         }
     };
-    super::say(&format!("profiletrail: {summary}"));
+    message!("{summary}");
     Ok(ExitStatus::Success)
 }
 

@@ -59,7 +59,6 @@ pub(super) struct ValidationLine<'a> {
 }
 
 pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let files = ValidationFiles::of(&context.data);
     match &args.command {
         ValidationCommand::Add { file, output } => {
@@ -69,9 +68,7 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
                 error => anyhow::Error::from(error).context(format!("adding {}", file.display())),
             })?;
             show(&files, &[name], output, context)?;
-            super::say(
-                "profiletrail: the server serves it now: let Copernica validate the address",
-            );
+            message!("the server serves it now: let Copernica validate the address");
             Ok(ExitStatus::Success)
         }
         ValidationCommand::List { output } => {
@@ -107,7 +104,7 @@ fn show(
     context: &CommandContext,
 ) -> anyhow::Result<()> {
     let lines = names.iter().map(|name| line(files, name, output, context));
-    super::print(lines.collect::<Result<Vec<_>, _>>()?.concat())
+    super::print(lines.collect::<anyhow::Result<String>>()?)
 }
 
 /// A file's line: its name for people.
@@ -116,14 +113,10 @@ fn line(
     name: &str,
     output: &ResultOutput,
     context: &CommandContext,
-) -> anyhow::Result<Vec<u8>> {
+) -> anyhow::Result<String> {
     let bytes = files.read(name).map_or(0, |content| content.len());
     Ok(match context.format(output.format) {
-        Format::Jsonl => format!(
-            "{}\n",
-            serde_json::to_string(&ValidationLine { name, bytes })?
-        ),
+        Format::Jsonl => serde_json::to_string(&ValidationLine { name, bytes })? + "\n",
         _ => format!("{name}  {bytes} bytes\n"),
-    }
-    .into_bytes())
+    })
 }

@@ -8,16 +8,6 @@ pub trait Printer {
     /// Takes the next line, with its line end.
     fn line(&mut self, line: &[u8]) -> io::Result<()>;
 
-    /// Takes the next lines, whole ones.
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        let mut begin = 0;
-        let mut ends = memchr::memchr_iter(b'\n', lines).map(|end| end + 1);
-        ends.try_for_each(|end| {
-            let line = lines.get(std::mem::replace(&mut begin, end)..end);
-            self.line(line.unwrap_or_default())
-        })
-    }
-
     /// Writes what is left.
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
@@ -52,18 +42,18 @@ impl<'a> LineSplitter<'a> {
 
 impl Write for LineSplitter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let end = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
-        let (mut lines, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-        if !self.held.is_empty()
-            && let Some(end) = memchr::memchr(b'\n', lines)
-        {
-            let (line, after) = lines.split_at_checked(end + 1).unwrap_or((lines, &[]));
-            self.held.extend_from_slice(line);
-            self.printer.line(&self.held)?;
-            self.held.clear();
-            lines = after;
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end + 1);
+            if self.held.is_empty() {
+                self.printer.line(line)?;
+            } else {
+                self.held.extend_from_slice(line);
+                self.printer.line(&self.held)?;
+                self.held.clear();
+            }
+            rest = after;
         }
-        self.printer.lines(lines)?;
         self.held.extend_from_slice(rest);
         Ok(bytes.len())
     }

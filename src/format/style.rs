@@ -3,11 +3,9 @@
 /// The role of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Nothing special.
     #[default]
     Plain,
     Head,
-    /// Less important.
     Dim,
     Time,
     /// An event's number.
@@ -23,7 +21,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// Its escape sequence.
     const fn code(self) -> &'static str {
         match self {
             Self::Plain => "",

@@ -12,10 +12,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 
-/// Replaces omitted text.
 const ELLIPSIS: &str = "…";
 
-/// How wide a text is.
 pub fn width_of(text: &str) -> usize {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.len();
@@ -78,7 +76,6 @@ pub fn middle(text: &str, width: usize) -> String {
     cut(text, width, |room| room / 2)
 }
 
-/// Pieces of text with their roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     pieces: Vec<(Role, String)>,
@@ -130,12 +127,12 @@ impl Text {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()
     }
 
-    /// The same, of at most that width: shortened in the middle if it is one piece, else
-    /// at the end.
-    pub fn fit(&self, width: usize) -> Self {
-        if self.width() <= width {
+    /// The same, of at most that width, if there is a limit: shortened in the middle if it is
+    /// one piece, else at the end.
+    pub fn fit(&self, width: impl Into<Option<usize>>) -> Self {
+        let Some(width) = width.into().filter(|width| self.width() > *width) else {
             return self.clone();
-        }
+        };
         if let [(role, text)] = self.pieces.as_slice() {
             return Self::of(*role, middle(text, width));
         }
@@ -201,7 +198,6 @@ impl Text {
         width.map_or_else(|| vec![self.clone()], |width| self.wrap(width))
     }
 
-    /// Adds it to a line.
     pub fn put(&self, line: &mut String, styles: Styles) {
         for (role, text) in &self.pieces {
             styles.put(line, *role, text);

@@ -60,13 +60,11 @@ pub struct Side {
     before: String,
     part: String,
     after: String,
-    /// Whether the part is marked: else all of the value is in it.
-    marked: bool,
     role: Role,
+    /// Another role than that of the rest, if the part is marked; else all of the value is in it.
     part_role: Role,
 }
 
-/// A change from a value to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub old: Side,
@@ -81,7 +79,6 @@ impl Side {
             before: String::new(),
             part: text,
             after: String::new(),
-            marked: false,
             role,
             part_role: role,
         }
@@ -106,8 +103,8 @@ impl Side {
     }
 
     /// Whether brackets mark the part.
-    const fn bracketed(&self, styles: Styles) -> bool {
-        self.marked && !styles.on && !self.part.is_empty()
+    fn bracketed(&self, styles: Styles) -> bool {
+        self.part_role != self.role && !styles.on && !self.part.is_empty()
     }
 
     pub fn width(&self, styles: Styles) -> usize {
@@ -115,7 +112,6 @@ impl Side {
         width_of(&self.before) + width_of(&self.part) + width_of(&self.after) + brackets
     }
 
-    /// All of it.
     pub fn text(&self, styles: Styles) -> Text {
         self.join(styles, &self.before, &self.part, &self.after)
     }
@@ -135,7 +131,7 @@ impl Side {
         if self.width(styles) <= width {
             return self.text(styles);
         }
-        if !self.marked {
+        if self.part_role == self.role {
             return Text::of(self.part_role, middle(&self.part, width));
         }
         let brackets = if self.bracketed(styles) { 2 } else { 0 };
@@ -164,7 +160,6 @@ impl Change {
         }
     }
 
-    /// How many bytes it has.
     pub fn byte_len(&self) -> usize {
         let of = |side: &Side| side.before.len() + side.part.len() + side.after.len();
         of(&self.old) + of(&self.new) + self.suffix.len()
@@ -226,7 +221,7 @@ impl Change {
         lines
     }
 
-    /// The same with a sign in place of our word, if it has one.
+    /// The same with [`ABSENT_SHORT`] for [`ABSENT`]; `None` if neither value is absent.
     fn without_words(&self) -> Option<Self> {
         let mut shorter = self.clone();
         let mut found = false;
@@ -255,13 +250,10 @@ fn mark(old: &mut Side, new: &mut Side) {
     let Some(parts) = differing(&old.part, &new.part, true) else {
         return;
     };
-    for (side, (before, part, after)) in [old, new].into_iter().zip(parts) {
-        side.part_role = match side.role {
-            Role::Old => Role::OldPart,
-            _ => Role::NewPart,
-        };
+    let sides = [(old, Role::OldPart), (new, Role::NewPart)];
+    for ((side, part_role), (before, part, after)) in sides.into_iter().zip(parts) {
         (side.before, side.part, side.after) = (before, part, after);
-        side.marked = true;
+        side.part_role = part_role;
     }
 }
 

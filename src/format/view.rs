@@ -11,7 +11,6 @@ use crate::event::Zone;
 /// A narrower output is laid out tightly.
 const NARROW: usize = 100;
 
-/// The reader of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The zone in which times are shown.

@@ -53,7 +53,6 @@ type Append = Arc<dyn Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync>;
 /// Why a command fails: the connection is lost, or a reason that is sent.
 type Failure = Box<dyn Error>;
 
-/// Answers commands.
 pub struct Commands {
     trail: Arc<Trail>,
     /// `None` once the server stops, so that the committer can end.
@@ -126,8 +125,7 @@ impl Commands {
 
     /// Nothing is appended any more.
     pub(super) fn end_stop(&self) {
-        let mut append = self.append.lock();
-        append.take();
+        *self.append.lock() = None;
     }
 
     /// Answers one command; an error if it has gone.

@@ -23,9 +23,6 @@ pub const TARGET: &str = "/command";
 /// The maximum length of a head in bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 
-/// How many bytes are read at once.
-const READ: usize = 64 * 1024;
-
 /// How a control line begins.
 const CONTROL: &[u8] = b"{\"control\":";
 
@@ -39,7 +36,7 @@ pub enum Request {
     Import,
     /// A comparison of the rows that follow with what is known.
     Reconcile(Box<ReconcileOrder>),
-    /// To enter the rejected calls of some numbers, or all, that can be read now.
+    /// To enter rejected calls that can be read now: those of these numbers, or all.
     Retry(Vec<u64>),
     /// Maintenance of the data folder.
     Maintenance(Maintenance),
@@ -137,7 +134,6 @@ impl<R: BufRead> BufRead for ChunkedReader<R> {
             if bytes.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let bytes = bytes.get(..READ).unwrap_or(bytes);
             let count = bytes.len();
             let body = self.decoded.get_mut();
             body.clear();

@@ -34,7 +34,6 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How often progress is reported to a waiting command.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// All tails.
 #[derive(Debug)]
 pub(super) struct Tails {
     following: Semaphore,
@@ -55,7 +54,6 @@ impl Default for Tails {
 }
 
 impl Tails {
-    /// The number of tails.
     pub fn count(&self) -> u32 {
         self.following.held()
     }

@@ -31,8 +31,7 @@ impl Trail {
     /// of both logs.
     fn unsealed(&self) -> Vec<(Part, u64, u64)> {
         let of = |part: Part| {
-            let (log, _) = self.part(part);
-            let segments = log.unsealed().into_iter();
+            let segments = self.part(part).unsealed().into_iter();
             segments.map(move |(first_seq, bytes)| (part, first_seq, bytes))
         };
         of(Part::Events).chain(of(Part::Rejected)).collect()
@@ -43,11 +42,10 @@ impl Trail {
         self.unsealed().len()
     }
 
-    /// A log, and the time of its records as the footers of sealed segments have it.
-    fn part(&self, part: Part) -> (&Log, fn(&[u8]) -> Option<i64>) {
+    const fn part(&self, part: Part) -> &Log {
         match part {
-            Part::Events => (&self.events, event_time),
-            Part::Rejected => (&self.rejected, rejected_time),
+            Part::Events => &self.events,
+            Part::Rejected => &self.rejected,
         }
     }
 
@@ -57,8 +55,11 @@ impl Trail {
         first_seq: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<SealedSegment>, NotSealed> {
-        let (log, time_of) = self.part(part);
-        log.seal(first_seq, &time_of, stop)
+        let time_of: &dyn Fn(&[u8]) -> Option<i64> = match part {
+            Part::Events => &event_time,
+            Part::Rejected => &rejected_time,
+        };
+        self.part(part).seal(first_seq, time_of, stop)
     }
 
     /// Empties the oldest closed segments of rejected calls while these have more than `most` bytes.

@@ -18,7 +18,6 @@ const MAX_WIDTH: usize = 100;
 /// The indentation of commands and hints.
 const INDENT: &str = "   ";
 
-/// What the guide is about.
 pub(super) struct Guide<'a> {
     pub story: &'a Story,
     /// The program and the data folder, as words for a shell.
@@ -26,18 +25,13 @@ pub(super) struct Guide<'a> {
     pub data: String,
     /// Whether the folder stays.
     pub kept: bool,
-    /// The address for calls.
     pub calls: SocketAddr,
-    /// The address of the page.
     pub page: Option<SocketAddr>,
-    /// A token for the page.
     pub token: &'a str,
-    /// The columns of the terminal.
     pub width: Option<usize>,
 }
 
 impl Guide<'_> {
-    /// The whole text.
     pub fn text(&self) -> String {
         let calls = counted(self.story.calls.len() as u64, "call");
         let until = match self.kept {
@@ -86,22 +80,19 @@ impl Guide<'_> {
     /// A paragraph, with line ends.
     fn prose(&self, indent: &str, text: &str) -> String {
         let width = self.width.unwrap_or(WIDTH).clamp(MIN_WIDTH, MAX_WIDTH);
-        let lines = wrapped(text, width.saturating_sub(indent.len()));
-        lines
-            .iter()
-            .map(|line| format!("{indent}{line}\n"))
-            .collect()
+        indented(indent, &wrapped(text, width.saturating_sub(indent.len())))
     }
 
     /// A command, over several lines where it is too long for one.
     fn command(&self, command: &str) -> String {
         let width = self.width.unwrap_or(WIDTH).max(MIN_WIDTH);
-        let lines = broken(command, Some(width - INDENT.len()));
-        lines
-            .iter()
-            .map(|line| format!("{INDENT}{line}\n"))
-            .collect()
+        indented(INDENT, &broken(command, Some(width - INDENT.len())))
     }
+}
+
+fn indented(indent: &str, lines: &[String]) -> String {
+    let lines = lines.iter().map(|line| format!("{indent}{line}\n"));
+    lines.collect()
 }
 
 /// The program, as a shell finds it from any folder.

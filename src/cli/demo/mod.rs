@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
-use super::{CommandContext, ExitStatus, UsageError};
+use super::{CommandContext, ExitStatus};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::format::shell;
 use crate::ops::demo::{SEED, Story, load};
@@ -71,8 +71,7 @@ fn folder(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
         None => Ok((std::path::absolute(keep)?, None)),
         Some(wrong) => {
             let keep = keep.display();
-            let what = format!("--keep: {keep} {wrong}: name an empty folder, or a new one");
-            Err(UsageError::new(what).into())
+            wrong_usage!("--keep: {keep} {wrong}: name an empty folder, or a new one")
         }
     }
 }
@@ -112,17 +111,17 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         signals.forever().next();
     }
     server.stop();
-    super::say(&match temporary {
-        None => format!(
-            "profiletrail: stopped; {} serve --data {} continues with it",
+    match temporary {
+        None => message!(
+            "stopped; {} serve --data {} continues with it",
             program(),
             shell(&data.to_string_lossy())
         ),
         Some(folder) => {
             folder.close().context("removing the temporary folder")?;
-            "profiletrail: stopped, and the folder is gone".to_owned()
+            message!("stopped, and the folder is gone");
         }
-    });
+    }
     written?;
     Ok(ExitStatus::Success)
 }
@@ -134,14 +133,9 @@ fn start(
     context: &CommandContext,
 ) -> anyhow::Result<Server> {
     let preferred = || TcpListener::bind(USUAL).map_or(FREE, |_| USUAL);
-    Server::start(&config(listen.unwrap_or_else(preferred), data, context))
-}
-
-/// The configuration of the demo's server.
-fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerConfig {
-    ServerConfig {
+    Server::start(&ServerConfig {
         data: data.to_owned(),
-        listen,
+        listen: listen.unwrap_or_else(preferred),
         zone: context.zone,
         max_body: 1 << 20,
         segment_size: SEGMENT_SIZE,
@@ -163,5 +157,5 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         settings: Settings::default(),
         #[cfg(feature = "nats")]
         cluster: None,
-    }
+    })
 }

@@ -36,7 +36,6 @@ pub struct DoctorArgs {
 }
 
 pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let mut facts = Facts::new(context.data.clone(), context.view.now);
     facts.settings = args.server.settings();
     facts.backup.clone_from(&args.backup);
@@ -70,11 +69,9 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
 
 /// The running server's description; else why a running server gave none.
 fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
-    use std::io::ErrorKind::{ConnectionRefused, NotFound};
     match connect(&context.data) {
-        Ok(connection) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
-        // A socket without a listener was left by a crash.
-        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
+        Ok(Some(connection)) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
+        Ok(None) => Err(None),
         Err(error) => Err(Some(error.to_string())),
     }
 }

@@ -42,7 +42,6 @@ pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<Ex
     )
 }
 
-/// Runs a task, and writes its result.
 pub(super) fn run<T: DeserializeOwned>(
     task: &Maintenance,
     output: ResultOutput,
@@ -59,20 +58,15 @@ pub(super) fn order(
     task: &Maintenance,
     context: &CommandContext,
 ) -> anyhow::Result<(Vec<u8>, Answered)> {
-    super::logging::of_command(context);
-    let (doing, appends) = match task {
-        Maintenance::Seal => ("sealing", true),
-        Maintenance::Backup(_) => ("backing up", false),
-        Maintenance::Verify { .. } => ("verifying", false),
-        Maintenance::Erase(_) => ("erasing", true),
-        Maintenance::Prune { dry_run: true, .. } => ("looking", true),
-        Maintenance::Prune { .. } => ("pruning", true),
-    };
-    let mode = match appends {
-        true => OpenMode::Append {
-            segment_size: u64::MAX,
-        },
-        false => OpenMode::Read,
+    let segment_size = u64::MAX;
+    let append = OpenMode::Append { segment_size };
+    let (doing, mode) = match task {
+        Maintenance::Seal => ("sealing", append),
+        Maintenance::Backup(_) => ("backing up", OpenMode::Read),
+        Maintenance::Verify { .. } => ("verifying", OpenMode::Read),
+        Maintenance::Erase(_) => ("erasing", append),
+        Maintenance::Prune { dry_run: true, .. } => ("looking", append),
+        Maintenance::Prune { .. } => ("pruning", append),
     };
     let mut lines = Vec::new();
     let request = Request::Maintenance(task.clone());
@@ -98,10 +92,7 @@ pub(super) fn write<T: DeserializeOwned>(
 
 /// Texts for people, each in lines of its own.
 pub(super) fn paragraphs(texts: impl Iterator<Item = String>, view: &View) -> String {
-    let lines = texts.flat_map(|text| match view.width {
-        Some(width) => wrapped(&text, width),
-        None => vec![text],
-    });
+    let lines = texts.flat_map(|text| wrapped(&text, view.width.unwrap_or(usize::MAX)));
     lines.map(|line| line + "\n").collect()
 }
 

@@ -23,13 +23,12 @@ pub struct RepairArgs {
 }
 
 pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    crate::cli::logging::of_command(context);
     let repair = Repair::survey(&context.data)
         .context("repair needs the data folder for itself, and permission to read it")?;
     let lines = repair.lines();
     let json = context.format(args.output.format) == Format::Jsonl;
     if lines.is_empty() {
-        crate::cli::say("profiletrail: nothing to repair: every segment is whole");
+        message!("nothing to repair: every segment is whole");
         return Ok(ExitStatus::Success);
     }
     if !args.yes {

@@ -1,12 +1,11 @@
 //! `stats`
 
-use crate::cli::args::TIMES as TIME_FORMATS;
-use crate::cli::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, ask, logging};
+use crate::cli::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES, ask};
 use crate::event::Zone;
 use crate::query::{Query, Span, StatsQuery};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIME_FORMATS}\n\nExample: profiletrail stats --since 'last monday'"))]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail stats --since 'last monday'"))]
 pub struct StatsArgs {
     #[command(flatten)]
     pub span: Span,
@@ -15,7 +14,6 @@ pub struct StatsArgs {
 }
 
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    logging::of_command(context);
     let format = context.format(args.output.format);
     let query = Query::Stats(StatsQuery {
         span: args.span,

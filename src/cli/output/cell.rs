@@ -4,14 +4,14 @@ use super::command::broken;
 use crate::event::ProfileKey;
 use crate::format::{Change, Role, Styles, Text, View, grouped, plain, width_of};
 
-/// The flag that a table need not be given.
+/// The flag that suggested commands leave out: their tables show cascades anyway.
 const CASCADE: &str = "--cascade";
 
 /// The content of a cell of a table, or the value of a detail.
 #[derive(Clone, Debug)]
 pub enum Cell {
     Text(Text),
-    /// From what to what.
+    /// An old and a new value.
     Change(Box<Change>),
     /// An RFC 3339 time, shown in the reader's zone.
     Time {
@@ -66,19 +66,9 @@ impl Cell {
     }
 
     pub fn time(time: &str) -> Self {
-        let time = time.to_owned();
         Self::Time {
-            time,
+            time: time.to_owned(),
             at_latest: false,
-        }
-    }
-
-    /// A time at or before which something happened.
-    pub fn at_latest(time: &str) -> Self {
-        let time = time.to_owned();
-        Self::Time {
-            time,
-            at_latest: true,
         }
     }
 
@@ -102,7 +92,6 @@ impl Cell {
         }
     }
 
-    /// How many bytes it has.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -119,10 +108,10 @@ impl Cell {
     pub(super) fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
         match self {
             Self::Change(change) => change.fit(styles, width),
-            other => match (other.whole(), width) {
-                (text, None) => text,
-                (text, Some(width)) => text.fit(width),
-            },
+            Self::Text(text) => text.fit(width),
+            // A table has put it into the reader's zone.
+            Self::Time { time, .. } => Text::of(Role::Time, time.as_str()).fit(width),
+            Self::Command(command) => Text::of(Role::Plain, command.as_str()).fit(width),
         }
     }
 
@@ -139,16 +128,6 @@ impl Cell {
                 .map(|line| Text::of(Role::Plain, line))
                 .collect(),
             Self::Text(text) => text.lines(room),
-        }
-    }
-
-    fn whole(&self) -> Text {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Change(_) => Text::default(),
-            // A table has put it into the reader's zone.
-            Self::Time { time, .. } => Text::of(Role::Time, time.as_str()),
-            Self::Command(command) => Text::of(Role::Plain, command.as_str()),
         }
     }
 }

@@ -14,8 +14,8 @@ const LEAST: usize = 10;
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// A bar for a count; that of the most is `width` characters long.
-pub(super) fn bar(count: u64, most: u64, width: u64) -> String {
-    let eighths = u128::from(count) * u128::from(width * 8) / u128::from(most.max(1));
+pub(super) fn bar(count: u64, most: u64, width: usize) -> String {
+    let eighths = u128::from(count) * (width as u128 * 8) / u128::from(most.max(1));
     // Whatever is there is seen.
     let eighths = usize::try_from(eighths)
         .unwrap_or(0)
@@ -39,12 +39,9 @@ pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> 
     let longest = room.map_or(WIDTH, |room| room.saturating_sub(widest).min(WIDTH));
     for (name, (_, count)) in names.iter().zip(rows) {
         let mut line = String::from("  ");
-        let name = match room {
-            Some(_) => name.fit(widest),
-            None => name.clone(),
-        };
+        let name = name.fit(room.map(|_| widest));
         name.put_padded(&mut line, view.styles, widest);
-        let bar = bar(*count, most, longest as u64);
+        let bar = bar(*count, most, longest);
         line.push_str(&format!("  {:>numbers$}  {bar}", grouped(*count)));
         writeln!(out, "{}", line.trim_end())?;
     }

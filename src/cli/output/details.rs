@@ -76,11 +76,8 @@ pub fn write_at(
         .width
         .map(|width| width.saturating_sub(taken).max(MIN_ROOM));
     for (name, value) in fields {
-        let name = match view.width {
-            Some(_) => name.fit(widest),
-            None => name.clone(),
-        };
         let mut shown = margin.to_owned();
+        let name = name.fit(room.map(|_| widest));
         name.put_padded(&mut shown, view.styles, widest);
         shown.push_str("  ");
         for (number, line) in value.lines(view, room).iter().enumerate() {
@@ -111,7 +108,7 @@ pub fn paragraphs<'a, L: DeserializeOwned + 'a>(
     })
 }
 
-/// The same of the sections of each line.
+/// The same for lines that become sections.
 pub fn sections<'a, L: DeserializeOwned + 'a>(
     view: View,
     out: &'a mut dyn Write,
@@ -123,17 +120,14 @@ pub fn sections<'a, L: DeserializeOwned + 'a>(
 }
 
 /// Writes answers of which all lines are needed before the first can be written.
-pub struct Gathered<W> {
-    lines: Vec<Vec<u8>>,
-    write: W,
+pub fn gathered<'a>(write: impl FnMut(&[Vec<u8>]) -> io::Result<()> + 'a) -> Box<dyn Printer + 'a> {
+    let lines = Vec::new();
+    Box::new(Gathered { lines, write })
 }
 
-impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Gathered<W> {
-    /// Writes them so at the end.
-    pub const fn new(write: W) -> Self {
-        let lines = Vec::new();
-        Self { lines, write }
-    }
+struct Gathered<W> {
+    lines: Vec<Vec<u8>>,
+    write: W,
 }
 
 impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Printer for Gathered<W> {

@@ -8,7 +8,6 @@ use crate::history::Value;
 use crate::query::DiffQuery;
 use crate::query::lines::DiffLine;
 
-/// Writes the differences between two moments.
 pub fn write(
     lines: &[Vec<u8>],
     query: &DiffQuery,

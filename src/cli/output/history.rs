@@ -27,7 +27,6 @@ const MAX_NAME: usize = 24;
 /// The most labels in a folded line.
 const MAX_LABELS: usize = 4;
 
-/// Writes the events of (sub)profiles.
 pub struct History<'a> {
     view: View,
     /// Whether every event is shown by itself.
@@ -45,12 +44,11 @@ struct Folded {
     last: (String, u64),
     /// Distinct labels; at most [`MAX_LABELS`] and one.
     labels: Vec<String>,
-    /// What holds of all: `false` if any was unsigned, `None` if any was not checked.
+    /// `false` if any was unsigned, else `None` if any was not checked.
     verified: Option<bool>,
 }
 
 impl<'a> History<'a> {
-    /// With `all`, every event is shown by itself.
     pub fn new(all: bool, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
@@ -61,12 +59,8 @@ impl<'a> History<'a> {
     }
 
     fn put(&mut self, text: &Text) -> io::Result<()> {
-        let text = match self.view.width {
-            Some(width) => text.fit(width),
-            None => text.clone(),
-        };
         let mut line = String::new();
-        text.put(&mut line, self.view.styles);
+        text.fit(self.view.width).put(&mut line, self.view.styles);
         line.push('\n');
         self.out.write_all(line.as_bytes())
     }
@@ -114,11 +108,7 @@ impl<'a> History<'a> {
             let cause = line.cause.name();
             let padding = CAUSE.saturating_sub(cause.len()) + 2;
             let mut name = Text::of(role, cause).and(Role::Plain, " ".repeat(padding));
-            let of = subject(&line.subject);
-            name.append(match self.view.width {
-                Some(_) => of.fit(MAX_NAME),
-                None => of,
-            });
+            name.append(subject(&line.subject).fit(self.view.width.map(|_| MAX_NAME)));
             let mut change = Change::new(line.old.as_ref(), &line.new);
             if let Some(since) = since.take_if(|_| line.cause.since().is_some()) {
                 let since = format!("since {}", self.view.moment(since));
@@ -157,7 +147,6 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// Writes what was folded.
     fn unfold(&mut self) -> io::Result<()> {
         let Some(folded) = self.folded.take() else {
             return Ok(());
@@ -201,8 +190,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// What holds of two events together: one that is known to be unsigned decides,
-/// then one that was not checked.
+/// The weaker of two: unsigned, then not checked, then signed.
 fn lowest_trust(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     match (one, other) {
         (Some(false), _) | (_, Some(false)) => Some(false),

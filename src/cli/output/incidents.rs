@@ -4,12 +4,12 @@ use super::cell::Cell;
 use super::chart::bar;
 use super::details::{Field, Section, field, see};
 use crate::format::{
-    Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject, width_of,
+    Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject,
 };
 use crate::query::IncidentLine;
 
 /// The longest bar, in characters.
-const WIDTH: u64 = 20;
+const WIDTH: usize = 20;
 
 /// The longest name of a field, in columns.
 const NAME: usize = 60;
@@ -66,12 +66,7 @@ fn pairs(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {
     let rows = line.pairs.iter().map(|pair| {
         let count = grouped(pair.events);
         let bar = bar(pair.events, most, bars);
-        let pad = " ".repeat(
-            usize::try_from(bars)
-                .unwrap_or(0)
-                .saturating_sub(width_of(&bar)),
-        );
-        let name = Text::of(Role::Plain, format!("{count:>wide$} {bar}{pad}"));
+        let name = Text::of(Role::Plain, format!("{count:>wide$} {bar:<bars$}"));
         (name, Change::new(pair.old.as_ref(), &pair.new).into())
     });
     let mut rows: Vec<Field> = rows.collect();

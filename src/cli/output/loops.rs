@@ -7,7 +7,7 @@ use super::chart::bar;
 use super::details::{self, Field, Section, field, see};
 use super::table::{Column, TablePrinter, parse};
 use crate::format::{
-    Printer, Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
+    Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 
@@ -15,7 +15,7 @@ use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
 const NAME: usize = 60;
 
 /// The longest bar, in characters.
-const WIDTH: u64 = 20;
+const WIDTH: usize = 20;
 
 /// The most values of a writer.
 const VALUES: usize = 3;
@@ -56,37 +56,31 @@ const GROUPS: &[Column<Group>] = &[
     .drop_priority(1),
 ];
 
-pub struct Loops<'a> {
-    view: View,
-    out: &'a mut dyn Write,
-    groups: Vec<LoopGroupLine<'static>>,
-    written: bool,
-}
-
-impl<'a> Loops<'a> {
-    pub const fn new(view: View, out: &'a mut dyn Write) -> Self {
-        Self {
-            view,
-            out,
-            groups: Vec::new(),
-            written: false,
+/// Writes the groups, if they add anything to the loops themselves, and then each loop.
+pub fn write(lines: &[Vec<u8>], view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let (mut groups, mut loops) = (Vec::new(), Vec::new());
+    for line in lines {
+        match parse(line)? {
+            LoopsLine::Group(group) => groups.push(group),
+            LoopsLine::Loop(line) => loops.push(line),
         }
     }
-
-    /// Writes the groups if they add anything to the loops themselves.
-    fn groups(&mut self) -> io::Result<()> {
-        let groups = std::mem::take(&mut self.groups);
-        if groups.iter().all(|group| group.loops < 2) {
-            return Ok(());
-        }
-        self.written = true;
+    let mut begun = groups.iter().any(|group| group.loops >= 2);
+    if begun {
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let mut table = TablePrinter::new(GROUPS, self.view, self.out);
+        let mut table = TablePrinter::new(GROUPS, *view, out);
         for line in groups {
             table.row(&Group { line, most })?;
         }
-        table.end()
+        table.end()?;
     }
+    for line in &loops {
+        if std::mem::replace(&mut begun, true) {
+            writeln!(out)?;
+        }
+        details::write_sections(&[section(line, view)], view, out)?;
+    }
+    Ok(())
 }
 
 fn section(line: &LoopLine<'_>, view: &View) -> Section {
@@ -125,26 +119,4 @@ fn wrote(writer: &LoopWriter<'_>) -> Text {
     let values = values.map(|one| (middle(&value_text(&one.value), VALUE), one.changes));
     text.push(Role::New, listed(values, VALUES, false));
     text
-}
-
-impl Printer for Loops<'_> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = match parse(line)? {
-            LoopsLine::Group(group) => {
-                self.groups.push(group);
-                return Ok(());
-            }
-            LoopsLine::Loop(line) => line,
-        };
-        self.groups()?;
-        if std::mem::replace(&mut self.written, true) {
-            writeln!(self.out)?;
-        }
-        let section = section(&line, &self.view);
-        details::write_sections(&[section], &self.view, self.out)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.groups()
-    }
 }

@@ -26,6 +26,7 @@ mod tables;
 
 pub use cell::Cell;
 pub use command::broken;
-pub use printer::{printer, tail_printer};
+pub use history::History;
+pub use printer::printer;
 pub use reconcile::{reconcile_summary, reconcile_table};
 pub use table::{Column, TablePrinter};

@@ -2,32 +2,24 @@
 
 use std::io::Write;
 
-use super::details::{Gathered, paragraphs, sections};
+use super::details::{gathered, paragraphs, sections};
 use super::history::History;
-use super::loops::Loops;
 use super::table::TablePrinter;
-use super::{diff, evidence, explain, gaps, incidents, report, show, stats, tables};
+use super::{diff, evidence, explain, gaps, incidents, loops, report, show, stats, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
-
-/// The printer of a tail's events: none waits for the one after it.
-pub fn tail_printer<'a>(view: View, out: &'a mut dyn Write) -> impl Printer + 'a {
-    History::new(true, view, out)
-}
 
 /// The printer of the answer to a question.
 pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
     let at = |at| View { at, ..view };
     match query {
         Query::History(query) => Box::new(History::new(query.all, view, out)),
-        Query::Tail(_) => Box::new(tail_printer(view, out)),
+        Query::Tail(_) => Box::new(History::new(true, view, out)),
         Query::Show(query) => paragraphs(at(query.at), out, show::write),
         Query::Diff(query) => {
             let query = query.clone();
-            Box::new(Gathered::new(move |lines| {
-                diff::write(lines, &query, &view, out)
-            }))
+            gathered(move |lines| diff::write(lines, &query, &view, out))
         }
         Query::Blame(query) => Box::new(TablePrinter::new(tables::BLAME, at(query.at), out)),
         Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES, view, out)),
@@ -35,18 +27,14 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED, view, out)),
         Query::Find(query) => Box::new(TablePrinter::new(tables::FIND, at(query.at), out)),
         Query::Evidence(_) => sections(view, out, evidence::sections),
-        Query::Explain(_) => Box::new(Gathered::new(move |lines| {
-            explain::write(lines, &view, out)
-        })),
+        Query::Explain(_) => gathered(move |lines| explain::write(lines, &view, out)),
         Query::Dossier(_) => Box::new(Page::new(view.zone, out)),
         Query::Report(query) => {
             let query = query.clone();
-            Box::new(Gathered::new(move |lines| {
-                report::write(lines, &query, view, out)
-            }))
+            gathered(move |lines| report::write(lines, &query, view, out))
         }
         Query::Gaps(_) => sections(view, out, gaps::sections),
-        Query::Loops(_) => Box::new(Loops::new(view, out)),
+        Query::Loops(_) => gathered(move |lines| loops::write(lines, &view, out)),
         Query::Stats(_) => paragraphs(view, out, stats::write),
         // Their commands write no table.
         Query::Checkpoint(_) | Query::Anchors(_) | Query::Proof(_) => {

@@ -11,7 +11,7 @@ use crate::format::{Role, View, label, plain, subject};
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
-const WIDTH: u64 = 20;
+const WIDTH: usize = 20;
 
 struct Row {
     line: ReportLine<'static>,

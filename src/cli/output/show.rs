@@ -27,13 +27,8 @@ pub fn write(line: &ShowLine<'_>, view: &View, out: &mut dyn Write) -> io::Resul
         (name, Cell::of(Role::New, quoted(value)))
     });
     let interests: Vec<String> = line.interests.iter().map(|name| quoted(name)).collect();
-    let interests = match interests.is_empty() {
-        true => Vec::new(),
-        false => vec![field(
-            "interests",
-            Cell::of(Role::New, interests.join(", ")),
-        )],
-    };
+    let shown = field("interests", Cell::of(Role::New, interests.join(", ")));
+    let interests = Vec::from_iter((!interests.is_empty()).then_some(shown));
     for fields in [values.collect(), interests] {
         if !fields.is_empty() {
             writeln!(out)?;

@@ -32,7 +32,6 @@ const MIN_WIDTH: usize = 4;
 /// Before a command on a line of its own.
 const INDENT: &str = "    ";
 
-/// A column on a terminal.
 pub struct Column<L> {
     head: Cow<'static, str>,
     /// Other columns are dropped before it gets narrower than this; `None` is never
@@ -42,7 +41,6 @@ pub struct Column<L> {
     max_width: usize,
     /// Dropped on a narrow terminal, the highest first; 0 is never dropped.
     drop_priority: u8,
-    /// Aligned at the right.
     right: bool,
     /// Left out if it is empty in all rows.
     hide_empty: bool,
@@ -114,7 +112,6 @@ impl<L> Column<L> {
     }
 }
 
-/// Writes lines as rows.
 pub struct TablePrinter<'a, L> {
     columns: &'a [Column<L>],
     /// The headings, each with the zone that it names.
@@ -144,7 +141,6 @@ impl<'a, L> TablePrinter<'a, L> {
         }
     }
 
-    /// The number of spaces between two cells.
     fn gap(&self) -> usize {
         if self.view.is_narrow() { 1 } else { 2 }
     }
@@ -190,7 +186,6 @@ impl<'a, L> TablePrinter<'a, L> {
         Ok(())
     }
 
-    /// Writes what is held back.
     pub fn end(&mut self) -> io::Result<()> {
         self.write_held(true)
     }
@@ -310,11 +305,7 @@ impl<'a, L> TablePrinter<'a, L> {
         let Some(widths) = &self.widths else {
             return Ok(());
         };
-        let View {
-            styles,
-            width: limit,
-            ..
-        } = self.view;
+        let (styles, limit) = (self.view.styles, self.view.width);
         let cells = self.columns.iter().zip(widths).zip(row);
         let shown = cells.filter_map(|((column, width), cell)| Some((column, (*width)?, cell)));
         let mut line = String::new();

@@ -222,9 +222,9 @@ pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
 
 /// The time of a change of a cause.
 fn time(time: &str, cause: &str) -> Cell {
-    match is_at_latest(cause) {
-        true => Cell::at_latest(time),
-        false => Cell::time(time),
+    Cell::Time {
+        time: time.to_owned(),
+        at_latest: is_at_latest(cause),
     }
 }
 

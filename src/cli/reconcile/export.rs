@@ -1,9 +1,7 @@
 //! The file of an export: opened, decoded, and how its rows are written.
 
-use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
-use std::rc::Rc;
 
 use anyhow::Context;
 use encoding_rs::{Encoding, REPLACEMENT};
@@ -17,7 +15,6 @@ const LOOK: usize = 64 << 10;
 /// The most bytes of a row: an open quote would otherwise take all that follows.
 const ROW: u64 = 16 << 20;
 
-/// An export that was opened.
 pub struct Export {
     /// How it is named in messages.
     pub name: String,
@@ -29,7 +26,6 @@ pub struct Export {
     pub declared: Option<u8>,
     charset: Option<&'static Encoding>,
     rest: Option<Box<dyn Read>>,
-    read: Rc<Cell<u64>>,
 }
 
 /// How the rows of a file are written.
@@ -37,13 +33,13 @@ pub struct Export {
 pub struct Dialect {
     /// The column separator.
     pub delimiter: u8,
-    /// Whether quotes enclose values; else they are letters.
+    /// Whether quotes enclose values; else they are ordinary characters.
     pub quotes: bool,
 }
 
 impl Dialect {
-    /// How rows with this separator are read. Without a choice, a quote is a letter where
-    /// tabs separate columns and the line of names has no quotes, as in Copernica's exports.
+    /// How rows with this separator are read. Without a choice, a quote is an ordinary character
+    /// where tabs separate columns and the line of names has no quotes, as in Copernica's exports.
     pub fn new(delimiter: u8, quotes: Option<bool>, head: &[u8]) -> Self {
         let names = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         Self {
@@ -119,24 +115,23 @@ impl Export {
             declared,
             charset,
             rest: Some(Box::new(rest)),
-            read: Rc::default(),
         })
     }
 
     /// Its rows, with the line of names. Only to be called once.
-    pub fn csv(&mut self, dialect: Dialect) -> csv::Reader<impl Read + use<>> {
+    pub fn csv(&mut self, dialect: Dialect) -> csv::Reader<Bounded<impl Read + use<>>> {
         let rest = self.rest.take().unwrap_or_else(|| Box::new(io::empty()));
         dialect.reader(Bounded {
             // The last row ends with a line feed, too.
             inner: Cursor::new(self.head.clone()).chain(rest).chain(&b"\n"[..]),
-            read: Rc::clone(&self.read),
+            read: 0,
         })
     }
 
     /// Reads the next row: its cells, and the line where it begins; `None` at the end.
     pub fn row(
         &self,
-        csv: &mut csv::Reader<impl Read>,
+        csv: &mut csv::Reader<Bounded<impl Read>>,
         record: &mut csv::ByteRecord,
     ) -> anyhow::Result<Option<(u64, Vec<String>)>> {
         let lines_before = u64::from(self.declared.is_some());
@@ -145,7 +140,7 @@ impl Export {
             let more = csv.read_byte_record(record);
             let more = more.with_context(|| format!("{}, after line {last}", self.name))?;
             // The next may be as long again.
-            self.read.set(0);
+            csv.get_mut().read = 0;
             if !more {
                 return Ok(None);
             }
@@ -189,14 +184,15 @@ fn declared(head: &[u8]) -> Option<u8> {
 }
 
 /// Fails where a row does not end.
-struct Bounded<R> {
+pub struct Bounded<R> {
     inner: R,
-    read: Rc<Cell<u64>>,
+    /// How many bytes of this row were read.
+    read: u64,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read.get() > ROW {
+        if self.read > ROW {
             let what = format!(
                 "the row after it is longer than {} MiB: is a quote in it not closed? (--quotes \
                  off reads quotes as ordinary characters)",
@@ -205,7 +201,7 @@ impl<R: Read> Read for Bounded<R> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         let count = self.inner.read(buffer)?;
-        self.read.set(self.read.get() + count as u64);
+        self.read += count as u64;
         Ok(count)
     }
 }

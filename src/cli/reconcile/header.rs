@@ -27,17 +27,15 @@ fn is_system(name: &str) -> bool {
 /// The columns of an export, by their places.
 #[derive(Debug)]
 pub struct Columns {
-    /// How rows are written.
     pub dialect: Dialect,
-    /// Their names.
     pub names: Vec<String>,
-    /// That of the profile's number.
+    /// The place of the profile's number.
     pub key: usize,
-    /// That of the subprofile's.
+    /// The place of the subprofile's.
     pub subprofile: Option<usize>,
-    /// Those that are compared.
+    /// The places of the columns that are compared.
     pub compared: Vec<usize>,
-    /// The names of those that are Copernica's own, and left out.
+    /// The names of the columns that are Copernica's own, and left out.
     pub left_out: Vec<String>,
 }
 
@@ -83,8 +81,9 @@ impl Columns {
             .map(|wanted| find("--subprofile-column", wanted))
             .transpose()?;
         if subprofile == Some(key) {
-            let what = "--subprofile-column: it is the same column as --key-column; name two different columns";
-            return Err(UsageError::new(what).into());
+            wrong_usage!(
+                "--subprofile-column: it is the same column as --key-column; name two different columns"
+            );
         }
         let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
             wanted.iter().map(|wanted| find(flag, wanted)).collect()
@@ -118,24 +117,21 @@ impl Columns {
                 continue;
             };
             if column.is_empty() {
-                let what = format!("{name}: column {} has no name", place + 1);
-                return Err(UsageError::new(what).into());
+                wrong_usage!("{name}: column {} has no name", place + 1);
             }
             if let Some(first) = seen.insert(column, place) {
-                let what = format!(
+                wrong_usage!(
                     "{name}: the columns {} and {} are both called {column:?}: leave one out of the export, or both with --ignore",
                     first + 1,
                     place + 1
                 );
-                return Err(UsageError::new(what).into());
             }
         }
         if compared.is_empty() {
-            let what = format!(
+            wrong_usage!(
                 "{name}: there is no column to compare; the columns are {}",
                 list(&names)
             );
-            return Err(UsageError::new(what).into());
         }
         Ok(Self {
             dialect: dialect(delimiter),
@@ -158,7 +154,6 @@ impl Columns {
         })
     }
 
-    /// The names of those that are compared.
     pub fn compared_names(&self) -> Vec<String> {
         let places = self.compared.iter();
         places
@@ -229,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn what_parts_the_columns_is_found_by_the_numbers_column() {
-        for (text, parts) in [
+    fn the_separator_is_found_by_the_numbers_column() {
+        for (text, separator) in [
             ("id;mail;a,b\n", b';'),
             ("id,mail,a;b\n", b','),
             ("mail\tID\tx;y\n", b'\t'),
@@ -241,7 +236,7 @@ mod tests {
             ("\u{feff}sep=\t\nid\ta,b\n", b'\t'),
         ] {
             let found = find(text.as_bytes(), &[]).unwrap();
-            assert_eq!(found.dialect.delimiter, parts, "{text:?}");
+            assert_eq!(found.dialect.delimiter, separator, "{text:?}");
             assert!(!found.compared.contains(&found.key));
         }
     }

@@ -22,9 +22,7 @@ use self::rows::sorted;
 use super::client::{APPEND, Task};
 use super::output::{details, reconcile_summary, reconcile_table};
 use super::prompt::{confirm, declined, require_terminal};
-use super::{
-    Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES, UsageError,
-};
+use super::{Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::log::OpenMode;
@@ -106,10 +104,9 @@ fn quotes(text: &str) -> Result<bool, String> {
 }
 
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     let at = args.at;
     if at.is_some_and(|at| at > context.view.now) {
-        return Err(UsageError::new("--at is in the future").into());
+        wrong_usage!("--at is in the future");
     }
     if args.record && !args.yes {
         require_terminal(
@@ -119,10 +116,10 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let mut export = Export::open(&args.file, args.charset)?;
     let columns = Columns::find(&export, args)?;
     if !columns.left_out.is_empty() {
-        super::say(&format!(
-            "profiletrail: note: left out, being Copernica's own columns and no fields: {} (--columns compares them)",
+        message!(
+            "note: left out, being Copernica's own columns and no fields: {} (--columns compares them)",
             columns.left_out.join(", ")
-        ));
+        );
     }
     if args.record {
         Folder::make(&context.data)?;
@@ -177,9 +174,7 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: Option<&str>, rows: u64) -
         Some(_) => ("subprofiles", "--collection C", args.collection.is_some()),
     };
     let note = |why: &str| {
-        super::say(&format!(
-            "profiletrail: note: cannot report which {what} are gone: {why}"
-        ));
+        message!("note: cannot report which {what} are gone: {why}");
         false
     };
     if args.partial {
@@ -200,15 +195,15 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: Option<&str>, rows: u64) -
 fn exit_status(end: &Answered, report: &ReconcileReport, skipped: u64) -> ExitStatus {
     super::say_lacking(end);
     if report.doubtful > 0 {
-        super::say(&format!(
-            "profiletrail: {} may not differ: their state at that time was pruned; nothing is recorded for them",
+        message!(
+            "{} may not differ: their state at that time was pruned; nothing is recorded for them",
             counted(report.doubtful, "row")
-        ));
+        );
     }
     if skipped > 0 || !end.damage.is_empty() {
         ExitStatus::Failed
     } else if report.rows == 0 && report.gone == 0 {
-        super::say("profiletrail: nothing found: the file has no rows");
+        message!("nothing found: the file has no rows");
         ExitStatus::Nothing
     } else {
         ExitStatus::Success

@@ -23,13 +23,10 @@ const CHECKED: u64 = 16 << 20;
 /// The most refused rows that are shown one by one.
 const MAX_SHOWN: u64 = 20;
 
-/// The rows that are compared.
 pub struct Sorted {
     /// The rows, in a file with a line of JSON for each.
     pub rows: File,
-    /// How many there are.
     pub count: u64,
-    /// The others.
     pub refusals: Refusals,
 }
 
@@ -38,7 +35,7 @@ pub struct Sorted {
 pub struct Refusals {
     shown: Vec<(u64, String)>,
     count: u64,
-    /// Why it is not known who has a row, if it is not.
+    /// Why it is unknown which profiles have a row, if it is.
     pub keys_unknown: Option<String>,
 }
 
@@ -53,13 +50,10 @@ impl Refusals {
     /// Prints which they are, and returns how many.
     pub fn print(&self) -> u64 {
         for (line, reason) in &self.shown {
-            crate::cli::say(&format!("profiletrail: line {line}: {reason}; left out"));
+            message!("line {line}: {reason}; left out");
         }
         if self.count > MAX_SHOWN {
-            crate::cli::say(&format!(
-                "profiletrail: and {} more lines",
-                self.count - MAX_SHOWN
-            ));
+            message!("and {} more lines", self.count - MAX_SHOWN);
         }
         self.count
     }
@@ -156,17 +150,13 @@ fn write(
     refusals: &mut Refusals,
 ) -> anyhow::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    let mut last: Option<(FileRow, u64)> = None;
+    let mut last: Option<(ProfileKey, u64)> = None;
     let (mut count, mut written, mut checked) = (0, 0_u64, 0);
-    sorter.finish::<anyhow::Error>(|(_, line), row| {
-        let read: FileRow = serde_json::from_slice(row)?;
-        if let Some((before, first)) = &last
-            && before.key() == read.key()
+    sorter.finish::<anyhow::Error>(|(key, line), row| {
+        if let Some((before, first)) = last
+            && before == key
         {
-            refusals.add(
-                line,
-                format!("{} has a row in line {first} already", read.key()),
-            );
+            refusals.add(line, format!("{key} has a row in line {first} already"));
             return Ok(true);
         }
         if written >= checked {
@@ -177,7 +167,7 @@ fn write(
         out.write_all(b"\n")?;
         written += row.len() as u64 + 1;
         count += 1;
-        last = Some((FileRow(read.0, read.1, Vec::new()), line));
+        last = Some((key, line));
         Ok(true)
     })?;
     out.flush()?;

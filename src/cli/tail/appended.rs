@@ -34,7 +34,7 @@ pub fn is_appended(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.is_file() && flags.contains(OFlags::APPEND))
 }
 
-/// How far the file is now, synced up to what `before` says.
+/// The state of the file now; what is synced is taken from `before`.
 pub fn mark_of(file: &File, before: Option<OutputMark>) -> io::Result<OutputMark> {
     let found = file.metadata()?;
     let (device, inode, len) = (found.dev(), found.ino(), found.len());

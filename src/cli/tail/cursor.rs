@@ -30,7 +30,7 @@ const CHECKSUM: usize = 8;
 /// Marks a file as a cursor file.
 const KIND: &str = "profiletrail tail 1";
 
-/// How far a tail is.
+/// The position of a tail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The data folder's own number.
@@ -43,12 +43,10 @@ pub struct Mark {
     pub output: Option<OutputMark>,
 }
 
-/// How far a file is that is appended to.
+/// The state of an output file that is appended to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputMark {
-    /// Its device.
     pub device: u64,
-    /// Its number there.
     pub inode: u64,
     /// Its length after the last line, in bytes.
     pub len: u64,
@@ -119,7 +117,7 @@ impl CursorFile {
         Ok((Self { path, file, turn }, mark))
     }
 
-    /// Writes how far the tail is; a kill afterwards does not undo it.
+    /// Writes the position; a kill afterwards does not undo it.
     pub fn keep(&mut self, mark: &Mark) -> anyhow::Result<()> {
         let turn = self.turn.saturating_add(1);
         let at = if turn.is_multiple_of(2) { SLOT } else { 0 };

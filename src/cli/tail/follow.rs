@@ -13,7 +13,6 @@ use rustix::io::Errno;
 
 use super::sink::Sink;
 use crate::cli::client::{BROKEN_OFF, Connection, Part, connect, reach};
-use crate::cli::say;
 use crate::cli::{Bar, CommandContext, ExitStatus};
 use crate::format::shell;
 use crate::log::OpenMode;
@@ -51,7 +50,7 @@ pub fn run(
             bail!(BROKEN_OFF);
         }
         if !std::mem::replace(&mut said, true) {
-            say("profiletrail: the server has stopped; waiting for one");
+            message!("the server has stopped; waiting for one");
         }
         // What was written is safe while it is waited.
         sink.finish()?;
@@ -59,12 +58,11 @@ pub fn run(
     }
     sink.finish()?;
     if sink.damaged {
-        say("profiletrail: the answer lacks events that cannot be read");
+        message!("the answer lacks events that cannot be read");
         return Ok(ExitStatus::Failed);
     }
     if !sink.found {
-        say("profiletrail: nothing found: no new event matches");
-        return Ok(ExitStatus::Nothing);
+        return crate::cli::nothing_found("no new event matches");
     }
     Ok(ExitStatus::Success)
 }
@@ -97,21 +95,12 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     let data = &context.data;
     let mut pause = PAUSE;
     loop {
-        match connect(data) {
-            Ok(connection) => return Ok(connection),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
-                ) => {}
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!(
-                        "asking the server on {}; run this as its user, or as root",
-                        data.display()
-                    )
-                });
-            }
+        let connected = connect(data).with_context(|| {
+            let data = data.display();
+            format!("asking the server on {data}; run this as its user, or as root")
+        });
+        if let Some(connection) = connected? {
+            return Ok(connection);
         }
         // On these no server will ever run.
         if let Err(
@@ -126,9 +115,9 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
         if !std::mem::replace(said, true) {
             let shown = data.display();
             let word = shell(&data.to_string_lossy());
-            say(&format!(
-                "profiletrail: no server runs on {shown}; waiting for one (`profiletrail serve --data {word}`)"
-            ));
+            message!(
+                "no server runs on {shown}; waiting for one (`profiletrail serve --data {word}`)"
+            );
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use super::answer_args::AskStates;
 use super::ask;
-use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
+use super::{CommandContext, ExitStatus, Format, TIMES};
 use crate::query::{Filter, Query, Span, TailQuery};
 
 /// How many events are shown by default.
@@ -72,11 +72,11 @@ pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         Format::Table => true,
         Format::Jsonl => false,
         Format::Csv | Format::Xlsx | Format::Html => {
-            let what = "--format: with --follow or --cursor-file the format must be jsonl or table";
-            return Err(UsageError::new(what).into());
+            wrong_usage!(
+                "--format: with --follow or --cursor-file the format must be jsonl or table"
+            );
         }
     };
-    super::logging::of_command(context);
     let mut sink = sink::Sink::open(context, for_people, args.cursor_file.as_deref())?;
     follow::run(query, args.follow, context, &mut sink)
 }

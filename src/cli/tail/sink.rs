@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::appended::{is_appended, mark_of, reconcile};
 use super::cursor::{CursorFile, Mark};
 use crate::cli::context::CommandContext;
-use crate::cli::output::tail_printer;
+use crate::cli::output::History;
 use crate::event::parse_rfc3339_micros;
 use crate::format::Printer;
 use crate::query::Position;
@@ -25,12 +25,11 @@ use crate::query::Position;
 /// How often the output and the cursor file are synced at most.
 const SYNC: Duration = Duration::from_secs(1);
 
-/// Where a tail's events go.
 pub struct Sink<'s> {
     context: &'s CommandContext,
     for_people: bool,
     out: File,
-    /// Whether the output shows what was written.
+    /// Whether the output is a file opened for appending: it shows what was written.
     appended: bool,
     cursor: Option<CursorFile>,
     /// How far it is, once that is known.
@@ -109,7 +108,7 @@ impl<'s> Sink<'s> {
             serde_json::from_slice(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            tail_printer(self.context.view, &mut text).line(line)?;
+            History::new(true, self.context.view, &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;
@@ -132,10 +131,10 @@ impl<'s> Sink<'s> {
     pub fn position(&mut self, position: &Position) -> anyhow::Result<()> {
         for damage in &position.damage {
             self.damaged = true;
-            crate::cli::say(&format!("profiletrail: {damage}"));
+            message!("{damage}");
         }
         for lost in &position.lost {
-            crate::cli::say(&format!("profiletrail: note: {lost}; the answer lacks it"));
+            message!("note: {lost}; the answer lacks it");
         }
         let before = self.mark.take();
         let moved = before
@@ -169,23 +168,20 @@ impl<'s> Sink<'s> {
     /// Syncs the output and the cursor, so that a power cut neither loses written lines
     /// nor leaves the cursor ahead of them; at most once in each `pause`.
     fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
-        if self.cursor.is_none() || !self.dirty || self.synced.elapsed() < pause {
+        let (Some(cursor), Some(mark)) = (&mut self.cursor, &mut self.mark) else {
+            return Ok(());
+        };
+        if !self.dirty || self.synced.elapsed() < pause {
             return Ok(());
         }
         if self.appended {
             self.out.sync_data().context("syncing standard output")?;
         }
-        self.keep()?;
-        if let Some(mark) = &mut self.mark {
-            let seq = mark.seq;
-            if let Some(output) = &mut mark.output {
-                (output.synced_len, output.synced_seq) = (output.len, seq);
-            }
-            if let Some(cursor) = &mut self.cursor {
-                cursor.keep(mark)?;
-                cursor.sync()?;
-            }
+        if let Some(output) = &mut mark.output {
+            (output.synced_len, output.synced_seq) = (output.len, mark.seq);
         }
+        cursor.keep(mark)?;
+        cursor.sync()?;
         self.dirty = false;
         self.synced = Instant::now();
         Ok(())
@@ -197,7 +193,7 @@ impl<'s> Sink<'s> {
     }
 }
 
-/// Why a log is not the one in which a tail is so far, if it is not.
+/// Why a tail cannot continue here, if it cannot: the log is not the one that it read.
 fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
     if mark.log != position.log {
         return Some("it belongs to another data folder".to_owned());

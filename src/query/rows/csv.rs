@@ -24,25 +24,12 @@ pub type CellValue<'v> = Option<Cow<'v, Value>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CsvColumns {
     /// Their names, separated by spaces.
-    names: &'static str,
-    /// A list in a line: each of its items makes a row, and an empty one a row too.
-    each: Option<&'static str>,
+    pub(super) names: &'static str,
+    /// Whether each of the `changes` of a line makes a row; a line without any makes one, too.
+    pub(super) each_change: bool,
 }
 
 impl CsvColumns {
-    /// Columns of these names, separated by spaces.
-    pub const fn new(names: &'static str) -> Self {
-        Self { names, each: None }
-    }
-
-    /// The same, with a row for each item of that list.
-    pub const fn of_each(self, list: &'static str) -> Self {
-        Self {
-            each: Some(list),
-            ..self
-        }
-    }
-
     fn names(self) -> impl Iterator<Item = &'static str> {
         self.names.split_ascii_whitespace()
     }
@@ -55,10 +42,10 @@ impl CsvColumns {
     /// The rows that a line makes.
     pub fn rows(self, line: &Value) -> Vec<Vec<CellValue<'_>>> {
         let row = |item| self.names().map(|name| cell(line, item, name)).collect();
-        let Some(each) = self.each else {
+        if !self.each_change {
             return vec![row(line)];
-        };
-        match line.get(each).and_then(Value::as_array) {
+        }
+        match line.get("changes").and_then(Value::as_array) {
             Some(items) if !items.is_empty() => items.iter().map(row).collect(),
             _ => vec![row(&Value::Null)],
         }
@@ -143,15 +130,10 @@ fn guarded(text: &str) -> String {
 
 /// Whether a text is digits with a sign and at most one point, and no more.
 fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let points = digits.bytes().filter(|byte| *byte == b'.').count();
-    let ends_in_digits = digits.starts_with(|first: char| first.is_ascii_digit())
-        && digits.ends_with(|last: char| last.is_ascii_digit());
-    points <= 1
-        && ends_in_digits
-        && digits
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(whole) && is_digits(part)
 }
 
 impl Printer for Csv<'_> {
@@ -177,8 +159,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const COLUMNS: CsvColumns =
-        CsvColumns::new("seq last.seq field old old_is new new_is").of_each("changes");
+    const COLUMNS: CsvColumns = CsvColumns {
+        names: "seq last.seq field old old_is new new_is",
+        each_change: true,
+    };
 
     fn written(columns: CsvColumns, lines: &[&str]) -> String {
         let mut out = Vec::new();
