@@ -9,7 +9,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::moment::{Rounding, unix_time};
+use super::moment::unix_time;
 use crate::event::{Event, ProfileKey, is_label};
 use crate::history::{Change, Subject, Value};
 use crate::log::record::EventHead;
@@ -18,13 +18,11 @@ use crate::log::record::EventHead;
 #[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Only from this time on
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Up))]
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     #[serde(default)]
     pub since: Option<i64>,
     /// Only before this time
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Up))]
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     #[serde(default)]
     pub until: Option<i64>,
 }

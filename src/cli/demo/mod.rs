@@ -22,7 +22,7 @@ use crate::format::shell;
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
 use crate::ops::doctor::Settings;
-use crate::query::{Rounding, unix_time};
+use crate::query::unix_time;
 use crate::server::{Server, ServerConfig, ServerError};
 use guide::{Guide, program};
 
@@ -48,8 +48,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// The moment at which the fortnight ends
-    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true, value_parser = unix_time)]
     pub now: Option<i64>,
 }
 

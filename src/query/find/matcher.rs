@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::DecodeError;
 use crate::history::{Subject, Value};
 use crate::index::folded;
-use crate::query::moment::{Rounding, unix_time};
+use crate::query::moment::unix_time;
 
 /// The most bytes that a compiled expression may take: whoever asks over HTTP
 /// writes it.
@@ -41,8 +41,7 @@ pub struct FindQuery {
     #[arg(long)]
     pub ever: bool,
     /// Only profiles that had the value at this moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub at: Option<i64>,
     /// Only in this database
     #[arg(long, value_name = "D")]
