@@ -58,11 +58,11 @@ impl Collector for Detail<'_> {
 }
 
 impl ChangeVisitor for Detail<'_> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         let own = |change: &&Change<'_>| change.subject == self.group.subject;
         let change = changes.iter().find(own);
         let Some(change) = change.filter(|_| self.group.is_of(event)) else {
-            return Ok(());
+            return Ok(true);
         };
         self.has_named |= event.seq == self.named;
         self.extent.add(event);
@@ -73,6 +73,6 @@ impl ChangeVisitor for Detail<'_> {
         let label = event.label.as_deref().map(str::to_owned);
         self.labels.add(label, 1);
         self.causes.add(change.cause.name(), 1);
-        Ok(())
+        Ok(true)
     }
 }

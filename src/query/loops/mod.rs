@@ -216,7 +216,7 @@ impl Loops {
 }
 
 impl ChangeVisitor for Loops {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         if self.key != Some(event.key) {
             self.end();
             self.key = Some(event.key);
@@ -243,7 +243,7 @@ impl ChangeVisitor for Loops {
                 self.is_cut = true;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
