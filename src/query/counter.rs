@@ -174,16 +174,10 @@ impl Extent {
 }
 
 /// The first and the last of some times, or numbers of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TimeRange<T>(Option<(T, T)>);
 
-impl<T> Default for TimeRange<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Ord + Copy> TimeRange<T> {
+impl<T: Ord + Copy + Default> TimeRange<T> {
     /// The range from one value to another.
     pub const fn of(first: T, last: T) -> Self {
         Self(Some((first, last)))
@@ -206,9 +200,7 @@ impl<T: Ord + Copy> TimeRange<T> {
     pub const fn get(self) -> Option<(T, T)> {
         self.0
     }
-}
 
-impl<T: Ord + Copy + Default> TimeRange<T> {
     /// The same, or a pair of `None`.
     pub fn or_default(self) -> (T, T) {
         self.0.unwrap_or_default()

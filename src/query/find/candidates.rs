@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::QueryError;
 use super::matcher::{FindQuery, ValueMatcher};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
-use crate::history::{Known, Subject, Value};
+use crate::history::Subject;
 use crate::index::{LookupPage, LookupQuery};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
@@ -107,17 +107,8 @@ fn in_baselines(
 ) -> Result<(), QueryError> {
     let mut walk = snapshot.retention().walk_baselines();
     while let Some(kept) = walk.step()? {
-        let Known::Present(state) = &kept.baseline.known else {
-            continue;
-        };
-        let held = match &matcher.subject {
-            Subject::Field(name) => state
-                .fields
-                .get(name)
-                .is_some_and(|value| matcher.matches_text(value)),
-            Subject::Interest(name) => state.interests.contains(name),
-        };
-        if held {
+        let state = kept.baseline.known.state();
+        if state.is_some_and(|state| matcher.matches(&state.value_of(&matcher.subject))) {
             take(vec![kept.key]);
         }
     }
@@ -167,9 +158,7 @@ fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>,
         })?,
         Subject::Interest(name) => {
             let Content { interests, .. } = decode_content(kind, body)?;
-            let members = interests.map(|interests| interests.members());
-            gives = members.is_some_and(|members| members.contains(name))
-                && matcher.matches(&Value::Member(true));
+            gives = interests.is_some_and(|interests| interests.members().contains(name));
         }
     }
     Ok(gives.then(|| record.head.key()))

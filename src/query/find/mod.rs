@@ -15,8 +15,6 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::collections::BTreeSet;
-
 pub use matcher::FindQuery;
 
 use self::candidates::{MOST_KEYS, are_few, gather};
@@ -80,11 +78,16 @@ fn answer_within(
         ));
     }
     let candidates = gather(snapshot, query, &matcher, most_keys, lines)?;
-    let all = candidates.as_ref().map_or(0, |keys| keys.len() as u64);
-    let mut groups = groups_of(candidates, snapshot);
+    let (all, group) = match &candidates {
+        Some(keys) => (keys.len() as u64, (keys.len() / GROUPS).clamp(16, GROUP)),
+        None => (0, GROUP),
+    };
+    let every_key = candidates.is_none().then(|| snapshot.keys(None));
+    let candidates = candidates.into_iter().flatten().map(Ok);
+    let mut keys = candidates.chain(every_key.into_iter().flatten());
     let mut done = 0;
     let next = move || {
-        let keys = groups()?;
+        let keys = keys.by_ref().take(group).collect::<Result<Vec<_>, _>>()?;
         done += keys.len() as u64;
         let progress = Progress::new(Stage::Replaying, done, all.max(done));
         Ok((!keys.is_empty()).then_some((keys, progress)))
@@ -112,24 +115,6 @@ fn answer_within(
         },
     )?;
     Ok(lines.written > 0)
-}
-
-/// These (sub)profiles, or all, in groups, in order; an empty group marks the end.
-fn groups_of<'s>(
-    candidates: Option<BTreeSet<ProfileKey>>,
-    snapshot: &'s Snapshot<'_>,
-) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
-    match candidates {
-        Some(keys) => {
-            let group = (keys.len() / GROUPS).clamp(16, GROUP);
-            let mut keys = keys.into_iter();
-            Box::new(move || Ok(keys.by_ref().take(group).collect()))
-        }
-        None => {
-            let mut keys = snapshot.keys(None);
-            Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
-        }
-    }
 }
 
 /// The result of a group of (sub)profiles.
