@@ -164,15 +164,27 @@ impl<'f> IntervalBuilder<'f> {
 
     /// Applies the changes of an event, or of the profile's delete that ended a
     /// subprofile, and returns what ended. `replay` is the state after it, and
-    /// `since` the time of the event before.
+    /// `since` the time of the event before. Without an event it is a delete of which
+    /// only the place is known.
     pub fn step(
         &mut self,
-        event: &Event<'_>,
+        event: Option<&Event<'_>>,
         changes: &[Change<'_>],
         replay: &Replay<'_>,
         since: Option<i64>,
     ) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
+        let Some(event) = event else {
+            if let Some((seq, time)) = replay.ended {
+                ended.extend(self.end_all(&Ending {
+                    seq,
+                    time,
+                    cause: Cause::Cascade.name().into(),
+                    not_before: None,
+                }));
+            }
+            return ended;
+        };
         for change in changes {
             let ending = Ending {
                 seq: event.seq,
@@ -199,21 +211,6 @@ impl<'f> IntervalBuilder<'f> {
                 time: event.time,
                 cause: cause.into(),
                 not_before,
-            }));
-        }
-        ended
-    }
-
-    /// Ends everything at the profile's delete that the replay has applied last, of which
-    /// nothing else is known.
-    pub fn unseen_cascade(&mut self, replay: &Replay<'_>) -> Vec<Interval> {
-        let mut ended = self.follow_baseline(replay);
-        if let Some((seq, time)) = replay.ended {
-            ended.extend(self.end_all(&Ending {
-                seq,
-                time,
-                cause: Cause::Cascade.name().into(),
-                not_before: None,
             }));
         }
         ended

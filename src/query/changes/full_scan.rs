@@ -290,7 +290,6 @@ fn replay_turn<'t, V: ChangeVisitor>(
     }
     // What is held may lack parts of the bodies, and ends where the log was read.
     replayer.hold(Batch::default());
-    replayer.forget_deletes();
     scan_group(filter, &keys, replayer, visitor, damage)
 }
 

@@ -116,11 +116,6 @@ impl<'t> Replayer<'t> {
         self.deletes = Some((Rc::new(RefCell::new(deletes)), i64::MAX));
     }
 
-    /// Drops the cached deletes of a profile: new ones may have arrived.
-    pub fn forget_deletes(&mut self) {
-        self.deletes = None;
-    }
-
     /// The deletes up to a second that may end a (sub)profile.
     pub fn deletes_of(
         &mut self,
@@ -234,9 +229,10 @@ impl<'t> Replayer<'t> {
     }
 
     /// Replaces the records that were read ahead: the next tracks are replayed from
-    /// these.
+    /// these. Drops the deletes that were found in the ones before.
     pub fn hold(&mut self, records: Batch) {
         self.events.hold(records);
+        self.deletes = None;
     }
 
     /// Reads records ahead, in one pass, for several tracks.

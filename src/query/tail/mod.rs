@@ -40,14 +40,6 @@ pub struct Position {
     pub lost: Vec<String>,
 }
 
-impl Position {
-    /// The same position, with the damage up to there.
-    pub fn with(mut self, damage: Damages) -> Self {
-        (self.damage, self.lost) = damage.into_lines();
-        self
-    }
-}
-
 /// Consecutive events.
 #[derive(Debug)]
 pub struct TailPage {
@@ -62,7 +54,7 @@ pub struct Tail<'t> {
     trail: &'t Trail,
     query: &'t TailQuery,
     /// All matching events up to this one were returned.
-    at: u64,
+    pub at: u64,
     /// What was synced at the last look, from there on.
     pages: Option<Pages<'t>>,
 }
@@ -137,11 +129,6 @@ impl<'t> Tail<'t> {
         }))
     }
 
-    /// All matching events up to this one were returned.
-    pub const fn at(&self) -> u64 {
-        self.at
-    }
-
     fn position(&self) -> Position {
         Position {
             log: self.trail.folder().log_id,
@@ -181,7 +168,7 @@ pub(super) fn answer(
     }
     // Events that arrive meanwhile are not waited for.
     'pages: while !lines.is_full()
-        && tail.at() < begin.last
+        && tail.at < begin.last
         && let Some(page) = tail.page(&mut damage)?
     {
         for (_, line) in &page.lines {
