@@ -129,7 +129,7 @@ impl<'a> Replay<'a> {
 
     /// Whether an event at a place comes before the baseline, and so stands alone. For a
     /// later one the baseline is applied first.
-    fn precedes_baseline(&mut self, place: Place) -> bool {
+    pub fn precedes_baseline(&mut self, place: Place) -> bool {
         let baseline = self.pending.as_ref();
         let before = baseline.is_some_and(|baseline| place < baseline.place);
         if !before {

@@ -80,11 +80,6 @@ pub(super) fn answer(
     let track = replayer.track(key, events, (time, time), &mut damage)?;
     let mut explainer = Explainer {
         query,
-        baseline: track
-            .events
-            .baseline
-            .as_ref()
-            .map(|baseline| baseline.place),
         written: None,
         lines,
     };
@@ -97,7 +92,6 @@ pub(super) fn answer(
 /// Explains the event when the replay reaches it.
 struct Explainer<'q, 'o> {
     query: &'q ExplainQuery,
-    baseline: Option<Place>,
     /// Whether lines were written, once the event was reached.
     written: Option<Result<bool, QueryError>>,
     lines: &'q mut Lines<'o>,
@@ -106,7 +100,7 @@ struct Explainer<'q, 'o> {
 impl ReplayVisitor for Explainer<'_, '_> {
     fn wants(&mut self, event: &Event<'_>, of: Option<u64>, before: &Replay<'_>) -> bool {
         if event.seq == self.query.seq {
-            let explained = Explained::of(event, of, before.clone(), self.baseline);
+            let explained = Explained::of(event, of, before.clone());
             self.written = Some(explained.write(self.query.head, self.lines));
         }
         self.written.is_some()
@@ -136,16 +130,8 @@ struct Explained<'e> {
 
 impl<'e> Explained<'e> {
     /// `replay` has applied everything before the event.
-    fn of(
-        event: &'e Event<'e>,
-        same: Option<u64>,
-        mut replay: Replay<'e>,
-        baseline: Option<Place>,
-    ) -> Self {
-        let alone = baseline.is_some_and(|place| Place::of(event) < place);
-        if !alone {
-            replay.apply_baseline();
-        }
+    fn of(event: &'e Event<'e>, same: Option<u64>, mut replay: Replay<'e>) -> Self {
+        let alone = replay.precedes_baseline(Place::of(event));
         let state = replay.known.state().cloned();
         let before = match event.event_type {
             // What it creates did not exist before.
