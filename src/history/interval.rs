@@ -33,11 +33,8 @@ pub struct Origin {
     /// `baseline` its true beginning is not known.
     pub cause: Cow<'static, str>,
     /// Only for an unexplained change: the last moment at which the value was known to differ.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::option")]
     #[schemars(with = "Option<String>")]
     pub not_before: Option<i64>,
     /// The label in the webhook's address.
@@ -64,11 +61,8 @@ pub struct Ending {
     /// no longer had the (sub)profile.
     pub cause: Cow<'static, str>,
     /// Only for an unexplained or observed change: the last moment at which the value was known.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::option")]
     #[schemars(with = "Option<String>")]
     pub not_before: Option<i64>,
 }

@@ -329,14 +329,14 @@ pub fn is_full_state(event: &Event<'_>) -> bool {
 }
 
 /// The values that a `delete` shows: its own, and those known before that it leaves out.
-pub fn found_at_delete<'a>(mut found: State<'a>, content: &Content<'a>) -> State<'a> {
+pub fn found_at_delete<'a>(mut state: State<'a>, content: &Content<'a>) -> State<'a> {
     if !content.fields.is_empty() {
-        found.fields.clone_from(&content.fields);
+        state.fields.clone_from(&content.fields);
     }
     if let Some(interests) = &content.interests {
-        found.interests = interests.members();
+        state.interests = interests.members();
     }
-    found
+    state
 }
 
 fn state_of<'a>(content: &Content<'a>) -> State<'a> {

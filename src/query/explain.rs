@@ -52,11 +52,8 @@ pub struct ExplainLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Cow<'a, str>>,
     /// The value before the event; missing if it is not known.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// The value after the event.
     pub new: Value<'a>,

@@ -67,11 +67,8 @@ pub struct ReconcileLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Cow<'a, str>>,
     /// Only for a field: its value in the trail; `null` if it has none.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub trail: Option<Option<Cow<'a, str>>>,
     /// Only for a field: its value in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
