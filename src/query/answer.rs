@@ -251,7 +251,8 @@ impl<'a> Lines<'a> {
     /// Writes one line of serialized JSON, given without its newline; `false` once
     /// the limit is reached.
     pub fn put_one(&mut self, line: &[u8]) -> Result<bool, io::Error> {
-        if !self.has_room() {
+        if self.at_limit() {
+            self.more = true;
             return Ok(false);
         }
         self.out.write_all(line)?;
@@ -308,13 +309,6 @@ impl<'a> Lines<'a> {
 
     fn at_limit(&self) -> bool {
         self.limit.is_some_and(|limit| self.written >= limit)
-    }
-
-    /// Whether the next line is to be written.
-    fn has_room(&mut self) -> bool {
-        let full = self.at_limit();
-        self.more |= full;
-        !full
     }
 }
 

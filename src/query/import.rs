@@ -117,10 +117,10 @@ impl<'a> Importer<'a> {
 
     /// Must be called after the last line.
     pub fn finish(&mut self) -> Result<(), QueryError> {
-        match self.restore.take() {
-            Some(restore) => Ok(restore.finish()?),
-            None => Ok(()),
+        if let Some(restore) = self.restore.take() {
+            restore.finish()?;
         }
+        Ok(())
     }
 
     /// Takes a baseline: returns whether it is new, or why it is refused.

@@ -157,15 +157,6 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// Why a call of an erased profile is not entered.
-    fn erased(&self, event: &Event<'_>) -> Option<&'static str> {
-        let erases = self
-            .snapshot
-            .retention()
-            .erases(event.key.profile, event.received);
-        erases.then_some("the profile was erased after this call had arrived")
-    }
-
     /// Adds a call to the group.
     fn take(&mut self, number: u64, record: &RejectedRecord<'_>) -> Result<(), QueryError> {
         let mut line = RetryLine {
@@ -179,11 +170,14 @@ impl Group<'_> {
             Ok((event, kind)) => {
                 let evidence = record.head.evidence;
                 let message = message_of(evidence, record.body);
+                let retention = self.snapshot.retention();
+                let is_erased = retention.erases(event.key.profile, event.received);
                 if let Some(seq) = self.entered_before(&event, record, message.as_deref())? {
                     line.outcome = RetryOutcome::Present;
                     line.seq = Some(seq);
-                } else if let Some(why) = self.erased(&event) {
-                    line.error = Some(DecodeError::new(why, "profile"));
+                } else if is_erased {
+                    let reason = "the profile was erased after this call had arrived";
+                    line.error = Some(DecodeError::new(reason, "profile"));
                 } else if message.is_some_and(|text| !self.messages.insert(text)) {
                     let reason = "it is the same signed message as a rejected call before it";
                     line.error = Some(DecodeError::new(reason, "Signature"));

@@ -13,6 +13,7 @@ pub use lines::{Count, StatsLine};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
+use super::counter::TimeRange;
 use super::filter::Span;
 use super::progress::{Progress, Stage};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
@@ -239,25 +240,22 @@ fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<Stats
     ];
     let capped = lists.iter().filter(|(_, others)| *others > 0);
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
+    let texts = |range: TimeRange<i64>, text: fn(i64) -> String| {
+        let range = range.get();
+        range.map(|(first, last)| (text(first), text(last))).unzip()
+    };
+    let (first_time, last_time) = texts(tally.times, seconds_to_rfc3339);
+    let (first_received, last_received) = texts(tally.received, micros_to_rfc3339);
     Ok(StatsLine {
         events: tally.events,
         profiles: known.profiles,
         subprofiles: known.subprofiles,
         rejected: tally.rejected,
         pruned: tally.pruned,
-        first_time: tally
-            .times
-            .get()
-            .map(|(first, _)| seconds_to_rfc3339(first)),
-        last_time: tally.times.get().map(|(_, last)| seconds_to_rfc3339(last)),
-        first_received: tally
-            .received
-            .get()
-            .map(|(first, _)| micros_to_rfc3339(first)),
-        last_received: tally
-            .received
-            .get()
-            .map(|(_, last)| micros_to_rfc3339(last)),
+        first_time,
+        last_time,
+        first_received,
+        last_received,
         body_bytes: tally.body_bytes,
         log_bytes: bytes_of(&folder.log()),
         rejected_bytes: bytes_of(&folder.rejected()),
