@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Place, Subject};
 
-/// Where a page ended.
+/// Where a page ended. The marks of an answer have the order of its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Mark {
     /// For `history`: an event's place among those of its (sub)profiles, and the
@@ -71,11 +71,6 @@ impl Mark {
             Self::Number(number) => Some(number),
             _ => None,
         }
-    }
-
-    /// Whether the baseline of a (sub)profile comes after the mark.
-    pub(super) fn is_before_baseline(self, key: ProfileKey) -> bool {
-        matches!(self, Self::Baseline(last) if key > last)
     }
 
     /// The time of the event at which an answer of `history` or `changes`
@@ -243,10 +238,9 @@ mod tests {
     #[test]
     fn baselines_come_in_order_and_before_events() {
         let mark = Mark::Baseline(ProfileKey::profile(5));
-        assert!(mark.is_before_baseline(ProfileKey::subprofile(5, 0)));
-        assert!(mark.is_before_baseline(ProfileKey::profile(6)));
-        assert!(!mark.is_before_baseline(ProfileKey::profile(5)));
-        assert!(!mark.is_before_baseline(ProfileKey::subprofile(4, 9)));
-        assert!(!Mark::Number(3).is_before_baseline(ProfileKey::profile(6)));
+        assert!(mark < Mark::Baseline(ProfileKey::subprofile(5, 0)));
+        assert!(mark < Mark::Baseline(ProfileKey::profile(6)));
+        assert!(mark > Mark::Baseline(ProfileKey::subprofile(4, 9)));
+        assert!(mark < Mark::Number(3) && Mark::Number(3) < Mark::Erasure(0));
     }
 }
