@@ -79,4 +79,4 @@ pub use request::{
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
 pub use stats::{Count, StatsLine, StatsQuery};
-pub use tail::{Position, Tail, TailPage};
+pub use tail::{Position, Tail};

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Place, Subject};
 
-/// Where a page ended. The marks of an answer have the order of its lines.
+/// Where a page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Mark {
     /// For `history`: an event's place among those of its (sub)profiles, and the

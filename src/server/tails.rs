@@ -118,12 +118,10 @@ impl Tails {
             let one = self.making.lock();
             let page = tail.page(&mut damage)?;
             drop(one);
-            if let Some(page) = page {
-                for (_, line) in page.lines {
-                    out.write_all(&line)?;
-                }
-                at = page.position.clone();
-                position(page.position, damage)?;
+            if let Some((lines, reached)) = page {
+                out.write_all(&lines)?;
+                at = reached.clone();
+                position(reached, damage)?;
                 is_settled = false;
                 continue;
             }

@@ -20,7 +20,7 @@ use super::progress::{Progress, Stage};
 use super::request::TailQuery;
 use crate::log::record::EventHead;
 use crate::store::{Damages, Trail};
-use pages::{EventLines, Pages};
+use pages::Pages;
 
 /// A reader's position: it has received all matching events up to this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,15 +38,6 @@ pub struct Position {
     pub damage: Vec<String>,
     /// Matching events up to there that are known to be lost since a repair.
     pub lost: Vec<String>,
-}
-
-/// Consecutive events.
-#[derive(Debug)]
-pub struct TailPage {
-    /// Their `seq` and lines, each line with its newline.
-    pub lines: EventLines,
-    /// The position of a reader that has received them.
-    pub position: Position,
 }
 
 /// A tail in progress.
@@ -97,8 +88,12 @@ impl<'t> Tail<'t> {
         Ok((tail, position))
     }
 
-    /// The next page of synced events; `None` if there are no more.
-    pub fn page(&mut self, damage: &mut Damages) -> Result<Option<TailPage>, QueryError> {
+    /// The lines of the next page of synced events, each with its newline, and the position
+    /// of a reader that has received them; `None` if there are no more.
+    pub fn page(
+        &mut self,
+        damage: &mut Damages,
+    ) -> Result<Option<(Vec<u8>, Position)>, QueryError> {
         // Each page takes its own snapshot, so that pruned segments can be removed
         // between pages.
         let snapshot = self.trail.snapshot();
@@ -123,10 +118,7 @@ impl<'t> Tail<'t> {
         if pages.is_over() {
             self.pages = None;
         }
-        Ok(Some(TailPage {
-            lines,
-            position: self.position(),
-        }))
+        Ok(Some((lines, self.position())))
     }
 
     fn position(&self) -> Position {
@@ -167,18 +159,14 @@ pub(super) fn answer(
         ));
     }
     // Events that arrive meanwhile are not waited for.
-    'pages: while !lines.is_full()
+    while !lines.is_full()
         && tail.at < begin.last
-        && let Some(page) = tail.page(&mut damage)?
+        && let Some((page, position)) = tail.page(&mut damage)?
     {
-        for (_, line) in &page.lines {
-            if !lines.put_encoded(line)? {
-                break 'pages;
-            }
-        }
+        lines.put_encoded(&page)?;
         lines.progress.report(Progress::new(
             Stage::Reading,
-            page.position.seq.saturating_sub(begin.seq),
+            position.seq.saturating_sub(begin.seq),
             begin.last.saturating_sub(begin.seq),
         ));
     }
