@@ -13,7 +13,7 @@ use super::incidents::UndoArgs;
 use super::out_file::OutFile;
 use super::{CommandContext, ExitStatus, PagedStdout, UsageError};
 use crate::format::{Printer, counted, grouped};
-use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
+use crate::query::{Query, UndoFile, UndoLine};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
@@ -26,14 +26,12 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         others: ask::printer_of(query, format, context, &mut stdout)?,
     };
     let end = ask::print(query, Box::new(printer), context)?;
-    if let Some(wrong) = file.wrong {
-        let what = match wrong {
-            WrongCollection::Missing => {
+    if file.wrong_collection {
+        let what = match file.collection {
+            None => {
                 "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
             }
-            WrongCollection::Needless => {
-                "--collection-name: the incident is of profiles; leave it out"
-            }
+            Some(_) => "--collection-name: the incident is of profiles; leave it out",
         };
         return Err(UsageError::new(what).into());
     }

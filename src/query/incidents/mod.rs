@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
 pub use lines::{IncidentLine, SkipReason, UndoLine};
-pub use undo_file::{UndoFile, WrongCollection};
+pub use undo_file::UndoFile;
 
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, collect_changes, visit_changes};
