@@ -126,12 +126,7 @@ impl<'f> IntervalBuilder<'f> {
             return Vec::new();
         };
         let Place { time, seq, .. } = baseline.place;
-        let ended = self.end_all(&Ending {
-            seq,
-            time,
-            cause: "baseline".into(),
-            not_before: None,
-        });
+        let ended = self.end_all((seq, time), "baseline", None);
         let Known::Present(state) = baseline.known else {
             return ended;
         };
@@ -169,13 +164,8 @@ impl<'f> IntervalBuilder<'f> {
     ) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
         let Some(event) = event else {
-            if let Some((seq, time)) = replay.ended {
-                ended.extend(self.end_all(&Ending {
-                    seq,
-                    time,
-                    cause: Cause::Cascade.name().into(),
-                    not_before: None,
-                }));
+            if let Some(delete) = replay.ended {
+                ended.extend(self.end_all(delete, Cause::Cascade.name(), None));
             }
             return ended;
         };
@@ -193,19 +183,13 @@ impl<'f> IntervalBuilder<'f> {
                 });
             }
         }
-        let is_applied = replay.last == Some((event.seq, event.time));
-        if is_applied && event.event_type.is_end() {
-            let (cause, not_before) = match event.event_type {
+        let end = (event.seq, event.time);
+        if replay.last == Some(end) && event.event_type.is_end() {
+            ended.extend(match event.event_type {
                 // It ended at some time since the event before.
-                EventType::Observed(_) => (Seen::TYPE, since),
-                _ => ("delete", None),
-            };
-            ended.extend(self.end_all(&Ending {
-                seq: event.seq,
-                time: event.time,
-                cause: cause.into(),
-                not_before,
-            }));
+                EventType::Observed(_) => self.end_all(end, Seen::TYPE, since),
+                _ => self.end_all(end, "delete", None),
+            });
         }
         ended
     }
@@ -237,22 +221,31 @@ impl<'f> IntervalBuilder<'f> {
     fn end(&mut self, subject: &Subject<'_>, ending: Ending, ended: &mut Vec<Interval>) {
         let open: &BTreeMap<Subject<'_>, Interval> = &self.open;
         if open.contains_key(subject)
-            && let Some(interval) = self.open.remove(&subject.to_owned())
+            && let Some(mut interval) = self.open.remove(&subject.to_owned())
         {
-            ended.push(Interval {
-                until: Some(ending),
-                ..interval
-            });
+            interval.until = Some(ending);
+            ended.push(interval);
         }
     }
 
-    fn end_all(&mut self, ending: &Ending) -> Vec<Interval> {
-        let all = std::mem::take(&mut self.open).into_values();
-        all.map(|interval| Interval {
-            until: Some(ending.clone()),
-            ..interval
-        })
-        .collect()
+    /// Ends everything with the event of a `seq` and time.
+    fn end_all(
+        &mut self,
+        (seq, time): (u64, i64),
+        cause: &'static str,
+        not_before: Option<i64>,
+    ) -> Vec<Interval> {
+        let ending = Ending {
+            seq,
+            time,
+            cause: cause.into(),
+            not_before,
+        };
+        let mut all: Vec<Interval> = std::mem::take(&mut self.open).into_values().collect();
+        for interval in &mut all {
+            interval.until = Some(ending.clone());
+        }
+        all
     }
 }
 

@@ -21,7 +21,6 @@ mod detail;
 mod detect;
 mod id;
 mod lines;
-mod render;
 mod undo;
 mod undo_file;
 
@@ -209,7 +208,8 @@ impl<'q> Asking<'q> {
                 && span.bounds().0 <= last
                 && first < span.bounds().1
             {
-                selected.push((count, first, render::line(self.query, &found, detail)));
+                let line = detail.into_line(self.query, found.burst.usual);
+                selected.push((count, first, line));
             }
         }
         selected.sort_by_key(|(count, time, _)| (Reverse(*count), *time));

@@ -86,16 +86,12 @@ impl Run {
         }
     }
 
-    const fn is_loop(&self, rule: Rule) -> bool {
-        let rewrites = if rule.least > REWRITES {
-            rule.least
-        } else {
-            REWRITES
+    fn is_loop(&self, rule: Rule) -> bool {
+        let least = match self.kind {
+            LoopKind::Turns => rule.least,
+            LoopKind::Rewrites => rule.least.max(REWRITES),
         };
-        match self.kind {
-            LoopKind::Turns => self.changes >= rule.least,
-            LoopKind::Rewrites => self.changes >= rewrites,
-        }
+        self.changes >= least
     }
 }
 
