@@ -16,7 +16,7 @@ pub(super) const FEW_SECONDS: i64 = 10;
 
 /// The minimum number of rewrites: two or three in a row are a form that was
 /// submitted again.
-pub(super) const REWRITES: u64 = 10;
+const REWRITES: u64 = 10;
 
 /// The maximum number of distinct writers of a loop, and of distinct values of a
 /// writer.
