@@ -219,14 +219,12 @@ impl<'e> Explained<'e> {
     fn subject(&self, name: &Cow<'e, str>) -> Subject<'e> {
         let mut states = self.before.iter().chain(&self.after);
         let sent = self.event.content.interests.as_ref();
-        if states.clone().any(|state| state.fields.contains_key(name)) {
-            Subject::Field(name.clone())
-        } else if states.any(|state| state.interests.contains(name))
-            || sent.is_some_and(|sent| sent.names().any(|named| named == name))
-        {
-            Subject::Interest(name.clone())
-        } else {
-            Subject::Field(name.clone())
+        let is_field = states.clone().any(|state| state.fields.contains_key(name));
+        let is_interest = states.any(|state| state.interests.contains(name))
+            || sent.is_some_and(|sent| sent.names().any(|named| named == name));
+        match is_interest && !is_field {
+            true => Subject::Interest(name.clone()),
+            false => Subject::Field(name.clone()),
         }
     }
 

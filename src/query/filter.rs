@@ -185,20 +185,11 @@ impl Filter {
 
     /// Whether a change of a matching event matches.
     pub fn matches_change(&self, change: &Change<'_>) -> bool {
+        let is_cause = |cause: &CauseKind| cause.name() == change.cause.name();
         matches_subject(change, &self.fields, &self.interests)
-            && self
-                .old
-                .as_ref()
-                .is_none_or(|old| value_is(change.old.as_ref(), old))
-            && self
-                .new
-                .as_ref()
-                .is_none_or(|new| value_is(Some(&change.new), new))
-            && (self.causes.is_empty()
-                || self
-                    .causes
-                    .iter()
-                    .any(|cause| cause.name() == change.cause.name()))
+            && is_wanted(change.old.as_ref(), self.old.as_deref())
+            && is_wanted(Some(&change.new), self.new.as_deref())
+            && (self.causes.is_empty() || self.causes.iter().any(is_cause))
     }
 
     /// Whether an event matches only if it has matching changes.
@@ -263,8 +254,11 @@ pub(super) fn matches_subject(
     }
 }
 
-/// Whether a value is the requested one; an unknown or absent one never is.
-fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
+/// Whether a value is the requested one, if there is one; an unknown or absent value never is.
+fn is_wanted(value: Option<&Value<'_>>, wanted: Option<&str>) -> bool {
+    let Some(wanted) = wanted else {
+        return true;
+    };
     match value {
         Some(Value::Text(text)) => text == wanted,
         Some(Value::Member(member)) => wanted == if *member { "true" } else { "false" },

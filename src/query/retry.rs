@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,11 +63,9 @@ pub fn retry(
     let retention = trail.retention();
     let mut damage = Damages::default();
     let (mut found, mut calls, mut held) = (false, Vec::new(), 0);
-    let Range { start, end } = match (numbers.iter().min(), numbers.iter().max()) {
-        (Some(first), Some(last)) => *first..last.saturating_add(1),
-        _ => 1..u64::MAX,
-    };
-    let mut scan = trail.rejected().scan_range(start.max(1), end - 1);
+    let first = numbers.iter().copied().min().unwrap_or(1);
+    let last = numbers.iter().copied().max().unwrap_or(u64::MAX);
+    let mut scan = trail.rejected().scan_range(first, last);
     while let Some(records) = scan.next_records(|lost| damage.add(lost.to_string()))? {
         for (number, bytes) in records {
             if is_pruned(bytes) || !(numbers.is_empty() || numbers.contains(&number)) {

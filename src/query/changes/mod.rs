@@ -138,9 +138,8 @@ fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     let mut query = query.clone();
     match time {
         Some(time) if query.reverse => {
-            let end = time.saturating_add(1);
-            query.filter.span.until =
-                Some(query.filter.span.until.map_or(end, |until| until.min(end)));
+            let (_, until) = query.filter.span.bounds();
+            query.filter.span.until = Some(until.min(time.saturating_add(1)));
         }
         _ => query.filter.span.since = query.filter.span.since.max(time),
     }

@@ -304,15 +304,11 @@ impl<'a> Renderer<'a> {
 
     /// The command that shows the changes of these fields in events of that time.
     fn command(&self, fields: &HashMap<u32, u64>, first: i64, last: i64) -> Option<Cow<'a, str>> {
+        let (since, _) = self.filter.span.bounds();
         let mut filter = Filter {
             causes: vec![CauseKind::Unexplained],
             span: Span {
-                since: Some(
-                    self.filter
-                        .span
-                        .since
-                        .map_or(first, |since| since.max(first)),
-                ),
+                since: Some(since.max(first)),
                 until: Some(last.saturating_add(1)),
             },
             ..self.filter.clone()
