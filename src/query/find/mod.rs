@@ -97,9 +97,9 @@ fn answer_within(
         next,
         || Replayer::new(snapshot, query.cascade),
         |replayer, keys, damage| asked.group(&keys, replayer, damage),
-        |lines, result| {
-            let mut more = lines.put_encoded(&result.lines)?;
-            for key in result.rest {
+        |lines, (encoded, rest)| {
+            let mut more = lines.put_encoded(&encoded)?;
+            for key in rest {
                 if !more {
                     break;
                 }
@@ -117,14 +117,6 @@ fn answer_within(
     Ok(lines.written > 0)
 }
 
-/// The result of a group of (sub)profiles.
-#[derive(Default)]
-struct GroupResult {
-    lines: Vec<u8>,
-    /// (Sub)profiles with too many lines to be held; the caller writes them.
-    rest: Vec<ProfileKey>,
-}
-
 /// Which intervals match.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -137,26 +129,28 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Finds the intervals of some (sub)profiles, which come in order.
+    /// The lines of some (sub)profiles, which come in order, up to one that has too many to be
+    /// held. Returns also that one and those after it, which the caller writes.
     fn group(
         &self,
         keys: &[ProfileKey],
         replayer: &mut Replayer<'_>,
         damage: &mut Damages,
-    ) -> Result<GroupResult, QueryError> {
-        let mut result = GroupResult::default();
+    ) -> Result<(Vec<u8>, Vec<ProfileKey>), QueryError> {
+        let mut lines: Vec<u8> = Vec::new();
+        let mut rest: Vec<ProfileKey> = Vec::new();
         let mut all = Damages::default();
         replayer.each_track(
             keys,
             |_| ALWAYS,
             &mut all,
             |replayer, track, _| {
-                if !result.rest.is_empty() {
-                    result.rest.push(track.key);
+                if !rest.is_empty() {
+                    rest.push(track.key);
                     return Ok(());
                 }
-                let begin = result.lines.len();
-                let (out, mut own) = (&mut result.lines, Damages::default());
+                let begin = lines.len();
+                let (out, mut own) = (&mut lines, Damages::default());
                 let is_whole = self.each_line(track, replayer, &mut own, &mut |line| {
                     serde_json::to_writer(&mut *out, &line)?;
                     out.push(b'\n');
@@ -165,14 +159,14 @@ impl Asked<'_> {
                 if is_whole {
                     damage.extend(own);
                 } else {
-                    result.lines.truncate(begin);
-                    result.rest.push(track.key);
+                    lines.truncate(begin);
+                    rest.push(track.key);
                 }
                 Ok(())
             },
         )?;
         damage.extend(all);
-        Ok(result)
+        Ok((lines, rest))
     }
 
     /// Passes the lines of a (sub)profile to `put` until it returns `false`, which
