@@ -16,7 +16,7 @@ use crate::event::seconds_in_range;
 /// for it.
 pub fn import(bytes: &[u8]) {
     for line in bytes.split(|byte| *byte == b'\n') {
-        let read = match read_line(1, line) {
+        let read = match read_line(line) {
             Ok(read) => read,
             Err(reason) => {
                 assert!(!reason.is_empty());
@@ -34,7 +34,7 @@ pub fn import(bytes: &[u8]) {
             Read::Baseline(read) => serde_json::to_vec(&baselines::line_of(*read.clone())),
             Read::Erased(read) => serde_json::to_vec(&erasures::line_of(read)),
         };
-        let again = read_line(1, &exported.expect("a line is JSON"));
+        let again = read_line(&exported.expect("a line is JSON"));
         match (read, again) {
             (Read::Event(read), Ok(Read::Event(again))) => {
                 assert!(seconds_in_range(read.event.time));
