@@ -18,11 +18,8 @@ use std::collections::HashMap;
 use crate::event::{Content, Event, ProfileKey};
 use crate::history::{CascadeDelete, Known, Place, Replay, cascade_candidates};
 use crate::log::LogError;
-use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
-use crate::store::{
-    Batch, Damages, EventReader, EventsOf, Missing, Snapshot, Unreadable, order_second,
-};
+use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
 
 /// How many heads are read ahead.
 const WINDOW: usize = 4096;
@@ -129,10 +126,10 @@ impl ProfileDeletes {
             let mut deletes = Vec::new();
             let mut ranks = HashMap::new();
             for (time, seq) in second {
-                let rank = damage.readable(delete_rank(held, reader, *seq))?;
-                if let Some(rank) = rank.flatten() {
+                let end = reader.record_of(held, *seq, |record| Ok(record.head.end()));
+                if let Some(end) = damage.readable(end)?.flatten() {
                     deletes.push((*time, *seq));
-                    ranks.insert(*seq, rank);
+                    ranks.insert(*seq, end.rank());
                 }
             }
             let baseline = self.events.baseline.as_ref();
@@ -146,18 +143,6 @@ impl ProfileDeletes {
         self.read_from = self.read_from.min(begin);
         self.deletes.splice(..0, found);
         Ok(())
-    }
-}
-
-/// The rank of an event that is a delete.
-fn delete_rank(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Option<u8>, Unreadable> {
-    let rank = |head: &EventHead<'_>| head.end().map(|end| end.rank());
-    match held.get(seq) {
-        Some(bytes) => match EventHead::decode(bytes) {
-            Ok(head) => Ok(rank(&head)),
-            Err(error) => Err(Unreadable::Damage(Missing::of_record(seq, error))),
-        },
-        None => reader.record(seq, |record| Ok(rank(&record.head))),
     }
 }
 
