@@ -26,7 +26,7 @@ const WINDOW: usize = 4096;
 
 pub(super) struct ProfileDeletes {
     pub profile: u64,
-    events: EventsOf,
+    pub events: EventsOf,
     /// The index in the events' times from which on the heads were read.
     read_from: usize,
     /// The deletes among those, without duplicates, in order.
@@ -52,18 +52,6 @@ impl ProfileDeletes {
         }
     }
 
-    /// The time of the profile's last pruned event.
-    pub fn baseline_time(&self) -> Option<i64> {
-        self.events.baseline_time()
-    }
-
-    /// The position that stands for a pruned delete.
-    fn pruned(&self) -> Option<Place> {
-        let baseline = self.events.baseline.as_ref();
-        let deleted = baseline.filter(|baseline| matches!(baseline.known, Known::Deleted { .. }));
-        deleted.map(|baseline| baseline.place)
-    }
-
     /// The deletes from one second to another, both inclusive, at which a
     /// subprofile with these events may be present. Reads from `held` what is
     /// there.
@@ -86,8 +74,11 @@ impl ProfileDeletes {
         self.read_back(from, held, reader, damage)?;
         let begin = self.deletes.partition_point(|place| place.time < from);
         let end = self.deletes.partition_point(|place| place.time <= to);
-        let pruned = self.pruned();
         let deletes = self.deletes.get(begin..end).unwrap_or_default();
+        // The position of the last pruned event stands for a pruned delete.
+        let baseline = self.events.baseline.as_ref();
+        let pruned = baseline.filter(|last| matches!(last.known, Known::Deleted { .. }));
+        let pruned = pruned.map(|last| last.place);
         let pruned = pruned.filter(|place| (from..=to).contains(&place.time));
         if deletes.is_empty() && pruned.is_none() {
             return Ok(Vec::new());

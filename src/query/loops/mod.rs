@@ -187,9 +187,7 @@ impl Loops {
     fn keep_most(&mut self) {
         self.found.sort_by(|a, b| {
             let rank = |found: &Found| (Reverse(found.run.changes), found.key, found.run.first);
-            rank(a)
-                .cmp(&rank(b))
-                .then_with(|| a.subject.cmp(&b.subject))
+            (rank(a), &a.subject).cmp(&(rank(b), &b.subject))
         });
         let before = self.found.len();
         self.found.truncate(self.most);

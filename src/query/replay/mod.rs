@@ -106,7 +106,7 @@ impl<'t> Replayer<'t> {
     ) -> Result<(), QueryError> {
         if let Some(deletes) = self.deletes_of(key, until)? {
             let profile = ProfileKey::profile(key.profile);
-            lines.note_pruned(profile, deletes.borrow().baseline_time(), None);
+            lines.note_pruned(profile, deletes.borrow().events.baseline_time(), None);
         }
         Ok(())
     }
