@@ -127,14 +127,10 @@ impl Mark {
 
 /// A prefix of the digest of a field's or an interest's name.
 pub(super) fn digest_of(subject: &Subject<'_>) -> [u8; 8] {
-    let (kind, name) = match subject {
-        Subject::Field(name) => (0, name),
-        Subject::Interest(name) => (1, name),
-    };
-    let mut hash = Sha256::new();
-    hash.update([kind]);
-    hash.update(name.as_bytes());
-    let digest = hash.finalize();
+    let digest = Sha256::new()
+        .chain_update([u8::from(subject.is_interest())])
+        .chain_update(subject.name())
+        .finalize();
     digest.first_chunk().copied().unwrap_or_default()
 }
 

@@ -179,20 +179,17 @@ impl<'a> Reconciler<'a> {
 
     fn check(&self, row: &FileRow) -> Result<(), QueryError> {
         let FileRow(_, subprofile, cells) = row;
-        if self.last.is_some_and(|last| last >= row.key()) {
-            return Err(QueryError::Wrong(format!(
-                "the row of {} is out of order",
-                row.key()
-            )));
-        }
-        if subprofile.is_some() != self.order.subprofiles || cells.len() != self.order.columns.len()
+        let what = if self.last.is_some_and(|last| last >= row.key()) {
+            "is out of order"
+        } else if subprofile.is_some() != self.order.subprofiles
+            || cells.len() != self.order.columns.len()
         {
-            return Err(QueryError::Wrong(format!(
-                "the row of {} does not fit",
-                row.key()
-            )));
-        }
-        Ok(())
+            "does not fit"
+        } else {
+            return Ok(());
+        };
+        let key = row.key();
+        Err(QueryError::Wrong(format!("the row of {key} {what}")))
     }
 
     /// Advances past the trail's (sub)profiles before a key, which may be gone, and
