@@ -17,7 +17,7 @@ mod tests_store;
 
 pub use matcher::FindQuery;
 
-use self::candidates::{MOST_KEYS, are_few, gather};
+use self::candidates::{MOST_KEYS, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError};
 use super::lines::FindLine;
@@ -25,15 +25,7 @@ use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
 use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
-use crate::store::{Damages, Snapshot, Trail};
-
-impl FindQuery {
-    /// Whether the index names the few (sub)profiles to look at, so that the
-    /// answer takes little time and memory.
-    pub fn is_quick(&self, trail: &Trail) -> bool {
-        are_few(&trail.snapshot(), self).unwrap_or(false)
-    }
-}
+use crate::store::{Damages, Snapshot};
 
 /// The maximum number of (sub)profiles that go to a thread together.
 const GROUP: usize = 512;

@@ -56,7 +56,14 @@ pub(super) fn judge_row(
                     differs = true;
                     count.differing += 1;
                     count.absent += u64::from(trail.is_none());
-                    put(out, &ReconcileLine::field(row.key(), name, trail, cell))?;
+                    let line = ReconcileLine {
+                        who: row.key(),
+                        field: Some(name.into()),
+                        trail: Some(trail.map(Cow::Borrowed)),
+                        file: Some(cell.into()),
+                        finding: None,
+                    };
+                    put(out, &line)?;
                 }
                 // What is the same stays as the trail has it.
                 if let Some(value) = if same { trail } else { Some(cell.as_str()) } {

@@ -80,22 +80,6 @@ pub struct ReconcileLine<'a> {
 }
 
 impl<'a> ReconcileLine<'a> {
-    /// The line of a field that differs.
-    pub(super) fn field(
-        who: ProfileKey,
-        name: &'a str,
-        trail: Option<&'a str>,
-        file: &'a str,
-    ) -> Self {
-        Self {
-            who,
-            field: Some(name.into()),
-            trail: Some(trail.map(Cow::Borrowed)),
-            file: Some(file.into()),
-            finding: None,
-        }
-    }
-
     /// The line of a finding.
     pub(super) fn finding(who: ProfileKey, finding: &'a str) -> Self {
         Self {

@@ -194,7 +194,9 @@ fn count_event(
     let record = EventRecord::decode(bytes)?;
     tally.add(&record.head, record.body.len(), query.zone);
     if record.head.event_type == "update" {
-        tally.add_names(record.to_event(seq)?);
+        for name in record.to_event(seq)?.content.parameters.keys() {
+            tally.fields.add(name.to_string(), 1);
+        }
     }
     Ok(())
 }
