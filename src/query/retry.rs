@@ -246,7 +246,7 @@ impl Group<'_> {
         }
     }
 
-    /// The event that a call was entered as before, or by which its message was received.
+    /// The event that a call became in an earlier retry, or that has the same signed message.
     fn entered_before(
         &mut self,
         event: &Event<'_>,

@@ -131,7 +131,7 @@ impl ValueMatcher {
     /// What is looked for.
     ///
     /// # Errors
-    /// The expression is none, or too large.
+    /// The expression is invalid, or too large.
     pub fn new(query: &FindQuery) -> Result<Self, String> {
         let test = if query.interest.is_some() {
             Test::Member
@@ -142,7 +142,7 @@ impl ValueMatcher {
                     .size_limit(REGEX_SIZE)
                     .dfa_size_limit(REGEX_SIZE)
                     .build()
-                    .map_err(|error| no_expression(&query.value, &error))?,
+                    .map_err(|error| invalid_expression(&query.value, &error))?,
             )
         } else {
             Test::Text {
@@ -190,7 +190,7 @@ impl ValueMatcher {
     }
 }
 
-fn no_expression(text: &str, error: &regex::Error) -> String {
+fn invalid_expression(text: &str, error: &regex::Error) -> String {
     let shown: String = text.chars().take(40).collect();
     match error {
         regex::Error::CompiledTooBig(_) => {

@@ -25,7 +25,7 @@ fn is_same(trail: &str, cell: &str) -> bool {
     trail == cell || plain(trail) == plain(cell)
 }
 
-/// Finds the differences between a row and the known state, but for some columns.
+/// Finds the differences between a row and the known state, except in the columns `left_out`.
 pub(super) fn judge_row(
     order: &ReconcileOrder,
     left_out: &BTreeSet<String>,

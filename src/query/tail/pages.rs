@@ -85,7 +85,7 @@ impl<'t> Pages<'t> {
         self.ranges.is_empty()
     }
 
-    /// Leaves what comes after a `seq`.
+    /// Drops the ranges up to a `seq`.
     fn skip_to(&mut self, seq: u64) {
         while self.ranges.front().is_some_and(|(_, last)| *last <= seq) {
             self.ranges.pop_front();
