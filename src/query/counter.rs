@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use crate::event::{Event, ProfileKey};
 
@@ -69,18 +70,17 @@ impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
     /// The number and the value of a name, which is added if there is room;
     /// otherwise `None`.
     pub fn entry(&mut self, name: K) -> Option<(u32, &mut V)> {
-        let number = match self.values.get_index_of(&name) {
-            Some(number) => number,
-            None => {
-                let names_len = self.names_len + (self.len_of)(&name);
-                if self.values.len() >= self.most || names_len > NAMES_LEN {
+        let (number, value) = match self.values.entry(name) {
+            Entry::Occupied(known) => (known.index(), known.into_mut()),
+            Entry::Vacant(new) => {
+                let names_len = self.names_len + (self.len_of)(new.key());
+                if new.index() >= self.most || names_len > NAMES_LEN {
                     return None;
                 }
                 self.names_len = names_len;
-                self.values.insert_full(name, V::default()).0
+                (new.index(), new.insert(V::default()))
             }
         };
-        let (_, value) = self.values.get_index_mut(number)?;
         Some((u32::try_from(number).ok()?, value))
     }
 }
