@@ -201,23 +201,17 @@ impl FindVisitor<'_> {
         intervals: impl IntoIterator<Item = Interval>,
         replay: &Replay<'_>,
     ) -> Result<bool, QueryError> {
+        let (at, wanted) = (self.asked.at, self.asked.database);
         for interval in intervals {
+            let since = (interval.since.time, interval.since.seq);
+            let until = interval.until.map(|end| (end.time, end.seq));
             // Before a baseline, nothing is known after the moment itself.
             let (until, database, collection) = match interval.is_moment {
-                true => (Some((interval.since.time, interval.since.seq)), None, None),
-                false => {
-                    let until = interval.until.as_ref().map(|end| (end.time, end.seq));
-                    (until, replay.database, replay.collection)
-                }
+                true => (Some(since), None, None),
+                false => (until, replay.database, replay.collection),
             };
-            let holds_at =
-                |at: i64| interval.since.time <= at && until.is_none_or(|(until, _)| at < until);
-            let is_asked_for = self.asked.at.is_none_or(holds_at)
-                && self
-                    .asked
-                    .database
-                    .is_none_or(|wanted| database == Some(wanted));
-            if !is_asked_for {
+            let holds_at = |at: i64| since.0 <= at && until.is_none_or(|(until, _)| at < until);
+            if !at.is_none_or(holds_at) || (wanted.is_some() && wanted != database) {
                 continue;
             }
             let line = FindLine {
@@ -226,8 +220,8 @@ impl FindVisitor<'_> {
                 collection,
                 subject: interval.subject,
                 value: interval.value,
-                since: seconds_to_rfc3339(interval.since.time),
-                since_seq: interval.since.seq,
+                since: seconds_to_rfc3339(since.0),
+                since_seq: since.1,
                 cause: interval.since.cause,
                 until: until.map(|(time, _)| seconds_to_rfc3339(time)),
                 until_seq: until.map(|(_, seq)| seq),
