@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::ask;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, TIMES, formats};
 use crate::format::{plain, size};
-use crate::query::{DossierQuery, Query, Rounding, unix_time};
+use crate::query::{DossierQuery, Query, unix_time};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail dossier 123 --field newsletter --out dossier-123.html"))]
@@ -18,7 +18,7 @@ pub struct DossierArgs {
         value_name = "TIME",
         allow_hyphen_values = true,
         conflicts_with = "until",
-        value_parser = unix_time(Rounding::Down)
+        value_parser = unix_time
     )]
     pub at: Option<i64>,
     /// The file to write; it must not exist yet

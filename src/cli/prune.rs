@@ -5,7 +5,7 @@ use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, TIMES};
 use crate::format::{View, counted, size};
 use crate::ops::Maintenance;
-use crate::query::{Rounding, unix_time};
+use crate::query::unix_time;
 use crate::store::{PruneReport, YOUNGEST};
 
 #[derive(Debug, clap::Args)]
@@ -14,8 +14,7 @@ use crate::store::{PruneReport, YOUNGEST};
     is never pruned.\n\n{TIMES}\n\nExample: profiletrail prune --before '5 years ago' --dry-run"))]
 pub struct PruneArgs {
     /// Prune events that happened and arrived before this time; at least a day ago
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub before: i64,
     /// Only show what it would remove
     #[arg(long)]

@@ -13,7 +13,7 @@ use super::incidents::UndoArgs;
 use super::out_file::OutFile;
 use super::{CommandContext, ExitStatus, PagedStdout};
 use crate::format::{Printer, counted, grouped};
-use crate::query::{Query, UndoFile, UndoLine, WrongCollection};
+use crate::query::{Query, UndoFile, UndoLine};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let out = OutFile::beside(&args.out, Some(args.force))?;
@@ -25,14 +25,15 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         others: ask::printer_of(query, format, context, &mut stdout)?,
     };
     let end = ask::print(query, Box::new(printer), context)?;
-    match file.wrong {
-        Some(WrongCollection::Missing) => wrong_usage!(
-            "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
-        ),
-        Some(WrongCollection::Needless) => {
-            wrong_usage!("--collection-name: the incident is of profiles; leave it out")
+    if file.wrong_collection {
+        match file.collection {
+            None => wrong_usage!(
+                "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
+            ),
+            Some(_) => {
+                wrong_usage!("--collection-name: the incident is of profiles; leave it out")
+            }
         }
-        None => {}
     }
     unless_closed(stdout.flush())?;
     if let Some(ending) = ask::lacking(query, &end, context) {

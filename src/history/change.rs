@@ -198,11 +198,8 @@ pub struct Change<'a> {
     #[serde(flatten)]
     pub subject: Subject<'a>,
     /// The old value; missing if unknown.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// The new value.
     pub new: Value<'a>,

@@ -15,11 +15,8 @@ pub struct Difference<'a> {
     #[serde(flatten)]
     pub subject: Subject<'a>,
     /// What it was; missing where that is not known.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// What it is.
     pub new: Value<'a>,

@@ -33,11 +33,8 @@ pub struct Origin {
     /// `baseline` its true beginning is not known.
     pub cause: Cow<'static, str>,
     /// Only for an unexplained change: the last moment at which the value was known to differ.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::option")]
     #[schemars(with = "Option<String>")]
     pub not_before: Option<i64>,
     /// The label in the webhook's address.
@@ -64,11 +61,8 @@ pub struct Ending {
     /// no longer had the (sub)profile.
     pub cause: Cow<'static, str>,
     /// Only for an unexplained or observed change: the last moment at which the value was known.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "rfc3339::option"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "rfc3339::option")]
     #[schemars(with = "Option<String>")]
     pub not_before: Option<i64>,
 }
@@ -132,12 +126,7 @@ impl<'f> IntervalBuilder<'f> {
             return Vec::new();
         };
         let Place { time, seq, .. } = baseline.place;
-        let ended = self.end_all(&Ending {
-            seq,
-            time,
-            cause: "baseline".into(),
-            not_before: None,
-        });
+        let ended = self.end_all((seq, time), "baseline", None);
         let Known::Present(state) = baseline.known else {
             return ended;
         };
@@ -164,15 +153,22 @@ impl<'f> IntervalBuilder<'f> {
 
     /// Applies the changes of an event, or of the profile's delete that ended a
     /// subprofile, and returns what ended. `replay` is the state after it, and
-    /// `since` the time of the event before.
+    /// `since` the time of the event before. Without an event it is a delete of which
+    /// only the place is known.
     pub fn step(
         &mut self,
-        event: &Event<'_>,
+        event: Option<&Event<'_>>,
         changes: &[Change<'_>],
         replay: &Replay<'_>,
         since: Option<i64>,
     ) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
+        let Some(event) = event else {
+            if let Some(delete) = replay.ended {
+                ended.extend(self.end_all(delete, Cause::Cascade.name(), None));
+            }
+            return ended;
+        };
         for change in changes {
             let ending = Ending {
                 seq: event.seq,
@@ -187,34 +183,13 @@ impl<'f> IntervalBuilder<'f> {
                 });
             }
         }
-        let is_applied = replay.last == Some((event.seq, event.time));
-        if is_applied && event.event_type.is_end() {
-            let (cause, not_before) = match event.event_type {
+        let end = (event.seq, event.time);
+        if replay.last == Some(end) && event.event_type.is_end() {
+            ended.extend(match event.event_type {
                 // It ended at some time since the event before.
-                EventType::Observed(_) => (Seen::TYPE, since),
-                _ => ("delete", None),
-            };
-            ended.extend(self.end_all(&Ending {
-                seq: event.seq,
-                time: event.time,
-                cause: cause.into(),
-                not_before,
-            }));
-        }
-        ended
-    }
-
-    /// Ends everything at the profile's delete that the replay has applied last, of which
-    /// nothing else is known.
-    pub fn unseen_cascade(&mut self, replay: &Replay<'_>) -> Vec<Interval> {
-        let mut ended = self.follow_baseline(replay);
-        if let Some((seq, time)) = replay.ended {
-            ended.extend(self.end_all(&Ending {
-                seq,
-                time,
-                cause: Cause::Cascade.name().into(),
-                not_before: None,
-            }));
+                EventType::Observed(_) => self.end_all(end, Seen::TYPE, since),
+                _ => self.end_all(end, "delete", None),
+            });
         }
         ended
     }
@@ -246,22 +221,31 @@ impl<'f> IntervalBuilder<'f> {
     fn end(&mut self, subject: &Subject<'_>, ending: Ending, ended: &mut Vec<Interval>) {
         let open: &BTreeMap<Subject<'_>, Interval> = &self.open;
         if open.contains_key(subject)
-            && let Some(interval) = self.open.remove(&subject.to_owned())
+            && let Some(mut interval) = self.open.remove(&subject.to_owned())
         {
-            ended.push(Interval {
-                until: Some(ending),
-                ..interval
-            });
+            interval.until = Some(ending);
+            ended.push(interval);
         }
     }
 
-    fn end_all(&mut self, ending: &Ending) -> Vec<Interval> {
-        let all = std::mem::take(&mut self.open).into_values();
-        all.map(|interval| Interval {
-            until: Some(ending.clone()),
-            ..interval
-        })
-        .collect()
+    /// Ends everything with the event of a `seq` and time.
+    fn end_all(
+        &mut self,
+        (seq, time): (u64, i64),
+        cause: &'static str,
+        not_before: Option<i64>,
+    ) -> Vec<Interval> {
+        let ending = Ending {
+            seq,
+            time,
+            cause: cause.into(),
+            not_before,
+        };
+        let mut all: Vec<Interval> = std::mem::take(&mut self.open).into_values().collect();
+        for interval in &mut all {
+            interval.until = Some(ending.clone());
+        }
+        all
     }
 }
 

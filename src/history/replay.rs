@@ -129,7 +129,7 @@ impl<'a> Replay<'a> {
 
     /// Whether an event at a place comes before the baseline, and so stands alone. For a
     /// later one the baseline is applied first.
-    fn precedes_baseline(&mut self, place: Place) -> bool {
+    pub fn precedes_baseline(&mut self, place: Place) -> bool {
         let baseline = self.pending.as_ref();
         let before = baseline.is_some_and(|baseline| place < baseline.place);
         if !before {
@@ -146,24 +146,21 @@ impl<'a> Replay<'a> {
         }
         let since = self.last.map_or(event.time, |(_, time)| time);
         let before = self.skip(event);
+        let before = before.state();
+        let none = State::default();
+        let after = self.known.state().unwrap_or(&none);
         let content = &event.content;
-        let parameters = content.parameters.lookup();
-        match &event.event_type {
+        match event.event_type {
             EventType::Create => {
-                let none = State::default();
-                let before = before.state().unwrap_or(&none);
-                let after = self.known.state().unwrap_or(&none);
-                changes_between(Some(before), after, |_| Cause::Create)
+                changes_between(Some(before.unwrap_or(&none)), after, |_| Cause::Create)
             }
             EventType::Update => {
-                let Some(after) = self.known.state() else {
-                    return Vec::new();
-                };
-                let otherwise = match before.state() {
+                let parameters = content.parameters.lookup();
+                let otherwise = match before {
                     Some(_) => Cause::Unexplained { since },
                     None => Cause::FirstSeen,
                 };
-                let mut changes = changes_between(before.state(), after, |subject| {
+                let mut changes = changes_between(before, after, |subject| {
                     named_or(&parameters, subject, otherwise)
                 });
                 if content.fields.is_empty() {
@@ -171,17 +168,19 @@ impl<'a> Replay<'a> {
                 }
                 changes
             }
+            // It carries the state that it found: any difference from the last known state
+            // happened unseen. Parts that it leaves out are unknown.
             EventType::Delete => match before {
-                Known::Present(before) => changes_at_delete(before, content, since),
-                Known::Nothing | Known::Deleted { .. } => Vec::new(),
-            },
-            EventType::Observed(Seen::Present) => match (before.state(), self.known.state()) {
-                (Some(before), Some(after)) => {
-                    changes_between(Some(before), after, |_| Cause::Observed { since })
+                Some(state) => {
+                    let found = found_at_delete(state.clone(), content);
+                    changes_between(before, &found, |_| Cause::Unexplained { since })
                 }
-                (None, Some(after)) => first_seen(content, after),
-                (_, None) => Vec::new(),
+                None => Vec::new(),
             },
+            EventType::Observed(Seen::Present) if before.is_some() => {
+                changes_between(before, after, |_| Cause::Observed { since })
+            }
+            EventType::Observed(Seen::Present) => first_seen(content, after),
             EventType::Observed(Seen::Gone) | EventType::Other(_) => Vec::new(),
         }
     }
@@ -329,24 +328,15 @@ pub fn is_full_state(event: &Event<'_>) -> bool {
     }
 }
 
-/// The unexplained changes before a `delete`: it carries the state that it found, and
-/// any difference from the last known state happened unseen. Parts that it leaves out
-/// are unknown.
-fn changes_at_delete<'a>(before: State<'a>, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
-    let found = found_at_delete(before.clone(), content);
-    changes_between(Some(&before), &found, |_| Cause::Unexplained { since })
-}
-
 /// The values that a `delete` shows: its own, and those known before that it leaves out.
-pub fn found_at_delete<'a>(before: State<'a>, content: &Content<'a>) -> State<'a> {
-    let mut found = before;
+pub fn found_at_delete<'a>(mut state: State<'a>, content: &Content<'a>) -> State<'a> {
     if !content.fields.is_empty() {
-        found.fields.clone_from(&content.fields);
+        state.fields.clone_from(&content.fields);
     }
     if let Some(interests) = &content.interests {
-        found.interests = interests.members();
+        state.interests = interests.members();
     }
-    found
+    state
 }
 
 fn state_of<'a>(content: &Content<'a>) -> State<'a> {
@@ -355,7 +345,7 @@ fn state_of<'a>(content: &Content<'a>) -> State<'a> {
         interests: content
             .interests
             .as_ref()
-            .map(|i| i.members())
+            .map(Interests::members)
             .unwrap_or_default(),
         created: content.created.clone(),
         modified: content.modified.clone(),

@@ -179,7 +179,6 @@ const NOTES: usize = 3;
 /// Writes the lines of an answer.
 pub(super) struct Lines<'a> {
     out: &'a mut dyn Write,
-    buffer: Vec<u8>,
     limit: Option<u64>,
     /// Only lines after this mark are written.
     pub after: Option<Mark>,
@@ -206,7 +205,6 @@ impl<'a> Lines<'a> {
     ) -> Self {
         Self {
             out,
-            buffer: Vec::new(),
             limit,
             after: None,
             paged: false,
@@ -240,18 +238,14 @@ impl<'a> Lines<'a> {
 
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        serde_json::to_writer(&mut buffer, line)?;
-        let more = self.put_one(&buffer);
-        self.buffer = buffer;
-        more
+        self.put_one(&serde_json::to_vec(line)?)
     }
 
     /// Writes one line of serialized JSON, given without its newline; `false` once
     /// the limit is reached.
     pub fn put_one(&mut self, line: &[u8]) -> Result<bool, io::Error> {
-        if !self.has_room() {
+        if self.at_limit() {
+            self.more = true;
             return Ok(false);
         }
         self.out.write_all(line)?;
@@ -308,13 +302,6 @@ impl<'a> Lines<'a> {
 
     fn at_limit(&self) -> bool {
         self.limit.is_some_and(|limit| self.written >= limit)
-    }
-
-    /// Whether the next line is to be written.
-    fn has_room(&mut self) -> bool {
-        let full = self.at_limit();
-        self.more |= full;
-        !full
     }
 }
 

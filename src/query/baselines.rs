@@ -77,9 +77,8 @@ fn put(
         let times = snapshot.times_of(*key)?.into_iter();
         let second = times.filter(|(time, _)| *time == baseline.place.time);
         bodies.extend(second.map(|(_, seq)| seq));
-        let is_before = |after: Mark| after.is_before_baseline(*key);
-        if query.from_seq.is_none() && lines.after.is_none_or(is_before) {
-            let mark = Mark::Baseline(*key);
+        let mark = Mark::Baseline(*key);
+        if query.from_seq.is_none() && lines.after.is_none_or(|after| after < mark) {
             let line = serde_json::to_vec(&line_of(kept))?;
             lines.put_at(mark, &line)?;
         }

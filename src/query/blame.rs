@@ -29,7 +29,7 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// Follows every value, and writes by what each that is held at the end came.
+/// Follows every value, and writes which event set each one that is held at the end.
 struct BlameVisitor<'l, 'o> {
     intervals: IntervalBuilder<'l>,
     lines: &'l mut Lines<'o>,

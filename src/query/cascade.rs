@@ -18,18 +18,15 @@ use std::collections::HashMap;
 use crate::event::{Content, Event, ProfileKey};
 use crate::history::{CascadeDelete, Known, Place, Replay, cascade_candidates};
 use crate::log::LogError;
-use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
-use crate::store::{
-    Batch, Damages, EventReader, EventsOf, Missing, Snapshot, Unreadable, order_second,
-};
+use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
 
 /// How many heads are read ahead.
 const WINDOW: usize = 4096;
 
 pub(super) struct ProfileDeletes {
     pub profile: u64,
-    events: EventsOf,
+    pub events: EventsOf,
     /// The index in the events' times from which on the heads were read.
     read_from: usize,
     /// The deletes among those, without duplicates, in order.
@@ -55,18 +52,6 @@ impl ProfileDeletes {
         }
     }
 
-    /// The time of the profile's last pruned event.
-    pub fn baseline_time(&self) -> Option<i64> {
-        self.events.baseline_time()
-    }
-
-    /// The position that stands for a pruned delete.
-    fn pruned(&self) -> Option<Place> {
-        let baseline = self.events.baseline.as_ref();
-        let deleted = baseline.filter(|baseline| matches!(baseline.known, Known::Deleted { .. }));
-        deleted.map(|baseline| baseline.place)
-    }
-
     /// The deletes from one second to another, both inclusive, at which a
     /// subprofile with these events may be present. Reads from `held` what is
     /// there.
@@ -89,8 +74,11 @@ impl ProfileDeletes {
         self.read_back(from, held, reader, damage)?;
         let begin = self.deletes.partition_point(|place| place.time < from);
         let end = self.deletes.partition_point(|place| place.time <= to);
-        let pruned = self.pruned();
         let deletes = self.deletes.get(begin..end).unwrap_or_default();
+        // The position of the last pruned event stands for a pruned delete.
+        let baseline = self.events.baseline.as_ref();
+        let pruned = baseline.filter(|last| matches!(last.known, Known::Deleted { .. }));
+        let pruned = pruned.map(|last| last.place);
         let pruned = pruned.filter(|place| (from..=to).contains(&place.time));
         if deletes.is_empty() && pruned.is_none() {
             return Ok(Vec::new());
@@ -129,10 +117,10 @@ impl ProfileDeletes {
             let mut deletes = Vec::new();
             let mut ranks = HashMap::new();
             for (time, seq) in second {
-                let rank = damage.readable(delete_rank(held, reader, *seq))?;
-                if let Some(rank) = rank.flatten() {
+                let end = reader.record_of(held, *seq, |record| Ok(record.head.end()));
+                if let Some(end) = damage.readable(end)?.flatten() {
                     deletes.push((*time, *seq));
-                    ranks.insert(*seq, rank);
+                    ranks.insert(*seq, end.rank());
                 }
             }
             let baseline = self.events.baseline.as_ref();
@@ -146,18 +134,6 @@ impl ProfileDeletes {
         self.read_from = self.read_from.min(begin);
         self.deletes.splice(..0, found);
         Ok(())
-    }
-}
-
-/// The rank of an event that is a delete.
-fn delete_rank(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Option<u8>, Unreadable> {
-    let rank = |head: &EventHead<'_>| head.end().map(|end| end.rank());
-    match held.get(seq) {
-        Some(bytes) => match EventHead::decode(bytes) {
-            Ok(head) => Ok(rank(&head)),
-            Err(error) => Err(Unreadable::Damage(Missing::of_record(seq, error))),
-        },
-        None => reader.record(seq, |record| Ok(rank(&record.head))),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use crate::event::{Event, ProfileKey};
 
@@ -69,18 +70,17 @@ impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
     /// The number and the value of a name, which is added if there is room;
     /// otherwise `None`.
     pub fn entry(&mut self, name: K) -> Option<(u32, &mut V)> {
-        let number = match self.values.get_index_of(&name) {
-            Some(number) => number,
-            None => {
-                let names_len = self.names_len + (self.len_of)(&name);
-                if self.values.len() >= self.most || names_len > NAMES_LEN {
+        let (number, value) = match self.values.entry(name) {
+            Entry::Occupied(known) => (known.index(), known.into_mut()),
+            Entry::Vacant(new) => {
+                let names_len = self.names_len + (self.len_of)(new.key());
+                if new.index() >= self.most || names_len > NAMES_LEN {
                     return None;
                 }
                 self.names_len = names_len;
-                self.values.insert_full(name, V::default()).0
+                (new.index(), new.insert(V::default()))
             }
         };
-        let (_, value) = self.values.get_index_mut(number)?;
         Some((u32::try_from(number).ok()?, value))
     }
 }
@@ -174,16 +174,10 @@ impl Extent {
 }
 
 /// The first and the last of some times, or numbers of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TimeRange<T>(Option<(T, T)>);
 
-impl<T> Default for TimeRange<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Ord + Copy> TimeRange<T> {
+impl<T: Ord + Copy + Default> TimeRange<T> {
     /// The range from one value to another.
     pub const fn of(first: T, last: T) -> Self {
         Self(Some((first, last)))
@@ -206,9 +200,7 @@ impl<T: Ord + Copy> TimeRange<T> {
     pub const fn get(self) -> Option<(T, T)> {
         self.0
     }
-}
 
-impl<T: Ord + Copy + Default> TimeRange<T> {
     /// The same, or a pair of `None`.
     pub fn or_default(self) -> (T, T) {
         self.0.unwrap_or_default()

@@ -41,8 +41,8 @@ pub(super) fn note(snapshot: &Snapshot<'_>, query: &Query, lines: &mut Lines<'_>
     }
 }
 
-/// Writes a line for each erasure after all events, where the export is of all profiles or of that
-/// one; a span does not limit them.
+/// Writes a line for each erasure, after all events, if the export covers its profile. The span
+/// does not limit them.
 pub(super) fn export(
     snapshot: &Snapshot<'_>,
     query: &ExportQuery,

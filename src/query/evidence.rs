@@ -5,7 +5,7 @@ use super::lines::{EvidenceLine, body_fields};
 use super::request::EventQuery;
 use crate::auth::signature::Evidence;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
-use crate::log::record::{EventRecord, RecordError};
+use crate::log::record::EventRecord;
 use crate::proofs::{base64, pem};
 use crate::store::{Missing, Snapshot};
 
@@ -26,9 +26,9 @@ pub(super) fn answer(
 /// The line of an event; `None` if it has no stored proof. A proof that does not
 /// verify is damage.
 fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> {
-    let unreadable = |error: RecordError| Missing::of_record(seq, error);
     let damage = |error: String| Missing::Damage(format!("event {seq}: {error}"));
-    let EventRecord { head, body } = EventRecord::decode(bytes).map_err(unreadable)?;
+    let EventRecord { head, body } =
+        EventRecord::decode(bytes).map_err(|error| Missing::of_record(seq, error))?;
     let proof = Evidence::proof(head.evidence, body).map_err(|error| damage(error.to_string()))?;
     let Some(proof) = proof else {
         return Ok(None);

@@ -52,11 +52,8 @@ pub struct ExplainLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Cow<'a, str>>,
     /// The value before the event; missing if it is not known.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// The value after the event.
     pub new: Value<'a>,
@@ -80,11 +77,6 @@ pub(super) fn answer(
     let track = replayer.track(key, events, (time, time), &mut damage)?;
     let mut explainer = Explainer {
         query,
-        baseline: track
-            .events
-            .baseline
-            .as_ref()
-            .map(|baseline| baseline.place),
         written: None,
         lines,
     };
@@ -97,7 +89,6 @@ pub(super) fn answer(
 /// Explains the event when the replay reaches it.
 struct Explainer<'q, 'o> {
     query: &'q ExplainQuery,
-    baseline: Option<Place>,
     /// Whether lines were written, once the event was reached.
     written: Option<Result<bool, QueryError>>,
     lines: &'q mut Lines<'o>,
@@ -106,7 +97,7 @@ struct Explainer<'q, 'o> {
 impl ReplayVisitor for Explainer<'_, '_> {
     fn wants(&mut self, event: &Event<'_>, of: Option<u64>, before: &Replay<'_>) -> bool {
         if event.seq == self.query.seq {
-            let explained = Explained::of(event, of, before.clone(), self.baseline);
+            let explained = Explained::of(event, of, before.clone());
             self.written = Some(explained.write(self.query.head, self.lines));
         }
         self.written.is_some()
@@ -136,16 +127,8 @@ struct Explained<'e> {
 
 impl<'e> Explained<'e> {
     /// `replay` has applied everything before the event.
-    fn of(
-        event: &'e Event<'e>,
-        same: Option<u64>,
-        mut replay: Replay<'e>,
-        baseline: Option<Place>,
-    ) -> Self {
-        let alone = baseline.is_some_and(|place| Place::of(event) < place);
-        if !alone {
-            replay.apply_baseline();
-        }
+    fn of(event: &'e Event<'e>, same: Option<u64>, mut replay: Replay<'e>) -> Self {
+        let alone = replay.precedes_baseline(Place::of(event));
         let state = replay.known.state().cloned();
         let before = match event.event_type {
             // What it creates did not exist before.
@@ -236,14 +219,12 @@ impl<'e> Explained<'e> {
     fn subject(&self, name: &Cow<'e, str>) -> Subject<'e> {
         let mut states = self.before.iter().chain(&self.after);
         let sent = self.event.content.interests.as_ref();
-        if states.clone().any(|state| state.fields.contains_key(name)) {
-            Subject::Field(name.clone())
-        } else if states.any(|state| state.interests.contains(name))
-            || sent.is_some_and(|sent| sent.names().any(|named| named == name))
-        {
-            Subject::Interest(name.clone())
-        } else {
-            Subject::Field(name.clone())
+        let is_field = states.clone().any(|state| state.fields.contains_key(name));
+        let is_interest = states.any(|state| state.interests.contains(name))
+            || sent.is_some_and(|sent| sent.names().any(|named| named == name));
+        match is_interest && !is_field {
+            true => Subject::Interest(name.clone()),
+            false => Subject::Field(name.clone()),
         }
     }
 

@@ -9,7 +9,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::moment::{Rounding, unix_time};
+use super::moment::unix_time;
 use crate::event::{Event, ProfileKey, is_label};
 use crate::history::{Change, Subject, Value};
 use crate::log::record::EventHead;
@@ -18,13 +18,11 @@ use crate::log::record::EventHead;
 #[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Only from this time on
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Up))]
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     #[serde(default)]
     pub since: Option<i64>,
     /// Only before this time
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Up))]
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     #[serde(default)]
     pub until: Option<i64>,
 }
@@ -187,20 +185,11 @@ impl Filter {
 
     /// Whether a change of a matching event matches.
     pub fn matches_change(&self, change: &Change<'_>) -> bool {
+        let is_cause = |cause: &CauseKind| cause.name() == change.cause.name();
         matches_subject(&change.subject, &self.fields, &self.interests)
-            && self
-                .old
-                .as_ref()
-                .is_none_or(|old| value_is(change.old.as_ref(), old))
-            && self
-                .new
-                .as_ref()
-                .is_none_or(|new| value_is(Some(&change.new), new))
-            && (self.causes.is_empty()
-                || self
-                    .causes
-                    .iter()
-                    .any(|cause| cause.name() == change.cause.name()))
+            && is_wanted(change.old.as_ref(), self.old.as_deref())
+            && is_wanted(Some(&change.new), self.new.as_deref())
+            && (self.causes.is_empty() || self.causes.iter().any(is_cause))
     }
 
     /// Whether an event matches only if it has matching changes.
@@ -264,8 +253,11 @@ pub(super) fn matches_subject(
     }
 }
 
-/// Whether a value is the requested one; an unknown or absent one never is.
-fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
+/// Whether a value is the requested one, if there is one; an unknown or absent value never is.
+fn is_wanted(value: Option<&Value<'_>>, wanted: Option<&str>) -> bool {
+    let Some(wanted) = wanted else {
+        return true;
+    };
     match value {
         Some(Value::Text(text)) => text == wanted,
         Some(Value::Member(member)) => wanted == if *member { "true" } else { "false" },

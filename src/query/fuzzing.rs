@@ -16,40 +16,35 @@ use crate::event::seconds_in_range;
 /// for it.
 pub fn import(bytes: &[u8]) {
     for line in bytes.split(|byte| *byte == b'\n') {
-        match read_line(1, line) {
-            Ok(Read::Event(read)) => {
-                assert!(seconds_in_range(read.event.time));
+        let read = match read_line(line) {
+            Ok(read) => read,
+            Err(reason) => {
+                assert!(!reason.is_empty());
+                continue;
+            }
+        };
+        let exported = match &read {
+            Read::Event(read) => {
                 let mut line = ExportLine::new(read.event.clone());
                 if let Some((_, body)) = &read.body {
                     (line.body, line.body_base64) = body_fields(body);
                 }
-                let line = serde_json::to_vec(&line).expect("a line is JSON");
-                match read_line(1, &line) {
-                    Ok(Read::Event(again)) => {
-                        assert!(is_same(&read.event, &again.event), "another event");
-                        assert_eq!(read.body, again.body);
-                    }
-                    Ok(_) => panic!("an event is read as something else"),
-                    Err(reason) => panic!("an exported event is refused: {reason}"),
-                }
+                serde_json::to_vec(&line)
             }
-            Ok(Read::Baseline(read)) => {
-                let line = serde_json::to_vec(&baselines::line_of(*read.clone()));
-                match read_line(1, &line.expect("a line is JSON")) {
-                    Ok(Read::Baseline(again)) => assert_eq!(read, again),
-                    Ok(_) => panic!("a baseline is read as something else"),
-                    Err(reason) => panic!("an exported baseline is refused: {reason}"),
-                }
+            Read::Baseline(read) => serde_json::to_vec(&baselines::line_of(*read.clone())),
+            Read::Erased(read) => serde_json::to_vec(&erasures::line_of(read)),
+        };
+        let again = read_line(&exported.expect("a line is JSON"));
+        match (read, again) {
+            (Read::Event(read), Ok(Read::Event(again))) => {
+                assert!(seconds_in_range(read.event.time));
+                assert!(is_same(&read.event, &again.event), "another event");
+                assert_eq!(read.body, again.body);
             }
-            Ok(Read::Erased(read)) => {
-                let line = serde_json::to_vec(&erasures::line_of(&read));
-                match read_line(1, &line.expect("a line is JSON")) {
-                    Ok(Read::Erased(again)) => assert_eq!(read, again),
-                    Ok(_) => panic!("an erasure is read as something else"),
-                    Err(reason) => panic!("an exported erasure is refused: {reason}"),
-                }
-            }
-            Err(reason) => assert!(!reason.is_empty()),
+            (Read::Baseline(read), Ok(Read::Baseline(again))) => assert_eq!(read, again),
+            (Read::Erased(read), Ok(Read::Erased(again))) => assert_eq!(read, again),
+            (_, Ok(_)) => panic!("an exported line is read as something else"),
+            (_, Err(reason)) => panic!("an exported line is refused: {reason}"),
         }
     }
 }

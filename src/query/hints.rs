@@ -290,7 +290,7 @@ impl Names {
     }
 }
 
-/// The known name that was probably meant, or else those that there are.
+/// The known name that was probably meant, or else all known names.
 fn similar(name: &str, kind: &str, known: &BTreeSet<String>) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
         return Some(did_you_mean(kind, near));

@@ -111,7 +111,7 @@ fn replay_piece(
         .with_memory_limit(HELD)
         .descending(query.reverse);
     for track in &mut *tracks {
-        track.narrow(piece);
+        track.seconds = piece;
     }
     let seqs = tracks
         .iter()

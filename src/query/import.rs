@@ -83,7 +83,6 @@ pub(super) enum Read {
 
 /// The event of a line, and its body if the line has it.
 pub(super) struct Candidate {
-    line: u64,
     pub event: Event<'static>,
     pub body: Option<(BodyKind, Vec<u8>)>,
     /// The line's data on the sender's authenticity, encoded.
@@ -117,10 +116,10 @@ impl<'a> Importer<'a> {
 
     /// Must be called after the last line.
     pub fn finish(&mut self) -> Result<(), QueryError> {
-        match self.restore.take() {
-            Some(restore) => Ok(restore.finish()?),
-            None => Ok(()),
+        if let Some(restore) = self.restore.take() {
+            restore.finish()?;
         }
+        Ok(())
     }
 
     /// Takes a baseline: returns whether it is new, or why it is refused.
@@ -158,6 +157,8 @@ impl<'a> Importer<'a> {
     ) -> Result<ImportReport, QueryError> {
         let mut report = ImportReport::default();
         let mut fresh: Vec<Candidate> = Vec::new();
+        // The numbers of their lines.
+        let mut numbers = Vec::new();
         let _lock = self.trail.lock_imports();
         let snapshot = self.trail.snapshot();
         let retention = self.trail.retention();
@@ -169,7 +170,7 @@ impl<'a> Importer<'a> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let candidate = match read_line(number, line) {
+            let candidate = match read_line(line) {
                 Ok(Read::Event(candidate)) => *candidate,
                 Ok(Read::Baseline(kept)) => {
                     match self.take_baseline(*kept)? {
@@ -212,9 +213,9 @@ impl<'a> Importer<'a> {
             } else {
                 before.push(fresh.len());
                 fresh.push(candidate);
+                numbers.push(number);
             }
         }
-        let numbers: Vec<u64> = fresh.iter().map(|candidate| candidate.line).collect();
         let arrivals = fresh
             .into_iter()
             .map(|candidate| Arrival::Imported {
@@ -298,7 +299,7 @@ fn evidence(
 }
 
 /// Parses a line, or returns what is wrong with it.
-pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
+pub(super) fn read_line(line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)
@@ -395,7 +396,6 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         content,
     };
     Ok(Read::Event(Box::new(Candidate {
-        line: number,
         event,
         body,
         evidence,

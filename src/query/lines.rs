@@ -46,11 +46,8 @@ pub struct HistoryLine<'a> {
     /// The label in the webhook's address; `null` without one.
     pub label: Option<Cow<'a, str>>,
     /// Only in a dossier: the sender's address.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     #[schemars(with = "Option<Value<'a>>")]
     pub remote: Option<Option<Cow<'a, str>>>,
     /// Whether Copernica's signature was verified; missing if signatures were not checked.
@@ -169,11 +166,8 @@ pub struct BlameLine<'a> {
     /// The cause of the change.
     pub cause: Cow<'a, str>,
     /// The value before.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// Only for an unexplained or observed change: the earliest moment at which it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -62,7 +62,6 @@ pub use hints::{known_fields, nearest};
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use incidents::{
     IncidentId, IncidentLine, IncidentsQuery, SkipReason, UndoFile, UndoLine, Wanted,
-    WrongCollection,
 };
 pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
@@ -79,4 +78,4 @@ pub use request::{
 };
 pub use retry::{RetryLine, RetryOutcome, retry};
 pub use stats::{Count, StatsLine, StatsQuery};
-pub use tail::{Position, Tail, TailPage};
+pub use tail::{Position, Tail};

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
-use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use interim::{Dialect, parse_date_string};
 
@@ -30,20 +29,14 @@ pub struct Clock {
     pub now: i64,
 }
 
-/// Parses a time as Unix seconds, for clap arguments. They are declared with a
-/// clock that shows the epoch in UTC; [`with_clock`] sets the real one.
-pub fn unix_time(rounding: Rounding) -> impl TypedValueParser<Value = i64> {
-    time_parser(
-        Clock {
-            zone: Zone::UTC,
-            now: 0,
-        },
-        rounding,
-    )
-}
-
-fn time_parser(clock: Clock, rounding: Rounding) -> impl TypedValueParser<Value = i64> {
-    StringValueParser::new().try_map(move |text| parse_time(&text, clock, rounding))
+/// Parses a time as Unix seconds, for the declarations of clap arguments. Its clock shows the
+/// epoch in UTC: [`with_clock`] replaces it.
+pub fn unix_time(text: &str) -> Result<i64, String> {
+    let epoch = Clock {
+        zone: Zone::UTC,
+        now: 0,
+    };
+    parse_time(text, epoch, Rounding::Down)
 }
 
 /// Whether an argument is a time, parsed by [`unix_time`].
@@ -53,7 +46,7 @@ pub fn is_time(arg: &Arg) -> bool {
         && names.iter().any(|name| name.as_str() == "TIME")
 }
 
-/// The command, with its times parsed by this clock.
+/// The command, with its times parsed by this clock, and those that bound a span rounded up.
 pub fn with_clock(command: Command, clock: Clock) -> Command {
     let command = command.mut_args(|arg| {
         if !is_time(&arg) {
@@ -63,7 +56,7 @@ pub fn with_clock(command: Command, clock: Clock) -> Command {
             "since" | "until" => Rounding::Up,
             _ => Rounding::Down,
         };
-        arg.value_parser(time_parser(clock, rounding))
+        arg.value_parser(move |text: &str| parse_time(text, clock, rounding))
     });
     command.mut_subcommands(|subcommand| with_clock(subcommand, clock))
 }

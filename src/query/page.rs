@@ -73,11 +73,6 @@ impl Mark {
         }
     }
 
-    /// Whether the baseline of a (sub)profile comes after the mark.
-    pub(super) fn is_before_baseline(self, key: ProfileKey) -> bool {
-        matches!(self, Self::Baseline(last) if key > last)
-    }
-
     /// The time of the event at which an answer of `history` or `changes`
     /// continues.
     pub(super) const fn time(self) -> Option<i64> {
@@ -132,14 +127,10 @@ impl Mark {
 
 /// A prefix of the digest of a field's or an interest's name.
 pub(super) fn digest_of(subject: &Subject<'_>) -> [u8; 8] {
-    let (kind, name) = match subject {
-        Subject::Field(name) => (0, name),
-        Subject::Interest(name) => (1, name),
-    };
-    let mut hash = Sha256::new();
-    hash.update([kind]);
-    hash.update(name.as_bytes());
-    let digest = hash.finalize();
+    let digest = Sha256::new()
+        .chain_update([u8::from(subject.is_interest())])
+        .chain_update(subject.name())
+        .finalize();
     digest.first_chunk().copied().unwrap_or_default()
 }
 
@@ -243,10 +234,9 @@ mod tests {
     #[test]
     fn baselines_come_in_order_and_before_events() {
         let mark = Mark::Baseline(ProfileKey::profile(5));
-        assert!(mark.is_before_baseline(ProfileKey::subprofile(5, 0)));
-        assert!(mark.is_before_baseline(ProfileKey::profile(6)));
-        assert!(!mark.is_before_baseline(ProfileKey::profile(5)));
-        assert!(!mark.is_before_baseline(ProfileKey::subprofile(4, 9)));
-        assert!(!Mark::Number(3).is_before_baseline(ProfileKey::profile(6)));
+        assert!(mark < Mark::Baseline(ProfileKey::subprofile(5, 0)));
+        assert!(mark < Mark::Baseline(ProfileKey::profile(6)));
+        assert!(mark > Mark::Baseline(ProfileKey::subprofile(4, 9)));
+        assert!(mark < Mark::Number(3) && Mark::Number(3) < Mark::Erasure(0));
     }
 }

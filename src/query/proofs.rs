@@ -9,7 +9,7 @@ use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::Erasure;
 use crate::log::record::{EventHead, is_pruned, tombstone_leaf};
 use crate::proofs::{ProofError, base64, is_consistent, pruned};
-use crate::store::{Snapshot, Trail};
+use crate::store::Snapshot;
 
 /// A signed checkpoint of now.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ pub(super) fn prove(
         EventHead::decode(record).is_ok() && retention.hides_record(seq, record)
     });
     let files = match is_removed.then(|| trail.erasure_of(seq)).transpose()? {
-        Some(Some(erasure)) => Err(ProofError::Missing(erased(&erasure, seq, trail))),
+        Some(Some(erasure)) => Err(ProofError::Missing(erased(&erasure, seq, record))),
         _ if is_hidden => Err(pruned(seq)),
         _ => trail.prover().prove(seq),
     };
@@ -183,14 +183,9 @@ pub(super) fn prove(
     Ok(true)
 }
 
-/// What is left of an erased event.
-fn erased(erasure: &Erasure, seq: u64, trail: &Trail) -> String {
-    let leaf = trail
-        .events()
-        .cursor()
-        .get(seq)
-        .ok()
-        .and_then(tombstone_leaf);
+/// What is left of an erased event, whose record is a tombstone.
+fn erased(erasure: &Erasure, seq: u64, record: Option<&[u8]>) -> String {
+    let leaf = record.and_then(tombstone_leaf);
     let leaf = leaf.map_or_else(String::new, |leaf| {
         format!("; its leaf hash is {}", base64(&leaf))
     });

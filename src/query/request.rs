@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::filter::{Filter, Span, key_text};
-use super::moment::{Rounding, unix_time};
+use super::moment::unix_time;
 use crate::event::ProfileKey;
 
 /// The parameters of a question by their names, in the order in which they are declared, one for
@@ -71,8 +71,7 @@ pub struct StateQuery {
     #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
     /// The moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub at: Option<i64>,
     /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
@@ -87,12 +86,10 @@ pub struct DiffQuery {
     #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
     /// The earlier moment
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub from: i64,
     /// The later moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub to: Option<i64>,
     /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]

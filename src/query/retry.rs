@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,11 +63,9 @@ pub fn retry(
     let retention = trail.retention();
     let mut damage = Damages::default();
     let (mut found, mut calls, mut held) = (false, Vec::new(), 0);
-    let Range { start, end } = match (numbers.iter().min(), numbers.iter().max()) {
-        (Some(first), Some(last)) => *first..last.saturating_add(1),
-        _ => 1..u64::MAX,
-    };
-    let mut scan = trail.rejected().scan_range(start.max(1), end - 1);
+    let first = numbers.iter().copied().min().unwrap_or(1);
+    let last = numbers.iter().copied().max().unwrap_or(u64::MAX);
+    let mut scan = trail.rejected().scan_range(first, last);
     while let Some(records) = scan.next_records(|lost| damage.add(lost.to_string()))? {
         for (number, bytes) in records {
             if is_pruned(bytes) || !(numbers.is_empty() || numbers.contains(&number)) {
@@ -157,15 +154,6 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// Why a call of an erased profile is not entered.
-    fn erased(&self, event: &Event<'_>) -> Option<&'static str> {
-        let erases = self
-            .snapshot
-            .retention()
-            .erases(event.key.profile, event.received);
-        erases.then_some("the profile was erased after this call had arrived")
-    }
-
     /// Adds a call to the group.
     fn take(&mut self, number: u64, record: &RejectedRecord<'_>) -> Result<(), QueryError> {
         let mut line = RetryLine {
@@ -179,11 +167,14 @@ impl Group<'_> {
             Ok((event, kind)) => {
                 let evidence = record.head.evidence;
                 let message = message_of(evidence, record.body);
+                let retention = self.snapshot.retention();
+                let is_erased = retention.erases(event.key.profile, event.received);
                 if let Some(seq) = self.entered_before(&event, record, message.as_deref())? {
                     line.outcome = RetryOutcome::Present;
                     line.seq = Some(seq);
-                } else if let Some(why) = self.erased(&event) {
-                    line.error = Some(DecodeError::new(why, "profile"));
+                } else if is_erased {
+                    let reason = "the profile was erased after this call had arrived";
+                    line.error = Some(DecodeError::new(reason, "profile"));
                 } else if message.is_some_and(|text| !self.messages.insert(text)) {
                     let reason = "it is the same signed message as a rejected call before it";
                     line.error = Some(DecodeError::new(reason, "Signature"));
@@ -255,7 +246,7 @@ impl Group<'_> {
         }
     }
 
-    /// The event that a call was entered as before, or by which its message was received.
+    /// The event that a call became in an earlier retry, or that has the same signed message.
     fn entered_before(
         &mut self,
         event: &Event<'_>,

@@ -99,23 +99,27 @@ impl Tails {
         })?;
         let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut report)?;
         drop(permit);
-        let position =
-            |position: Position, damage| out.control(&Control::Position(position.with(damage)));
+        let position = |position: Position, damage: Damages| {
+            let (damage, lost) = damage.into_lines();
+            out.control(&Control::Position(Position {
+                damage,
+                lost,
+                ..position
+            }))
+        };
         position(begin.clone(), damage)?;
         let mut at = begin.clone();
         let mut is_settled = true;
-        while on || tail.at() < begin.last {
+        while on || tail.at < begin.last {
             is_awaited(out)?;
             let mut damage = Damages::default();
             let one = self.making.lock();
             let page = tail.page(&mut damage)?;
             drop(one);
-            if let Some(page) = page {
-                for (_, line) in page.lines {
-                    out.write_all(&line)?;
-                }
-                at = page.position.clone();
-                position(page.position, damage)?;
+            if let Some((lines, reached)) = page {
+                out.write_all(&lines)?;
+                at = reached.clone();
+                position(reached, damage)?;
                 is_settled = false;
                 continue;
             }
@@ -123,8 +127,8 @@ impl Tails {
                 std::thread::sleep(GATHER);
             }
             let notifier = trail.events().notifier();
-            let last = notifier.wait_for_seq_after(tail.at(), LOOK);
-            if last <= tail.at() && !is_settled {
+            let last = notifier.wait_for_seq_after(tail.at, LOOK);
+            if last <= tail.at && !is_settled {
                 // Repeating the position lets the command sync the lines it has received.
                 is_settled = true;
                 position(at.clone(), Damages::default())?;

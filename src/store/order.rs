@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
 use super::damages::{Damages, Unreadable};
-use super::reader::{EventReader, read_record};
+use super::reader::EventReader;
 use crate::event::Seen;
 use crate::history::{Baseline, DIGEST_LEN, OrderKey, order_and_dedup};
 use crate::log::LogError;
@@ -41,11 +41,7 @@ pub fn order_second(
         });
     }
     for (_, seq) in second {
-        let head = match held.get(*seq) {
-            Some(bytes) => read_record(*seq, bytes, |record| Ok(head(*seq, &record))),
-            None => head_of(reader, *seq),
-        };
-        match head {
+        match reader.record_of(held, *seq, |record| Ok(head(*seq, &record))) {
             Ok(mut head) => {
                 if !gone.is_empty() {
                     // Pruned events have only the first bytes of the digest.

@@ -81,6 +81,19 @@ impl EventReader {
         read_record(seq, self.bytes(seq)?, read)
     }
 
+    /// The same, from `held` if it is there.
+    pub fn record_of<T>(
+        &mut self,
+        held: &Batch,
+        seq: u64,
+        read: impl FnOnce(EventRecord<'_>) -> Result<T, RecordError>,
+    ) -> Result<T, Unreadable> {
+        match held.get(seq) {
+            Some(bytes) => read_record(seq, bytes, read),
+            None => self.record(seq, read),
+        }
+    }
+
     /// The event of that `seq`.
     pub fn event(&mut self, seq: u64) -> Result<Event<'static>, Unreadable> {
         self.record(seq, |record| Ok(record.to_event(seq)?.into_owned()))
@@ -96,7 +109,7 @@ impl EventReader {
     }
 }
 
-pub(super) fn read_record<'a, T>(
+fn read_record<'a, T>(
     seq: u64,
     bytes: &'a [u8],
     read: impl FnOnce(EventRecord<'a>) -> Result<T, RecordError>,

@@ -21,7 +21,7 @@ use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::format::shell;
 use crate::ops::demo::{SEED, Story, load};
 use crate::ops::doctor::Settings;
-use crate::query::{Rounding, unix_time};
+use crate::query::unix_time;
 use crate::server::{Server, ServerConfig};
 use guide::{Guide, program};
 
@@ -47,8 +47,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// The moment at which the fortnight ends
-    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true, value_parser = unix_time)]
     pub now: Option<i64>,
 }
 

@@ -27,7 +27,7 @@ use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::log::OpenMode;
 use crate::query::parse_label;
-use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
+use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, unix_time};
 use crate::server::control::Request;
 use crate::store::Folder;
 
@@ -58,8 +58,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub partial: bool,
     /// The moment of the export [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub at: Option<i64>,
     /// Compare only these columns
     #[arg(

@@ -176,14 +176,9 @@ fn entry_of(
     Ok(((key, record.head.time, seq), entry))
 }
 
-/// What is replayed together.
-struct Turn {
-    /// Records in order.
-    records: Vec<Entry>,
-    /// (Sub)profiles that are too large to be held; with cascade, whole profiles
-    /// with their subprofiles.
-    large: Option<ProfileKey>,
-}
+/// What is replayed together: records in order, and a (sub)profile that is too large to be
+/// held, with cascade a whole profile with its subprofiles.
+type Turn = (Vec<Entry>, Option<ProfileKey>);
 
 /// Splits the sorted records into batches of whole (sub)profiles.
 struct Groups {
@@ -198,10 +193,7 @@ struct Groups {
 
 impl Groups {
     fn next(&mut self) -> Result<Option<(Turn, Progress)>, QueryError> {
-        let mut turn = Turn {
-            records: Vec::new(),
-            large: None,
-        };
+        let (mut records, mut large) = (Vec::new(), None);
         let mut held = 0;
         // Where the current group begins.
         let (mut group, mut begin, mut begin_held) = (None, 0, 0);
@@ -218,27 +210,28 @@ impl Groups {
                 false => key,
             };
             if group != Some(own) {
-                if turn.large.is_some() || held >= self.bounds.turn {
+                if large.is_some() || held >= self.bounds.turn {
                     self.ahead = Some(((key, time, seq), record));
                     break;
                 }
-                (group, begin, begin_held) = (Some(own), turn.records.len(), held);
+                (group, begin, begin_held) = (Some(own), records.len(), held);
             }
             self.done += 1;
-            if turn.large == Some(own) {
+            if large == Some(own) {
                 continue;
             }
             held += record.len();
             if record.is_empty() || held - begin_held > self.bounds.most {
-                turn.large = Some(own);
-                turn.records.truncate(begin);
+                large = Some(own);
+                records.truncate(begin);
                 held = begin_held;
                 continue;
             }
-            turn.records.push(((key, time, seq), record));
+            records.push(((key, time, seq), record));
         }
         let progress = Progress::new(Stage::Replaying, self.done, self.sorted.len);
-        Ok((!turn.records.is_empty() || turn.large.is_some()).then_some((turn, progress)))
+        let is_empty = records.is_empty() && large.is_none();
+        Ok((!is_empty).then_some(((records, large), progress)))
     }
 }
 
@@ -246,12 +239,11 @@ impl Groups {
 fn replay_turn<'t, V: ChangeVisitor>(
     snapshot: &'t Snapshot<'t>,
     filter: &Filter,
-    turn: Turn,
+    (mut records, large): Turn,
     replayer: &mut Replayer<'t>,
     visitor: &mut V,
     damage: &mut Damages,
 ) -> Result<(), QueryError> {
-    let mut records = turn.records;
     let mut timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>> = BTreeMap::new();
     for ((key, time, seq), _) in &records {
         timelines.entry(*key).or_default().push((*time, *seq));
@@ -279,7 +271,7 @@ fn replay_turn<'t, V: ChangeVisitor>(
         let mut visitor = Filtered { filter, visitor };
         replayer.changes_of(&track, damage, &mut visitor)?;
     }
-    let Some(key) = turn.large else {
+    let Some(key) = large else {
         return Ok(());
     };
     let mut keys = vec![key];
@@ -290,7 +282,6 @@ fn replay_turn<'t, V: ChangeVisitor>(
     }
     // What is held may lack parts of the bodies, and ends where the log was read.
     replayer.hold(Batch::default());
-    replayer.forget_deletes();
     scan_group(filter, &keys, replayer, visitor, damage)
 }
 

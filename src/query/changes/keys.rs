@@ -29,16 +29,13 @@ pub(super) fn keys(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    if filter.profile.is_some() {
+    let all = snapshot.last_seq();
+    if filter.profile.is_some() || all <= FEW {
         let keys = snapshot.keys(filter.profile);
         return Ok(Some(keys.collect::<Result<_, _>>()?));
     }
     let (since, until) = filter.span.bounds();
-    let all = snapshot.last_seq();
     let few = FEW.max(all / IN_A_ROW);
-    if all <= FEW {
-        return Ok(Some(snapshot.keys(None).collect::<Result<_, _>>()?));
-    }
     keys_by_heads(snapshot, snapshot.walk(since, until)?, filter, few)
 }
 

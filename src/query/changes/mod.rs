@@ -50,7 +50,7 @@ pub(super) fn answer(
 pub(super) fn answer_where(
     snapshot: &Snapshot<'_>,
     query: &ChangesQuery,
-    is_wanted: &(impl Fn(&Event<'_>) -> bool + Sync),
+    is_wanted: &(dyn Fn(&Event<'_>) -> bool + Sync),
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let (after, is_paged) = (lines.after, lines.paged);
@@ -64,7 +64,6 @@ pub(super) fn answer_where(
     let make = || LineVisitor {
         lines: Vec::new(),
         ends: Vec::new(),
-        is_done: false,
         is_wanted,
         after,
         is_paged,
@@ -77,7 +76,7 @@ pub(super) fn answer_where(
         &query.filter,
         lines,
         &make,
-        &mut |mut visitor: LineVisitor<'_, _>| visitor.flush(),
+        &mut |mut visitor: LineVisitor<'_>| visitor.flush(),
     )?;
     let put = |mark, line: &_| Ok::<bool, QueryError>(lines.put_at(mark, line)?);
     sorter.into_inner().finish(put)?;
@@ -86,16 +85,11 @@ pub(super) fn answer_where(
 
 /// Receives changes on the thread that finds them.
 pub(super) trait ChangeVisitor: Send {
-    /// Takes the matching changes of an event; there is at least one.
+    /// Takes the matching changes of an event; there is at least one. `false` if no later
+    /// events of its (sub)profile are needed.
     ///
     /// All events of a (sub)profile go to one visitor, consecutively and in order.
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
-
-    /// Whether, after the event visited last, no later ones of its (sub)profile are
-    /// needed.
-    fn is_done(&self) -> bool {
-        false
-    }
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError>;
 }
 
 /// A visitor whose parts, each of other (sub)profiles, are joined.
@@ -144,9 +138,8 @@ fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     let mut query = query.clone();
     match time {
         Some(time) if query.reverse => {
-            let end = time.saturating_add(1);
-            query.filter.span.until =
-                Some(query.filter.span.until.map_or(end, |until| until.min(end)));
+            let (_, until) = query.filter.span.bounds();
+            query.filter.span.until = Some(until.min(time.saturating_add(1)));
         }
         _ => query.filter.span.since = query.filter.span.since.max(time),
     }
@@ -176,20 +169,17 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
         if changes.is_empty() {
             return Ok(true);
         }
-        self.visitor.visit(event, changes)?;
-        Ok(!self.visitor.is_done())
+        self.visitor.visit(event, changes)
     }
 }
 
 /// Makes the lines of `changes`.
-struct LineVisitor<'w, W> {
+struct LineVisitor<'w> {
     /// The lines, …
     lines: Vec<u8>,
     /// … and the position of each with where it ends.
     ends: Vec<(Mark, usize)>,
-    /// The last event is later than all lines that are asked for.
-    is_done: bool,
-    is_wanted: &'w W,
+    is_wanted: &'w (dyn Fn(&Event<'_>) -> bool + Sync),
     after: Option<Mark>,
     /// Whether marks are needed.
     is_paged: bool,
@@ -200,7 +190,7 @@ struct LineVisitor<'w, W> {
     sorter: &'w Mutex<Sorter<Mark>>,
 }
 
-impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
+impl LineVisitor<'_> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
         let mut sorter = self.sorter.lock();
@@ -215,15 +205,10 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     }
 }
 
-impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
-    fn is_done(&self) -> bool {
-        self.is_done
-    }
-
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
-        self.is_done = false;
+impl ChangeVisitor for LineVisitor<'_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         if !(self.is_wanted)(event) {
-            return Ok(());
+            return Ok(true);
         }
         let (time, seq) = (event.time, event.seq);
         if self.is_limited
@@ -235,8 +220,7 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
             && turned((time, seq).cmp(&(*last, *of)), self.reverse).is_gt()
         {
             // Events come in the order of time.
-            self.is_done = !self.reverse && *last < time;
-            return Ok(());
+            return Ok(self.reverse || *last >= time);
         }
         let rest = match self.after {
             Some(after) => after.rest_of(event, &changes, self.reverse),
@@ -260,6 +244,6 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                 self.flush()?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

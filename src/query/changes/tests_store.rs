@@ -251,7 +251,7 @@ struct Found {
 }
 
 impl ChangeVisitor for Found {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         self.rows.push((event.key, event.time));
         let mut blob = Vec::new();
         for change in changes {
@@ -259,7 +259,7 @@ impl ChangeVisitor for Found {
             blob.push(b'\n');
         }
         self.blobs.push((event.time, event.seq, blob));
-        Ok(())
+        Ok(true)
     }
 }
 

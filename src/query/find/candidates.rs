@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use super::QueryError;
 use super::matcher::{FindQuery, ValueMatcher};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
-use crate::history::{Known, Subject, Value};
+use crate::history::Subject;
 use crate::index::{LookupPage, LookupQuery};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
 use crate::query::parallel::batches_of;
-use crate::store::{Missing, Snapshot};
+use crate::store::{Missing, Snapshot, Trail};
 
 /// The maximum number of (sub)profiles held; beyond it, all of them are examined.
 pub(super) const MOST_KEYS: usize = 400_000;
@@ -33,17 +33,18 @@ fn probe(query: &FindQuery) -> Option<LookupQuery> {
     Some(LookupQuery::new(field, &query.value, query.prefix))
 }
 
-/// Whether the lookups return few (sub)profiles and lack hardly any event: then the
-/// answer takes little time and memory.
-pub(super) fn are_few(snapshot: &Snapshot<'_>, query: &FindQuery) -> Result<bool, QueryError> {
-    let Some(probe) = probe(query) else {
-        return Ok(false);
-    };
-    let last = snapshot.last_seq();
-    let looked = snapshot.look_up(&probe, None, QUICK)?;
-    Ok(looked.is_some_and(|looked| {
-        looked.is_last() && looked.baselines && last.saturating_sub(looked.up_to) < QUICK as u64
-    }))
+impl FindQuery {
+    /// Whether the lookups return few (sub)profiles and lack hardly any event: then the
+    /// answer takes little time and memory.
+    pub fn is_quick(&self, trail: &Trail) -> bool {
+        let snapshot = trail.snapshot();
+        let last = snapshot.last_seq();
+        let look_up = |probe| snapshot.look_up(&probe, None, QUICK).ok().flatten();
+        let looked = probe(self).and_then(look_up);
+        looked.is_some_and(|looked| {
+            looked.is_last() && looked.baselines && last.saturating_sub(looked.up_to) < QUICK as u64
+        })
+    }
 }
 
 /// The (sub)profiles to examine; `None` stands for all of them, if there are more than the given
@@ -107,17 +108,8 @@ fn in_baselines(
 ) -> Result<(), QueryError> {
     let mut walk = snapshot.retention().walk_baselines();
     while let Some(kept) = walk.step()? {
-        let Known::Present(state) = &kept.baseline.known else {
-            continue;
-        };
-        let held = match &matcher.subject {
-            Subject::Field(name) => state
-                .fields
-                .get(name)
-                .is_some_and(|value| matcher.matches_text(value)),
-            Subject::Interest(name) => state.interests.contains(name),
-        };
-        if held {
+        let state = kept.baseline.known.state();
+        if state.is_some_and(|state| matcher.matches(&state.value_of(&matcher.subject))) {
             take(vec![kept.key]);
         }
     }
@@ -167,9 +159,7 @@ fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>,
         })?,
         Subject::Interest(name) => {
             let Content { interests, .. } = decode_content(kind, body)?;
-            let members = interests.map(|interests| interests.members());
-            gives = members.is_some_and(|members| members.contains(name))
-                && matcher.matches(&Value::Member(true));
+            gives = interests.is_some_and(|interests| interests.members().contains(name));
         }
     }
     Ok(gives.then(|| record.head.key()))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::DecodeError;
 use crate::history::{Subject, Value};
 use crate::index::folded;
-use crate::query::moment::{Rounding, unix_time};
+use crate::query::moment::unix_time;
 
 /// The most bytes that a compiled expression may take: whoever asks over HTTP
 /// writes it.
@@ -41,8 +41,7 @@ pub struct FindQuery {
     #[arg(long)]
     pub ever: bool,
     /// Only profiles that had the value at this moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
-        value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = unix_time)]
     pub at: Option<i64>,
     /// Only in this database
     #[arg(long, value_name = "D")]
@@ -132,7 +131,7 @@ impl ValueMatcher {
     /// What is looked for.
     ///
     /// # Errors
-    /// The expression is none, or too large.
+    /// The expression is invalid, or too large.
     pub fn new(query: &FindQuery) -> Result<Self, String> {
         let test = if query.interest.is_some() {
             Test::Member
@@ -143,7 +142,7 @@ impl ValueMatcher {
                     .size_limit(REGEX_SIZE)
                     .dfa_size_limit(REGEX_SIZE)
                     .build()
-                    .map_err(|error| no_expression(&query.value, &error))?,
+                    .map_err(|error| invalid_expression(&query.value, &error))?,
             )
         } else {
             Test::Text {
@@ -191,7 +190,7 @@ impl ValueMatcher {
     }
 }
 
-fn no_expression(text: &str, error: &regex::Error) -> String {
+fn invalid_expression(text: &str, error: &regex::Error) -> String {
     let shown: String = text.chars().take(40).collect();
     match error {
         regex::Error::CompiledTooBig(_) => {

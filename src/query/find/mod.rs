@@ -15,11 +15,9 @@ mod tests;
 #[cfg(test)]
 mod tests_store;
 
-use std::collections::BTreeSet;
-
 pub use matcher::FindQuery;
 
-use self::candidates::{MOST_KEYS, are_few, gather};
+use self::candidates::{MOST_KEYS, gather};
 use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError};
 use super::lines::FindLine;
@@ -27,15 +25,7 @@ use super::progress::{Progress, Stage};
 use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
 use crate::event::{ProfileKey, now_seconds, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
-use crate::store::{Damages, Snapshot, Trail};
-
-impl FindQuery {
-    /// Whether the index names the few (sub)profiles to look at, so that the
-    /// answer takes little time and memory.
-    pub fn is_quick(&self, trail: &Trail) -> bool {
-        are_few(&trail.snapshot(), self).unwrap_or(false)
-    }
-}
+use crate::store::{Damages, Snapshot};
 
 /// The maximum number of (sub)profiles that go to a thread together.
 const GROUP: usize = 512;
@@ -80,11 +70,16 @@ fn answer_within(
         ));
     }
     let candidates = gather(snapshot, query, &matcher, most_keys, lines)?;
-    let all = candidates.as_ref().map_or(0, |keys| keys.len() as u64);
-    let mut groups = groups_of(candidates, snapshot);
+    let (all, group) = match &candidates {
+        Some(keys) => (keys.len() as u64, (keys.len() / GROUPS).clamp(16, GROUP)),
+        None => (0, GROUP),
+    };
+    let every_key = candidates.is_none().then(|| snapshot.keys(None));
+    let candidates = candidates.into_iter().flatten().map(Ok);
+    let mut keys = candidates.chain(every_key.into_iter().flatten());
     let mut done = 0;
     let next = move || {
-        let keys = groups()?;
+        let keys = keys.by_ref().take(group).collect::<Result<Vec<_>, _>>()?;
         done += keys.len() as u64;
         let progress = Progress::new(Stage::Replaying, done, all.max(done));
         Ok((!keys.is_empty()).then_some((keys, progress)))
@@ -94,9 +89,9 @@ fn answer_within(
         next,
         || Replayer::new(snapshot, query.cascade),
         |replayer, keys, damage| asked.group(&keys, replayer, damage),
-        |lines, result| {
-            let mut more = lines.put_encoded(&result.lines)?;
-            for key in result.rest {
+        |lines, (encoded, rest)| {
+            let mut more = lines.put_encoded(&encoded)?;
+            for key in rest {
                 if !more {
                     break;
                 }
@@ -114,32 +109,6 @@ fn answer_within(
     Ok(lines.written > 0)
 }
 
-/// These (sub)profiles, or all, in groups, in order; an empty group marks the end.
-fn groups_of<'s>(
-    candidates: Option<BTreeSet<ProfileKey>>,
-    snapshot: &'s Snapshot<'_>,
-) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
-    match candidates {
-        Some(keys) => {
-            let group = (keys.len() / GROUPS).clamp(16, GROUP);
-            let mut keys = keys.into_iter();
-            Box::new(move || Ok(keys.by_ref().take(group).collect()))
-        }
-        None => {
-            let mut keys = snapshot.keys(None);
-            Box::new(move || Ok(keys.by_ref().take(GROUP).collect::<Result<_, _>>()?))
-        }
-    }
-}
-
-/// The result of a group of (sub)profiles.
-#[derive(Default)]
-struct GroupResult {
-    lines: Vec<u8>,
-    /// (Sub)profiles with too many lines to be held; the caller writes them.
-    rest: Vec<ProfileKey>,
-}
-
 /// Which intervals match.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -152,26 +121,28 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Finds the intervals of some (sub)profiles, which come in order.
+    /// The lines of some (sub)profiles, which come in order, up to one that has too many to be
+    /// held. Returns also that one and those after it, which the caller writes.
     fn group(
         &self,
         keys: &[ProfileKey],
         replayer: &mut Replayer<'_>,
         damage: &mut Damages,
-    ) -> Result<GroupResult, QueryError> {
-        let mut result = GroupResult::default();
+    ) -> Result<(Vec<u8>, Vec<ProfileKey>), QueryError> {
+        let mut lines: Vec<u8> = Vec::new();
+        let mut rest: Vec<ProfileKey> = Vec::new();
         let mut all = Damages::default();
         replayer.each_track(
             keys,
             |_| ALWAYS,
             &mut all,
             |replayer, track, _| {
-                if !result.rest.is_empty() {
-                    result.rest.push(track.key);
+                if !rest.is_empty() {
+                    rest.push(track.key);
                     return Ok(());
                 }
-                let begin = result.lines.len();
-                let (out, mut own) = (&mut result.lines, Damages::default());
+                let begin = lines.len();
+                let (out, mut own) = (&mut lines, Damages::default());
                 let is_whole = self.each_line(track, replayer, &mut own, &mut |line| {
                     serde_json::to_writer(&mut *out, &line)?;
                     out.push(b'\n');
@@ -180,14 +151,14 @@ impl Asked<'_> {
                 if is_whole {
                     damage.extend(own);
                 } else {
-                    result.lines.truncate(begin);
-                    result.rest.push(track.key);
+                    lines.truncate(begin);
+                    rest.push(track.key);
                 }
                 Ok(())
             },
         )?;
         damage.extend(all);
-        Ok(result)
+        Ok((lines, rest))
     }
 
     /// Passes the lines of a (sub)profile to `put` until it returns `false`, which
@@ -230,23 +201,17 @@ impl FindVisitor<'_> {
         intervals: impl IntoIterator<Item = Interval>,
         replay: &Replay<'_>,
     ) -> Result<bool, QueryError> {
+        let (at, wanted) = (self.asked.at, self.asked.database);
         for interval in intervals {
+            let since = (interval.since.time, interval.since.seq);
+            let until = interval.until.map(|end| (end.time, end.seq));
             // Before a baseline, nothing is known after the moment itself.
             let (until, database, collection) = match interval.is_moment {
-                true => (Some((interval.since.time, interval.since.seq)), None, None),
-                false => {
-                    let until = interval.until.as_ref().map(|end| (end.time, end.seq));
-                    (until, replay.database, replay.collection)
-                }
+                true => (Some(since), None, None),
+                false => (until, replay.database, replay.collection),
             };
-            let holds_at =
-                |at: i64| interval.since.time <= at && until.is_none_or(|(until, _)| at < until);
-            let is_asked_for = self.asked.at.is_none_or(holds_at)
-                && self
-                    .asked
-                    .database
-                    .is_none_or(|wanted| database == Some(wanted));
-            if !is_asked_for {
+            let holds_at = |at: i64| since.0 <= at && until.is_none_or(|(until, _)| at < until);
+            if !at.is_none_or(holds_at) || (wanted.is_some() && wanted != database) {
                 continue;
             }
             let line = FindLine {
@@ -255,8 +220,8 @@ impl FindVisitor<'_> {
                 collection,
                 subject: interval.subject,
                 value: interval.value,
-                since: seconds_to_rfc3339(interval.since.time),
-                since_seq: interval.since.seq,
+                since: seconds_to_rfc3339(since.0),
+                since_seq: since.1,
                 cause: interval.since.cause,
                 until: until.map(|(time, _)| seconds_to_rfc3339(time)),
                 until_seq: until.map(|(_, seq)| seq),

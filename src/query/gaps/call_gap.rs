@@ -1,7 +1,7 @@
-//! The calls within a span.
+//! The calls within the span of a finding.
 
-use std::collections::HashMap;
-
+use super::lines::{GapLine, Quiet};
+use crate::event::seconds_to_rfc3339;
 use crate::log::record::EventHead;
 use crate::query::answer::{Lines, QueryError};
 use crate::store::{Snapshot, Step};
@@ -12,30 +12,19 @@ const MAX_SECONDS: i64 = 31 * 86_400;
 /// The maximum number of times held.
 const MAX_TIMES: usize = 1_000_000;
 
-/// The calls within a span.
-#[derive(Debug)]
-pub(super) struct Calls {
-    /// The longest period without a call: the times before and after it.
-    pub gap: Option<(i64, i64)>,
-    /// The number of calls by label, for the given labels.
-    pub by_label: HashMap<Option<String>, u64>,
-}
-
-/// Reads the calls whose time is after `since` and not after `until`, and counts
-/// those with the given labels; `None` if there are too many.
-pub(super) fn calls(
+/// Adds to a line the longest part without calls of a span, from after its first second to its
+/// last one, and how many calls came in it of each label that usually sets the fields. Leaves
+/// the line as it is if there are too many calls.
+pub(super) fn look_at_calls(
     snapshot: &Snapshot<'_>,
     (since, until): (i64, i64),
-    labels: Vec<Option<String>>,
+    line: &mut GapLine<'_>,
     lines: &mut Lines<'_>,
-) -> Result<Option<Calls>, QueryError> {
+) -> Result<(), QueryError> {
     if until.saturating_sub(since) > MAX_SECONDS {
-        return Ok(None);
+        return Ok(());
     }
-    let mut calls = Calls {
-        gap: None,
-        by_label: labels.into_iter().map(|label| (label, 0)).collect(),
-    };
+    let mut calls = vec![0; line.set_by.len()];
     let mut times = Vec::new();
     let mut walk = snapshot.walk(since, until.saturating_add(1))?;
     loop {
@@ -45,8 +34,9 @@ pub(super) fn calls(
             };
             if since < head.time && head.time <= until {
                 times.push(head.time);
-                let label = head.label.map(str::to_owned);
-                if let Some(count) = calls.by_label.get_mut(&label) {
+                let mut counts = line.set_by.iter().zip(&mut calls);
+                let own = counts.find(|(setter, _)| setter.label.as_deref() == head.label);
+                if let Some((_, count)) = own {
                     *count += 1;
                 }
             }
@@ -57,11 +47,17 @@ pub(super) fn calls(
             Step::End => break,
         }
         if times.len() > MAX_TIMES {
-            return Ok(None);
+            return Ok(());
         }
     }
-    calls.gap = longest(times, since, until);
-    Ok(Some(calls))
+    for (setter, calls) in line.set_by.iter_mut().zip(calls) {
+        setter.calls = Some(calls);
+    }
+    line.quiet = longest(times, since, until).map(|(since, until)| Quiet {
+        since: seconds_to_rfc3339(since),
+        until: seconds_to_rfc3339(until),
+    });
+    Ok(())
 }
 
 /// The longest period of a span without any of these times.

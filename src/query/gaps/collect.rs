@@ -162,7 +162,7 @@ impl Collector {
 }
 
 impl ChangeVisitor for Collector {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         self.time_range.add(event.time);
         let label = event.label.as_deref().map(str::to_owned);
         let label = match self.labels.entry(label) {
@@ -208,7 +208,7 @@ impl ChangeVisitor for Collector {
             window.since = window.since.min(event.time.saturating_sub(1));
             self.push(window);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use lines::{GapField, GapKind, GapLine, GapSetter, Quiet};
+pub use lines::{GapKind, GapLine};
 
 use super::answer::{Lines, QueryError};
 use super::changes::collect_changes;
@@ -31,8 +31,10 @@ use super::lines::LabelCount;
 use super::moment::parse_seconds;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
+use call_gap::look_at_calls;
 use collect::{Collector, SubjectCount};
 use find::{Bounds, Finding, Window};
+use lines::{GapField, GapSetter};
 
 /// What changed unexplained.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +138,8 @@ pub(super) fn answer(
         }
         let mut line = renderer.lost(finding, &own, &fields);
         if number < MAX_LOOKED_AT {
-            look_at_calls(snapshot, finding, &mut line, lines)?;
+            let span = (finding.since, finding.until);
+            look_at_calls(snapshot, span, &mut line, lines)?;
         }
         if !lines.put(&line)? {
             return Ok(true);
@@ -148,29 +151,6 @@ pub(super) fn answer(
         }
     }
     Ok(lines.written > 0)
-}
-
-fn look_at_calls(
-    snapshot: &Snapshot<'_>,
-    finding: &Finding<'_>,
-    line: &mut GapLine<'_>,
-    lines: &mut Lines<'_>,
-) -> Result<(), QueryError> {
-    let labels = line.set_by.iter().map(|setter| setter.label.as_deref());
-    let labels = labels.map(|label| label.map(str::to_owned)).collect();
-    let span = (finding.since, finding.until);
-    let Some(calls) = call_gap::calls(snapshot, span, labels, lines)? else {
-        return Ok(());
-    };
-    line.quiet = calls.gap.map(|(since, until)| Quiet {
-        since: seconds_to_rfc3339(since),
-        until: seconds_to_rfc3339(until),
-    });
-    for setter in &mut line.set_by {
-        let label = setter.label.as_deref().map(str::to_owned);
-        setter.calls = Some(calls.by_label.get(&label).copied().unwrap_or_default());
-    }
-    Ok(())
 }
 
 /// Makes the lines.
@@ -324,15 +304,11 @@ impl<'a> Renderer<'a> {
 
     /// The command that shows the changes of these fields in events of that time.
     fn command(&self, fields: &HashMap<u32, u64>, first: i64, last: i64) -> Option<Cow<'a, str>> {
+        let (since, _) = self.filter.span.bounds();
         let mut filter = Filter {
             causes: vec![CauseKind::Unexplained],
             span: Span {
-                since: Some(
-                    self.filter
-                        .span
-                        .since
-                        .map_or(first, |since| since.max(first)),
-                ),
+                since: Some(since.max(first)),
                 until: Some(last.saturating_add(1)),
             },
             ..self.filter.clone()

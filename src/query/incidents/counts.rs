@@ -122,7 +122,7 @@ impl<'c, 't> Counter<'c, 't> {
 }
 
 impl ChangeVisitor for Counter<'_, '_> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         if self.key != Some(event.key) {
             self.key = Some(event.key);
             self.seen.clear();
@@ -147,6 +147,6 @@ impl ChangeVisitor for Counter<'_, '_> {
         if counts.cells.len() > CELLS {
             counts.spill()?;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -90,10 +90,8 @@ impl Detector {
 
     /// Takes the next cell, or more of the last one.
     pub fn push(&mut self, cell: Cell) {
-        if let Some(last) = self
-            .cells
-            .last_mut()
-            .filter(|last| last.slice == cell.slice)
+        if let Some(last) = self.cells.last_mut()
+            && last.slice == cell.slice
         {
             last.count = last.count.saturating_add(cell.count);
             return;

@@ -57,11 +57,8 @@ pub struct IncidentLine<'a> {
 #[serde(deny_unknown_fields)]
 pub struct IncidentPair<'a> {
     /// The old value.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// The new value.
     pub new: Value<'a>,
@@ -90,20 +87,14 @@ pub struct UndoLine<'a> {
     #[serde(flatten)]
     pub subject: Subject<'a>,
     /// The value before the incident.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub old: Option<Value<'a>>,
     /// The value that the incident left.
     pub bad: Value<'a>,
     /// The current value; missing if the (sub)profile was deleted.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub now: Option<Value<'a>>,
     /// The last of the incident's events that changed it.
     pub seq: u64,

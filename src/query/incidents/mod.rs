@@ -21,7 +21,6 @@ mod detail;
 mod detect;
 mod id;
 mod lines;
-mod render;
 mod undo;
 mod undo_file;
 
@@ -32,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
 pub use lines::{IncidentLine, SkipReason, UndoLine};
-pub use undo_file::{UndoFile, WrongCollection};
+pub use undo_file::UndoFile;
 
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, collect_changes, visit_changes};
@@ -209,7 +208,8 @@ impl<'q> Asking<'q> {
                 && span.bounds().0 <= last
                 && first < span.bounds().1
             {
-                selected.push((count, first, render::line(self.query, &found, detail)));
+                let line = detail.into_line(self.query, found.burst.usual);
+                selected.push((count, first, line));
             }
         }
         selected.sort_by_key(|(count, time, _)| (Reverse(*count), *time));

@@ -22,13 +22,13 @@ struct AffectedValues<'g> {
 }
 
 impl ChangeVisitor for AffectedValues<'_> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         if !self.group.is_of(event) {
-            return Ok(());
+            return Ok(true);
         }
         let own = |change: &&Change<'_>| change.subject == self.group.subject;
         let Some(change) = changes.iter().find(own) else {
-            return Ok(());
+            return Ok(true);
         };
         let bad = change.new.to_owned();
         let (seq, time) = (event.seq, seconds_to_rfc3339(event.time));
@@ -49,7 +49,7 @@ impl ChangeVisitor for AffectedValues<'_> {
                 left: None,
             }),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -7,25 +7,18 @@ use std::io::{self, Write};
 use super::lines::UndoLine;
 use crate::history::Value;
 
-/// Why a file cannot be written with the given name of a collection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WrongCollection {
-    /// The incident is of subprofiles, and their collection's name is missing.
-    Missing,
-    /// The incident is of profiles, which have no collection.
-    Needless,
-}
-
 /// The file being written, as CSV.
 pub struct UndoFile<W: Write> {
     csv: csv::Writer<W>,
-    collection: Option<String>,
+    /// The name of the subprofiles' collection.
+    pub collection: Option<String>,
     /// How many values are restored.
     pub restored: u64,
     /// How many values are left alone.
     pub left: u64,
-    /// Why the file cannot be written as asked.
-    pub wrong: Option<WrongCollection>,
+    /// Whether the file cannot be written, because the incident is of subprofiles and their
+    /// collection's name is missing, or of profiles, which have none.
+    pub wrong_collection: bool,
 }
 
 impl<W: Write> UndoFile<W> {
@@ -36,7 +29,7 @@ impl<W: Write> UndoFile<W> {
             collection,
             restored: 0,
             left: 0,
-            wrong: None,
+            wrong_collection: false,
         }
     }
 
@@ -56,10 +49,7 @@ impl<W: Write> UndoFile<W> {
             }
         };
         if line.who.subprofile.is_some() != self.collection.is_some() {
-            self.wrong = Some(match self.collection {
-                None => WrongCollection::Missing,
-                Some(_) => WrongCollection::Needless,
-            });
+            self.wrong_collection = true;
             return Ok(true);
         }
         let column = |name: &str| match &self.collection {

@@ -187,9 +187,7 @@ impl Loops {
     fn keep_most(&mut self) {
         self.found.sort_by(|a, b| {
             let rank = |found: &Found| (Reverse(found.run.changes), found.key, found.run.first);
-            rank(a)
-                .cmp(&rank(b))
-                .then_with(|| a.subject.cmp(&b.subject))
+            (rank(a), &a.subject).cmp(&(rank(b), &b.subject))
         });
         let before = self.found.len();
         self.found.truncate(self.most);
@@ -216,7 +214,7 @@ impl Loops {
 }
 
 impl ChangeVisitor for Loops {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         if self.key != Some(event.key) {
             self.end();
             self.key = Some(event.key);
@@ -243,7 +241,7 @@ impl ChangeVisitor for Loops {
                 self.is_cut = true;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const FEW_SECONDS: i64 = 10;
 
 /// The minimum number of rewrites: two or three in a row are a form that was
 /// submitted again.
-pub(super) const REWRITES: u64 = 10;
+const REWRITES: u64 = 10;
 
 /// The maximum number of distinct writers of a loop, and of distinct values of a
 /// writer.
@@ -86,16 +86,12 @@ impl Run {
         }
     }
 
-    const fn is_loop(&self, rule: Rule) -> bool {
-        let rewrites = if rule.least > REWRITES {
-            rule.least
-        } else {
-            REWRITES
+    fn is_loop(&self, rule: Rule) -> bool {
+        let least = match self.kind {
+            LoopKind::Turns => rule.least,
+            LoopKind::Rewrites => rule.least.max(REWRITES),
         };
-        match self.kind {
-            LoopKind::Turns => self.changes >= rule.least,
-            LoopKind::Rewrites => self.changes >= rewrites,
-        }
+        self.changes >= least
     }
 }
 

@@ -25,7 +25,7 @@ fn is_same(trail: &str, cell: &str) -> bool {
     trail == cell || plain(trail) == plain(cell)
 }
 
-/// Finds the differences between a row and the known state, but for some columns.
+/// Finds the differences between a row and the known state, except in the columns `left_out`.
 pub(super) fn judge_row(
     order: &ReconcileOrder,
     left_out: &BTreeSet<String>,
@@ -56,7 +56,14 @@ pub(super) fn judge_row(
                     differs = true;
                     count.differing += 1;
                     count.absent += u64::from(trail.is_none());
-                    put(out, &ReconcileLine::field(row.key(), name, trail, cell))?;
+                    let line = ReconcileLine {
+                        who: row.key(),
+                        field: Some(name.into()),
+                        trail: Some(trail.map(Cow::Borrowed)),
+                        file: Some(cell.into()),
+                        finding: None,
+                    };
+                    put(out, &line)?;
                 }
                 // What is the same stays as the trail has it.
                 if let Some(value) = if same { trail } else { Some(cell.as_str()) } {

@@ -67,11 +67,8 @@ pub struct ReconcileLine<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Cow<'a, str>>,
     /// Only for a field: its value in the trail; `null` if it has none.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub trail: Option<Option<Cow<'a, str>>>,
     /// Only for a field: its value in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,22 +80,6 @@ pub struct ReconcileLine<'a> {
 }
 
 impl<'a> ReconcileLine<'a> {
-    /// The line of a field that differs.
-    pub(super) fn field(
-        who: ProfileKey,
-        name: &'a str,
-        trail: Option<&'a str>,
-        file: &'a str,
-    ) -> Self {
-        Self {
-            who,
-            field: Some(name.into()),
-            trail: Some(trail.map(Cow::Borrowed)),
-            file: Some(file.into()),
-            finding: None,
-        }
-    }
-
     /// The line of a finding.
     pub(super) fn finding(who: ProfileKey, finding: &'a str) -> Self {
         Self {

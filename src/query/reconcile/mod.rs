@@ -4,22 +4,11 @@
 //! one of them is found by a merge: only some rows, the positions of their events
 //! and one state are held.
 //!
-//! Only the file's columns are compared. An export has a cell for every column in
-//! every row, so it cannot express an absent field: an empty cell equals both a
-//! field that the trail does not have and an empty one; every other value of an
-//! absent field differs. Line ends within values, and the ways to write no date, do
-//! not count. Nothing is trimmed.
-//!
-//! Differences can be recorded as observed events ([`crate::event::Seen`]) at that
-//! moment. Then nothing differs any more, so recording the same file twice adds
-//! nothing. If the events of that moment were pruned, the state of the (sub)profile
-//! is unknown and nothing is recorded for it. Unreadable events are reported; the
-//! file is correct regardless, and is recorded.
-//!
-//! A profile that is missing from an export is gone, and so are its subprofiles
-//! from then on, with the cause `cascade` if that is requested, as after a
-//! `delete`. The comparison itself only uses the events of each (sub)profile: a
-//! subprofile of a deleted profile that no event has ended is reported as gone.
+//! `docs/reconcile.md` says which cells equal a value of the trail, how differences are
+//! recorded as observed events ([`crate::event::Seen`]), and what happens to the subprofiles
+//! of a profile that is gone. If the events of that moment were pruned, the state of the
+//! (sub)profile is unknown and nothing is recorded for it. Unreadable events are reported;
+//! the file is correct regardless, and is recorded.
 //!
 //! Interests are not compared. Reading the file is the command's concern.
 
@@ -190,20 +179,17 @@ impl<'a> Reconciler<'a> {
 
     fn check(&self, row: &FileRow) -> Result<(), QueryError> {
         let FileRow(_, subprofile, cells) = row;
-        if self.last.is_some_and(|last| last >= row.key()) {
-            return Err(QueryError::Wrong(format!(
-                "the row of {} is out of order",
-                row.key()
-            )));
-        }
-        if subprofile.is_some() != self.order.subprofiles || cells.len() != self.order.columns.len()
+        let what = if self.last.is_some_and(|last| last >= row.key()) {
+            "is out of order"
+        } else if subprofile.is_some() != self.order.subprofiles
+            || cells.len() != self.order.columns.len()
         {
-            return Err(QueryError::Wrong(format!(
-                "the row of {} does not fit",
-                row.key()
-            )));
-        }
-        Ok(())
+            "does not fit"
+        } else {
+            return Ok(());
+        };
+        let key = row.key();
+        Err(QueryError::Wrong(format!("the row of {key} {what}")))
     }
 
     /// Advances past the trail's (sub)profiles before a key, which may be gone, and

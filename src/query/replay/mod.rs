@@ -106,7 +106,7 @@ impl<'t> Replayer<'t> {
     ) -> Result<(), QueryError> {
         if let Some(deletes) = self.deletes_of(key, until)? {
             let profile = ProfileKey::profile(key.profile);
-            lines.note_pruned(profile, deletes.borrow().baseline_time(), None);
+            lines.note_pruned(profile, deletes.borrow().events.baseline_time(), None);
         }
         Ok(())
     }
@@ -114,11 +114,6 @@ impl<'t> Replayer<'t> {
     /// Sets the profile whose deletes end the tracks that follow.
     pub fn set_deletes(&mut self, deletes: ProfileDeletes) {
         self.deletes = Some((Rc::new(RefCell::new(deletes)), i64::MAX));
-    }
-
-    /// Drops the cached deletes of a profile: new ones may have arrived.
-    pub fn forget_deletes(&mut self) {
-        self.deletes = None;
     }
 
     /// The deletes up to a second that may end a (sub)profile.
@@ -234,9 +229,10 @@ impl<'t> Replayer<'t> {
     }
 
     /// Replaces the records that were read ahead: the next tracks are replayed from
-    /// these.
+    /// these. Drops the deletes that were found in the ones before.
     pub fn hold(&mut self, records: Batch) {
         self.events.hold(records);
+        self.deletes = None;
     }
 
     /// Reads records ahead, in one pass, for several tracks.

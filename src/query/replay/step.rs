@@ -45,10 +45,9 @@ pub(in crate::query) trait ReplayVisitor {
 impl IntervalBuilder<'_> {
     /// Applies a step of a replay, and returns the intervals that it ended.
     pub(in crate::query) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {
-        match step.event {
-            _ if step.duplicate_of.is_some() => Vec::new(),
-            Some(event) => self.step(event, &step.changes, step.replay, step.since),
-            None => self.unseen_cascade(step.replay),
+        match step.duplicate_of {
+            Some(_) => Vec::new(),
+            None => self.step(step.event, &step.changes, step.replay, step.since),
         }
     }
 }

@@ -17,8 +17,8 @@ pub(in crate::query) struct Track {
     pub events: EventsOf,
     /// Whether the index may have earlier events than those; only without cascade.
     pub is_cut: bool,
-    /// The span.
-    pub(super) seconds: Seconds,
+    /// The span, or a part of it.
+    pub seconds: Seconds,
     /// The profile's deletes in the span that may end it.
     pub(super) cascades: Vec<CascadeDelete>,
     /// All of the profile's deletes, shared by its subprofiles; `None` without cascade.
@@ -54,7 +54,7 @@ impl Track {
     }
 
     /// How many of its events come before the span.
-    pub(super) fn before(&self) -> usize {
+    fn before(&self) -> usize {
         let since = self.seconds.0;
         self.events.times.partition_point(|(time, _)| *time < since)
     }
@@ -66,10 +66,5 @@ impl Track {
         let from = before.partition_point(|pair| Some(pair.0) < last);
         let near = self.events.up_to(self.seconds.1).iter().skip(from);
         near.map(|(_, seq)| *seq)
-    }
-
-    /// The same events, in a part of the span.
-    pub fn narrow(&mut self, seconds: Seconds) {
-        self.seconds = seconds;
     }
 }

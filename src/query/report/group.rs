@@ -80,52 +80,38 @@ impl Part {
     /// Sets it under its key.
     pub fn put(self, by: By, zone: Zone, group: &mut ReportGroup<'_>) {
         let date = |time| local_date(zone, time);
-        match self {
-            Self::Time(time) => match by {
-                By::Month => group.month = Some(date(time).format("%Y-%m").to_string().into()),
-                By::Day => group.day = Some(date(time).to_string().into()),
-                _ => group.hour = Some(seconds_to_rfc3339(time).into()),
-            },
-            Self::Subject(subject) => group.subject = Some(subject),
-            Self::Text(text) => match by {
-                By::Type => group.event_type = text.map(Into::into),
-                By::Cause => group.cause = text.map(Into::into),
-                _ => group.label = Some(text.map(Into::into)),
-            },
-            Self::Number(number) => match by {
-                By::Database => group.database = Some(number),
-                _ => group.collection = Some(number),
-            },
+        match (self, by) {
+            (Self::Time(time), By::Month) => {
+                group.month = Some(date(time).format("%Y-%m").to_string().into());
+            }
+            (Self::Time(time), By::Day) => group.day = Some(date(time).to_string().into()),
+            (Self::Time(time), _) => group.hour = Some(seconds_to_rfc3339(time).into()),
+            (Self::Subject(subject), _) => group.subject = Some(subject),
+            (Self::Text(text), By::Type) => group.event_type = text.map(Into::into),
+            (Self::Text(text), By::Cause) => group.cause = text.map(Into::into),
+            (Self::Text(text), _) => group.label = Some(text.map(Into::into)),
+            (Self::Number(number), By::Database) => group.database = Some(number),
+            (Self::Number(number), _) => group.collection = Some(number),
         }
     }
 
     /// Narrows a filter to it; `None` if the filter cannot express it.
     pub fn narrow(&self, by: By, zone: Zone, mut filter: Filter) -> Option<Filter> {
-        match self {
-            Self::Time(since) => {
+        match (self, by) {
+            (Self::Time(since), _) => {
                 let until = end(by, zone, *since);
                 let (first, last) = filter.span.bounds();
                 filter.span.since = Some(first.max(*since));
                 filter.span.until = Some(last.min(until));
             }
-            Self::Subject(subject) => {
-                filter = filter.of_subject(subject);
+            (Self::Subject(subject), _) => filter = filter.of_subject(subject),
+            (Self::Text(text), By::Cause) => {
+                filter.causes = vec![CauseKind::from_str(text.as_deref()?, false).ok()?];
             }
-            Self::Text(text) => {
-                let text = text.as_deref().unwrap_or_default().to_owned();
-                match by {
-                    By::Type => filter.types = vec![text],
-                    By::Cause => filter.causes = vec![CauseKind::from_str(&text, false).ok()?],
-                    _ => filter.labels = vec![text],
-                }
-            }
-            Self::Number(number) => {
-                let number = Some((*number)?);
-                match by {
-                    By::Database => filter.database = number,
-                    _ => filter.collection = number,
-                }
-            }
+            (Self::Text(text), By::Type) => filter.types = vec![text.clone().unwrap_or_default()],
+            (Self::Text(text), _) => filter.labels = vec![text.clone().unwrap_or_default()],
+            (Self::Number(number), By::Database) => filter.database = Some((*number)?),
+            (Self::Number(number), _) => filter.collection = Some((*number)?),
         }
         Some(filter)
     }

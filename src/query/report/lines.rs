@@ -49,27 +49,18 @@ pub struct ReportGroup<'a> {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub event_type: Option<Cow<'a, str>>,
     /// The label in the webhook's address.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub label: Option<Option<Cow<'a, str>>>,
     /// The cause of the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cow<'a, str>>,
     /// The database; `null` if the calls did not name it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub database: Option<Option<u64>>,
     /// The collection; `null` if the calls did not name it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known")]
     pub collection: Option<Option<u64>>,
 }

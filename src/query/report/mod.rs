@@ -91,7 +91,7 @@ struct Tally<'q> {
 }
 
 impl ChangeVisitor for Tally<'_> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError> {
         for change in &changes {
             let of = |by: &By| Part::of(*by, self.zone, event, change);
             match self.groups.entry(self.by.iter().map(of).collect()) {
@@ -102,7 +102,7 @@ impl ChangeVisitor for Tally<'_> {
                 None => self.groups.others += 1,
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -13,6 +13,7 @@ pub use lines::{Count, StatsLine};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
+use super::counter::TimeRange;
 use super::filter::Span;
 use super::progress::{Progress, Stage};
 use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339, zone_name};
@@ -53,13 +54,13 @@ pub(super) fn answer(
     let trail = snapshot.trail();
     let (events, unread) = blocks(trail.events(), query.span)?;
     let (rejected, _) = blocks(trail.rejected(), query.span)?;
-    let mut jobs = jobs(trail.events(), true, events);
-    jobs.extend(self::jobs(trail.rejected(), false, rejected));
+    let mut jobs = jobs(trail.events(), true, &events);
+    jobs.extend(self::jobs(trail.rejected(), false, &rejected));
     let all = jobs.iter().map(|job| job.last - job.first + 1).sum();
     let not_pruned = not_pruned(snapshot)?;
-    let known = Known::of(snapshot, query.span)?;
+    let (numbers, outside) = indexed(snapshot, query.span)?;
     let mut tally = Tally {
-        pruned: pruned_unread(snapshot, &unread, &known.outside, &not_pruned),
+        pruned: pruned_unread(snapshot, &unread, &outside, &not_pruned),
         ..Tally::default()
     };
     let (mut jobs, mut done) = (jobs.into_iter(), 0);
@@ -81,45 +82,31 @@ pub(super) fn answer(
             Ok(true)
         },
     )?;
-    lines.put(&line_of(snapshot, &known, tally)?)?;
+    lines.put(&line_of(snapshot, numbers, tally)?)?;
     Ok(true)
 }
 
-/// What the index knows of a time range.
-struct Known {
-    /// How many profiles have an event in it.
-    profiles: u64,
-    /// How many subprofiles have one.
-    subprofiles: u64,
-    /// The numbers of the events outside of it.
-    outside: SeqSet,
-}
-
-impl Known {
-    fn of(snapshot: &Snapshot<'_>, span: Span) -> Result<Self, TrailError> {
-        let (mut profiles, mut subprofiles) = (0, 0);
-        let mut outside = SeqSet::default();
-        snapshot.each_timeline(|key, times| -> Result<(), TrailError> {
-            let mut inside = false;
-            for (time, seq) in times {
-                match span.contains(time) {
-                    true => inside = true,
-                    false => outside.insert(seq),
-                }
+/// How many profiles and subprofiles have an event in a time range, and the numbers of the
+/// events outside of it, as the index knows them.
+fn indexed(snapshot: &Snapshot<'_>, span: Span) -> Result<((u64, u64), SeqSet), TrailError> {
+    let (mut profiles, mut subprofiles) = (0, 0);
+    let mut outside = SeqSet::default();
+    snapshot.each_timeline(|key, times| -> Result<(), TrailError> {
+        let mut inside = false;
+        for (time, seq) in times {
+            match span.contains(time) {
+                true => inside = true,
+                false => outside.insert(seq),
             }
-            match key.subprofile {
-                _ if !inside => {}
-                None => profiles += 1,
-                Some(_) => subprofiles += 1,
-            }
-            Ok(())
-        })?;
-        Ok(Self {
-            profiles,
-            subprofiles,
-            outside,
-        })
-    }
+        }
+        match key.subprofile {
+            _ if !inside => {}
+            None => profiles += 1,
+            Some(_) => subprofiles += 1,
+        }
+        Ok(())
+    })?;
+    Ok(((profiles, subprofiles), outside))
 }
 
 /// The number of pruned events in blocks that are not in the time range. Such a block is sealed
@@ -155,27 +142,18 @@ fn blocks(log: &Log, span: Span) -> Result<(Vec<BlockRange>, Vec<BlockRange>), L
 }
 
 /// Blocks of a log as jobs.
-fn jobs(log: &Log, events: bool, blocks: Vec<BlockRange>) -> Vec<Job<'_>> {
-    let mut jobs: Vec<(Job<'_>, usize)> = Vec::new();
-    for block in blocks {
-        match jobs.last_mut() {
-            Some((job, count)) if job.last + 1 == block.first_seq && *count < BLOCKS => {
-                job.last = block.last_seq;
-                *count += 1;
-            }
-            _ => {
-                let (first, last) = (block.first_seq, block.last_seq);
-                let job = Job {
-                    log,
-                    events,
-                    first,
-                    last,
-                };
-                jobs.push((job, 1));
-            }
-        }
-    }
-    jobs.into_iter().map(|(job, _)| job).collect()
+fn jobs<'a>(log: &'a Log, events: bool, blocks: &[BlockRange]) -> Vec<Job<'a>> {
+    let runs = blocks.chunk_by(|a, b| a.last_seq + 1 == b.first_seq);
+    let runs = runs.flat_map(|run| run.chunks(BLOCKS));
+    let jobs = runs.filter_map(|run| {
+        Some(Job {
+            log,
+            events,
+            first: run.first()?.first_seq,
+            last: run.last()?.last_seq,
+        })
+    });
+    jobs.collect()
 }
 
 fn count(
@@ -216,12 +194,18 @@ fn count_event(
     let record = EventRecord::decode(bytes)?;
     tally.add(&record.head, record.body.len(), query.zone);
     if record.head.event_type == "update" {
-        tally.add_names(record.to_event(seq)?);
+        for name in record.to_event(seq)?.content.parameters.keys() {
+            tally.fields.add(name.to_string(), 1);
+        }
     }
     Ok(())
 }
 
-fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<StatsLine, TrailError> {
+fn line_of(
+    snapshot: &Snapshot<'_>,
+    (profiles, subprofiles): (u64, u64),
+    tally: Tally,
+) -> Result<StatsLine, TrailError> {
     let trail = snapshot.trail();
     let folder = trail.folder();
     let mut segments = trail.events().segments();
@@ -239,25 +223,22 @@ fn line_of(snapshot: &Snapshot<'_>, known: &Known, tally: Tally) -> Result<Stats
     ];
     let capped = lists.iter().filter(|(_, others)| *others > 0);
     let lookup = snapshot.ask(EventStore::lookup_state_with_bytes)?;
+    let texts = |range: TimeRange<i64>, text: fn(i64) -> String| {
+        let range = range.get();
+        range.map(|(first, last)| (text(first), text(last))).unzip()
+    };
+    let (first_time, last_time) = texts(tally.times, seconds_to_rfc3339);
+    let (first_received, last_received) = texts(tally.received, micros_to_rfc3339);
     Ok(StatsLine {
         events: tally.events,
-        profiles: known.profiles,
-        subprofiles: known.subprofiles,
+        profiles,
+        subprofiles,
         rejected: tally.rejected,
         pruned: tally.pruned,
-        first_time: tally
-            .times
-            .get()
-            .map(|(first, _)| seconds_to_rfc3339(first)),
-        last_time: tally.times.get().map(|(_, last)| seconds_to_rfc3339(last)),
-        first_received: tally
-            .received
-            .get()
-            .map(|(first, _)| micros_to_rfc3339(first)),
-        last_received: tally
-            .received
-            .get()
-            .map(|(_, last)| micros_to_rfc3339(last)),
+        first_time,
+        last_time,
+        first_received,
+        last_received,
         body_bytes: tally.body_bytes,
         log_bytes: bytes_of(&folder.log()),
         rejected_bytes: bytes_of(&folder.rejected()),

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::event::{Event, Zone, local_date};
+use crate::event::{Zone, local_date};
 use crate::log::record::EventHead;
 use crate::query::counter::{BoundedCounter, TimeRange};
 
@@ -61,13 +61,6 @@ impl Tally {
             .add(head.label.unwrap_or_default().to_owned(), 1);
         if let Some(database) = head.database {
             self.databases.add(database, 1);
-        }
-    }
-
-    /// Counts the parameters of an update.
-    pub fn add_names(&mut self, event: Event) {
-        for name in event.content.parameters.keys() {
-            self.fields.add(name.to_string(), 1);
         }
     }
 

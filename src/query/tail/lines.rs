@@ -71,7 +71,7 @@ pub(super) fn lines(
     let mut replayer = Replayer::new(snapshot, filter.cascades()).holding(AHEAD);
     replayer.each_track(&keys, span_of, damage, |replayer, track, damage| {
         for heads in runs(track, heads_of(track.key)) {
-            track.narrow(seconds_of(heads));
+            track.seconds = seconds_of(heads);
             if !track.is_idle() {
                 let lines = &mut lines;
                 let mut visitor = TailVisitor {

@@ -20,7 +20,7 @@ use super::progress::{Progress, Stage};
 use super::request::TailQuery;
 use crate::log::record::EventHead;
 use crate::store::{Damages, Trail};
-use pages::{EventLines, Pages};
+use pages::Pages;
 
 /// A reader's position: it has received all matching events up to this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,29 +40,12 @@ pub struct Position {
     pub lost: Vec<String>,
 }
 
-impl Position {
-    /// The same position, with the damage up to there.
-    pub fn with(mut self, damage: Damages) -> Self {
-        (self.damage, self.lost) = damage.into_lines();
-        self
-    }
-}
-
-/// Consecutive events.
-#[derive(Debug)]
-pub struct TailPage {
-    /// Their `seq` and lines, each line with its newline.
-    pub lines: EventLines,
-    /// The position of a reader that has received them.
-    pub position: Position,
-}
-
 /// A tail in progress.
 pub struct Tail<'t> {
     trail: &'t Trail,
     query: &'t TailQuery,
     /// All matching events up to this one were returned.
-    at: u64,
+    pub at: u64,
     /// What was synced at the last look, from there on.
     pages: Option<Pages<'t>>,
 }
@@ -105,8 +88,12 @@ impl<'t> Tail<'t> {
         Ok((tail, position))
     }
 
-    /// The next page of synced events; `None` if there are no more.
-    pub fn page(&mut self, damage: &mut Damages) -> Result<Option<TailPage>, QueryError> {
+    /// The lines of the next page of synced events, each with its newline, and the position
+    /// of a reader that has received them; `None` if there are no more.
+    pub fn page(
+        &mut self,
+        damage: &mut Damages,
+    ) -> Result<Option<(Vec<u8>, Position)>, QueryError> {
         // Each page takes its own snapshot, so that pruned segments can be removed
         // between pages.
         let snapshot = self.trail.snapshot();
@@ -131,15 +118,7 @@ impl<'t> Tail<'t> {
         if pages.is_over() {
             self.pages = None;
         }
-        Ok(Some(TailPage {
-            lines,
-            position: self.position(),
-        }))
-    }
-
-    /// All matching events up to this one were returned.
-    pub const fn at(&self) -> u64 {
-        self.at
+        Ok(Some((lines, self.position())))
     }
 
     fn position(&self) -> Position {
@@ -180,18 +159,14 @@ pub(super) fn answer(
         ));
     }
     // Events that arrive meanwhile are not waited for.
-    'pages: while !lines.is_full()
-        && tail.at() < begin.last
-        && let Some(page) = tail.page(&mut damage)?
+    while !lines.is_full()
+        && tail.at < begin.last
+        && let Some((page, position)) = tail.page(&mut damage)?
     {
-        for (_, line) in &page.lines {
-            if !lines.put_encoded(line)? {
-                break 'pages;
-            }
-        }
+        lines.put_encoded(&page)?;
         lines.progress.report(Progress::new(
             Stage::Reading,
-            page.position.seq.saturating_sub(begin.seq),
+            position.seq.saturating_sub(begin.seq),
             begin.last.saturating_sub(begin.seq),
         ));
     }

@@ -32,9 +32,6 @@ const MOST: u64 = 2048;
 /// From this many events on, a single profile's events are looked up in the index.
 const MANY: u64 = 4096;
 
-/// The `seq` of events and their lines, each with its newline.
-pub type EventLines = Vec<(u64, Vec<u8>)>;
-
 /// Reads the events of some ranges of the log.
 pub struct Pages<'t> {
     filter: &'t Filter,
@@ -88,7 +85,7 @@ impl<'t> Pages<'t> {
         self.ranges.is_empty()
     }
 
-    /// Leaves what comes after a `seq`.
+    /// Drops the ranges up to a `seq`.
     fn skip_to(&mut self, seq: u64) {
         while self.ranges.front().is_some_and(|(_, last)| *last <= seq) {
             self.ranges.pop_front();
@@ -99,12 +96,12 @@ impl<'t> Pages<'t> {
         };
     }
 
-    /// The lines of the next events in the order of `seq`.
+    /// The lines of the next events in the order of `seq`, each with its newline.
     pub fn next(
         &mut self,
         snapshot: &Snapshot<'_>,
         damage: &mut Damages,
-    ) -> Result<EventLines, QueryError> {
+    ) -> Result<Vec<u8>, QueryError> {
         let filter = self.filter;
         let ranges: Vec<_> = self.ranges.iter().take(SEARCHED).copied().collect();
         let end = ranges.last().map_or(self.last, |(_, last)| *last);
@@ -116,10 +113,11 @@ impl<'t> Pages<'t> {
         self.skip_to(read);
         let mut lines = lines(snapshot, filter, heads, damage)?;
         lines.sort_unstable_by_key(|(seq, subprofile, _)| (*seq, *subprofile));
-        Ok(lines
-            .into_iter()
-            .map(|(seq, _, line)| (seq, line))
-            .collect())
+        let mut page = Vec::new();
+        for (.., line) in lines {
+            page.extend(line);
+        }
+        Ok(page)
     }
 
     /// Searches backwards for the `most` newest matching events. Returns the `seq` after

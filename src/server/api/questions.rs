@@ -25,8 +25,8 @@ use crate::query::{
     AnchorLine, AnchorsQuery, ChangesQuery, CheckpointLine, CheckpointQuery, DiffQuery,
     DossierQuery, EventQuery, ExplainLine, ExplainQuery, ExportQuery, Filter, FindQuery, GapLine,
     GapsQuery, HistoryQuery, IncidentId, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine,
-    LoopsQuery, Query, RejectedQuery, ReportLine, ReportQuery, Rounding, Span, StateQuery,
-    StatsLine, StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
+    LoopsQuery, Query, RejectedQuery, ReportLine, ReportQuery, Span, StateQuery, StatsLine,
+    StatsQuery, TailQuery, UndoLine, Wanted, unix_time,
 };
 
 /// What is known of a question before it is asked.
@@ -162,7 +162,7 @@ struct DossierParams {
     #[serde(flatten)]
     query: DossierQuery,
     /// As it was at this moment, all events up to it; with until, the earlier one counts
-    #[arg(long, value_name = "TIME", value_parser = unix_time(Rounding::Down))]
+    #[arg(long, value_name = "TIME", value_parser = unix_time)]
     at: Option<i64>,
 }
 

@@ -13,7 +13,7 @@ use super::panels::{permit, permit_for};
 use super::reply::{attachment, html as page};
 use crate::format::{LineSplitter, Printer};
 use crate::query::rows::{Csv, Xlsx, csv_columns};
-use crate::query::{IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer};
+use crate::query::{IncidentId, Query, QueryError, UndoFile, UndoLine, answer};
 use crate::server::api::answer::Sink;
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::Client;
@@ -198,18 +198,17 @@ fn made(
             "No file is made: some events cannot be read, and one of them may have changed a value since.",
         );
     }
-    match file.wrong {
-        Some(WrongCollection::Missing) => {
-            return refuse(
-                "The incident is of subprofiles: name their collection on the incident's page.",
-            );
-        }
-        Some(WrongCollection::Needless) => {
-            return refuse("The incident is of profiles, which have no collection.");
-        }
-        None if file.restored + file.left == 0 => return Ok(Err(missing(site, id))),
-        None if file.restored == 0 => return refuse("There is nothing to restore."),
-        None => {}
+    if file.wrong_collection {
+        return refuse(match file.collection {
+            None => "The incident is of subprofiles: name their collection on the incident's page.",
+            Some(_) => "The incident is of profiles, which have no collection.",
+        });
+    }
+    if file.restored + file.left == 0 {
+        return Ok(Err(missing(site, id)));
+    }
+    if file.restored == 0 {
+        return refuse("There is nothing to restore.");
     }
     file.flush()?;
     drop(file);
