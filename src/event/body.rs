@@ -61,13 +61,13 @@ impl BodyKind {
 
     /// The kind that a `Content-Type` header names. A missing header is read as
     /// a form in UTF-8: a sender that leaves it out sends what the documentation
-    /// shows.
+    /// shows. So is an empty body, of whatever type: it is a test of the address.
     ///
     /// # Errors
     /// No webhook sends this type, or the charset is unknown.
-    pub fn from_content_type(header: Option<&str>) -> Result<Self, DecodeError> {
+    pub fn from_content_type(header: Option<&str>, body: &[u8]) -> Result<Self, DecodeError> {
         let refused = |reason: &str| DecodeError::new(reason, "Content-Type");
-        let Some(header) = header else {
+        let Some(header) = header.filter(|_| !body.is_empty()) else {
             return Ok(Self::Form);
         };
         let (essence, parameters) = header.split_once(';').unwrap_or((header, ""));
@@ -137,10 +137,17 @@ mod tests {
             ("text/plain".to_owned(), None),
             (String::new(), None),
         ] {
-            let found = BodyKind::from_content_type(Some(&header));
+            let found = BodyKind::from_content_type(Some(&header), b"a=1");
             assert_eq!(found.ok(), kind, "{header}");
         }
-        assert_eq!(BodyKind::from_content_type(None), Ok(BodyKind::Form));
+        assert_eq!(
+            BodyKind::from_content_type(None, b"a=1"),
+            Ok(BodyKind::Form)
+        );
+        assert_eq!(
+            BodyKind::from_content_type(Some("text/plain"), b""),
+            Ok(BodyKind::Form)
+        );
     }
 
     #[test]

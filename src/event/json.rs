@@ -25,7 +25,8 @@ pub(super) fn json_variables(
     body: &[u8],
 ) -> Result<Vec<Variable<'static>>, DecodeError> {
     let text = charset.decode_json(body);
-    let value: Value = serde_json::from_str(&text).map_err(|error| {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let value: Value = serde_json::from_str(text).map_err(|error| {
         DecodeError::new(
             format!("the body is not JSON: {error}"),
             format!("line {} column {}", error.line(), error.column()),
@@ -219,6 +220,10 @@ mod tests {
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect();
         assert_eq!(pairs, expected);
+        assert_eq!(
+            read("\u{feff}{\"a\":1}").unwrap(),
+            [("a".into(), "1".into())]
+        );
     }
 
     #[test]

@@ -92,7 +92,8 @@ pub mod zone_name {
 }
 
 /// The Unix seconds of the variable `timestamp`: `YYYY-MM-DD HH:MM:SS`, also with
-/// `T`, with a fraction, which is dropped, and with an offset, which then decides.
+/// `T`, with a fraction, which is dropped, and with an offset (a space may stand before it), which then
+/// decides.
 pub(super) fn parse_event_timestamp(zone: Zone, text: &str) -> Option<i64> {
     let (moment, rest) = text.split_at_checked(19)?;
     let local = parse_timestamp(&moment.replacen('T', " ", 1))?;
@@ -105,6 +106,10 @@ pub(super) fn parse_event_timestamp(zone: Zone, text: &str) -> Option<i64> {
             }
             offset
         }
+    };
+    let offset = match offset.strip_prefix(' ') {
+        Some(signed) if signed.starts_with(['+', '-', ' ', 'Z', 'z']) => signed,
+        _ => offset,
     };
     let seconds = if offset.is_empty() {
         local_to_utc(zone, local)
@@ -310,6 +315,9 @@ mod tests {
             "2025-10-09 08:53:20.5z",
             "2025-10-09T10:53:20+02:00",
             "2025-10-09T10:53:20 02:00",
+            "2025-10-09 10:53:20 +02:00",
+            "2025-10-09 04:23:20 -0430",
+            "2025-10-09 08:53:20 Z",
             "2025-10-09T10:53:20.123456+0200",
             "2025-10-09T04:23:20-04:30",
             "2025-10-09T10:53:20+02",

@@ -210,7 +210,6 @@ pub(super) fn parse(
     out.extend_from_slice(b"\r\n");
 
     let fault = match body {
-        Body::Whole(_) if declared.is_none() && wants_body => Some(Fault::NoLength),
         Body::Whole(0) => None,
         Body::Whole(_) | Body::Chunked => facts.compressed.then_some(Fault::Encoded),
         Body::TooLarge { .. } => Some(Fault::TooLarge(declared.unwrap_or(u64::MAX))),

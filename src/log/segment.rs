@@ -107,17 +107,21 @@ impl Segment {
         let Some(footer) = self.footer(inner)? else {
             return Ok(Arc::new(SegmentFile::Plain(file)));
         };
-        // The file may have been rewritten since its footer was read; then the
-        // caller finds the segment that replaced this one.
-        if let Some((at, crc)) = footer.stored_crc() {
-            let mut found = [0; 4];
-            file.read_at(&mut found, at)
-                .map_err(LogError::io("reading", &self.path))?;
-            if found != crc.to_le_bytes() && !inner.holds(self) {
-                return Err(LogError::io("opening", &self.path)(
-                    io::ErrorKind::NotFound.into(),
-                ));
+        // The file may have been rewritten since its footer was read or its blocks were found
+        // by scan; then the caller finds the segment that replaced this one.
+        let is_unchanged = match footer.stored_crc() {
+            Some((at, crc)) => {
+                let mut found = [0; 4];
+                file.read_at(&mut found, at)
+                    .map_err(LogError::io("reading", &self.path))?;
+                found == crc.to_le_bytes()
             }
+            None => false,
+        };
+        if !is_unchanged && !inner.holds(self) {
+            return Err(LogError::io("opening", &self.path)(
+                io::ErrorKind::NotFound.into(),
+            ));
         }
         let cache = cached.then(|| Arc::clone(&inner.cache));
         let sealed =

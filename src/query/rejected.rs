@@ -68,7 +68,7 @@ pub(super) fn answer(
             if query.reverse {
                 newest.push(Mark::Number(number), &line)?;
             } else if !lines.put_at(Mark::Number(number), &line)? {
-                return Ok(true);
+                return Ok(lines.written > 0);
             }
         }
     }

@@ -215,7 +215,7 @@ impl Group<'_> {
             let reason = "its body was longer than --max-body, so only a part of it was kept";
             return refused(reason, "body");
         }
-        let read = BodyKind::from_content_type(head.content_type)
+        let read = BodyKind::from_content_type(head.content_type, body)
             .and_then(|kind| Ok((kind, decode_envelope(kind, body, self.zone)?)));
         let (kind, envelope) = match read {
             Ok(read) => read,

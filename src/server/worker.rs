@@ -265,7 +265,7 @@ impl Worker {
         content_type: Option<&str>,
         body: &[u8],
     ) -> Result<(BodyKind, Envelope), (u16, DecodeError)> {
-        let kind = BodyKind::from_content_type(content_type).map_err(|error| (415, error))?;
+        let kind = BodyKind::from_content_type(content_type, body).map_err(|error| (415, error))?;
         match decode_envelope(kind, body, self.zone) {
             Ok(envelope) => Ok((kind, envelope)),
             Err(error) => Err((400, error)),
@@ -277,8 +277,8 @@ impl Worker {
         let most = self.max_body;
         match fault {
             Fault::NoLength => {
-                let reason = "the body's length must be sent";
-                (411, DecodeError::new(reason, "Content-Length"))
+                let reason = "the body's transfer coding is unknown: send its length, or chunks";
+                (411, DecodeError::new(reason, "Transfer-Encoding"))
             }
             Fault::Encoded => {
                 let reason = "the body is compressed (Content-Encoding): send it uncompressed";

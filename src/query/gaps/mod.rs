@@ -142,7 +142,7 @@ pub(super) fn answer(
             look_at_calls(snapshot, span, &mut line, lines)?;
         }
         if !lines.put(&line)? {
-            return Ok(true);
+            return Ok(lines.written > 0);
         }
     }
     for line in renderer.rest(&silent, &lost, left) {

@@ -166,6 +166,14 @@ fn problems_of_a_server_are_reported() {
     let server = Server::start(&data, &["--min-free", "0B"]);
     // The test button loses nothing.
     assert_eq!(server.client().post("/webhook", "test=1").status, 400);
+    for headers in [
+        "",
+        "Content-Type: text/plain\r\nContent-Length: 0\r\n",
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    ] {
+        let call = format!("POST /webhook HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+        assert_eq!(raw_status(&server, call.as_bytes()), 400, "{headers}");
+    }
     let found = checks(&doctor(&data, &["--offline"]));
     assert_eq!(result(&found, "rejected"), "ok");
     // A rejected call is reported for a day.
@@ -306,7 +314,10 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
         413
     );
     assert_eq!(
-        raw_status(&server, b"POST /webhook HTTP/1.1\r\nHost: a\r\n\r\n"),
+        raw_status(
+            &server,
+            b"POST /webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"
+        ),
         411
     );
     let outcome = doctor(&data(&dir), &["--offline"]);

@@ -216,19 +216,16 @@ fn lengths() {
         error.contains("1001") && error.contains("--max-body"),
         "{error}"
     );
-    // Without a length, and in a coding that is not known.
-    for request in [
-        "POST /webhook HTTP/1.1\r\nHost: a\r\n\r\n",
-        "POST /webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
-    ] {
-        let mut client = server.client();
-        client.send(request.as_bytes()).unwrap();
-        let reply = client.receive(false).unwrap();
-        assert_eq!(
-            (reply.status, keys(&reply.json())),
-            (411, vec!["error", "where"])
-        );
-    }
+    // In a coding that is not known.
+    let mut client = server.client();
+    client
+        .send(b"POST /webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n")
+        .unwrap();
+    let reply = client.receive(false).unwrap();
+    assert_eq!(
+        (reply.status, keys(&reply.json())),
+        (411, vec!["error", "where"])
+    );
     // Declared far too large: answered before it is sent.
     let mut client = server.client();
     client
