@@ -68,7 +68,7 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
                 error => anyhow::Error::from(error).context(format!("adding {}", file.display())),
             })?;
             show(&files, &[name], output, context)?;
-            message!("the server serves it now: let Copernica validate the address");
+            message!("a running server serves it at once: let Copernica validate the address");
             Ok(ExitStatus::Success)
         }
         ValidationCommand::List { output } => {
