@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 
 use super::digest::{Digest, group_of};
 use super::logs::each_event;
+use super::ranges::Ranges;
 use crate::event::ProfileKey;
 use crate::ops::Output;
 use crate::store::Snapshot;
-use crate::store::retention::SeqSet;
 
 /// The remedy for an index that differs from the log.
 const REMEDY: &str = "stop the server if one runs, delete the folder `index`, and start again: \
@@ -20,12 +20,12 @@ const REMEDY: &str = "stop the server if one runs, delete the folder `index`, an
 pub(super) fn compare(
     snapshot: &Snapshot<'_>,
     log: &Digest,
-    absent: &SeqSet,
+    absent: &Ranges,
     last: u64,
     output: &mut Output<'_>,
 ) -> anyhow::Result<Vec<String>> {
     snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
-    let counts = |seq: u64| seq <= last && !absent.contains(seq);
+    let counts = |seq: u64| seq <= last && !absent.holds(seq, seq);
     let index = Digest::new();
     snapshot.each_timeline(|key, times| -> anyhow::Result<()> {
         for (time, seq) in times {
@@ -48,7 +48,7 @@ pub(super) fn compare(
     }
     for (first, end) in snapshot.unreadable()? {
         let end = end.min(last);
-        if first <= end && !absent.contains_all(first, end) {
+        if first <= end && !absent.holds(first, end) {
             differences.push(format!(
                 "the index lists events {first} to {end} as damaged, but some of them can be read; {REMEDY}"
             ));

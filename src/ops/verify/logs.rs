@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::MAX_DAMAGE_LINES;
 use super::digest::Digest;
 use super::lines::{DamageLine, LostLine, VerifyLine, VerifySummary};
+use super::ranges::Ranges;
 use crate::event::{ProfileKey, micros_to_rfc3339};
 use crate::log::frame::Frame;
 use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord, is_no_event, is_pruned};
@@ -206,22 +207,18 @@ pub(super) fn check_log(
     output: &mut Output<'_>,
     (before, all): (u64, u64),
     summary: &mut VerifySummary,
-) -> anyhow::Result<SeqSet> {
+) -> anyhow::Result<Ranges> {
     let done = AtomicU64::new(before);
     let mut found = Vec::new();
     part.check_segments(&done, |checked| {
         (output.progress)(done.load(Ordering::Relaxed), all);
         found.push(checked);
     })?;
-    let mut absent = SeqSet::default();
-    let mut leave_out = |first: u64, last: u64| {
-        // Of damage at the end of a log the last event is not known.
-        (first..=last.min(part.last)).for_each(|seq| absent.insert(seq));
-    };
+    let mut absent = Ranges::default();
     let start = part.log.missing_start();
     let segments = found.iter().flat_map(|checked| &checked.segment.damage);
     for damage in start.iter().chain(segments).chain(part.log.leftover()) {
-        leave_out(damage.first_seq, damage.last_seq);
+        absent.add(damage.first_seq, damage.last_seq);
         summary.damages += 1;
         if summary.damages <= MAX_DAMAGE_LINES {
             output.line(&VerifyLine::Damage(DamageLine::new(part.name, damage)))?;
@@ -229,7 +226,7 @@ pub(super) fn check_log(
     }
     for checked in &found {
         for lost in &checked.lost {
-            leave_out(lost.first, lost.last);
+            absent.add(lost.first, lost.last);
             summary.lost += lost.last - lost.first + 1;
             output.line(&VerifyLine::Lost(LostLine {
                 log: part.name.to_owned(),

@@ -12,6 +12,7 @@ mod index;
 mod lines;
 mod logs;
 mod lookup;
+mod ranges;
 
 pub use lines::{VerifyLine, VerifySummary};
 
@@ -37,9 +38,10 @@ pub(super) fn run(
     let all = snapshot.last_seq() + trail.rejected().last_seq();
     let mut summary = VerifySummary::default();
     let events = Part::events(&snapshot, &digest)?;
-    let absent = check_log(&events, output, (0, all), &mut summary)?;
+    let mut absent = check_log(&events, output, (0, all), &mut summary)?;
     let rejected = Part::rejected(&snapshot);
     check_log(&rejected, output, (events.last, all), &mut summary)?;
+    absent.merge();
     let differences = index::compare(&snapshot, &digest, &absent, events.last, output)?;
     let lacking = lookup::check(&snapshot, output)?;
     for what in differences.into_iter().chain(lacking) {

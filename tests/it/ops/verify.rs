@@ -155,6 +155,21 @@ fn missing_segments_and_strange_files_are_named() {
 }
 
 #[test]
+fn a_segment_with_a_much_too_high_name_is_named_at_once() {
+    let dir = filled();
+    let (last, _) = contents(dir.path())
+        .into_iter()
+        .rfind(|(path, _)| path.starts_with(dir.path().join("log")))
+        .unwrap();
+    let name = last.file_name().unwrap().to_str().unwrap();
+    fs::rename(&last, last.with_file_name(format!("01{}", &name[2..]))).unwrap();
+    let (status, lines, error) = verified(dir.path());
+    assert_eq!(status, Some(3), "{error}");
+    let damage = of_kind(&lines, "damage");
+    assert!(!damage.is_empty() || error.contains("name"), "{error}");
+}
+
+#[test]
 fn an_index_that_is_not_the_logs_is_named() {
     let lines = cli(filled().path(), &["export"]).ok();
     let dir = tempfile::tempdir().unwrap();
