@@ -60,7 +60,8 @@ pub(super) struct ResponseOptions {
     pub(super) linger: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
-    /// The client speaks HTTP/1.0: the answer must say that the connection stays open.
+    /// The client speaks HTTP/1.0: an answer says so if the connection stays open, and a streamed
+    /// one is not chunked.
     pub(super) http10: bool,
 }
 

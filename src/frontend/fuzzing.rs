@@ -131,7 +131,7 @@ fn check_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
     assert!(peer.is_none() || reported == peer);
     assert!(reported.is_some_and(|reported| reported.parse::<IpAddr>().is_ok()));
     match (head.body, head.fault) {
-        (Body::Whole(0), None) => {}
+        (Body::Whole(0), None | Some(Fault::NoLength)) => {}
         (Body::Whole(1..), None | Some(Fault::Encoded)) => {}
         (Body::TooLarge { .. }, Some(Fault::TooLarge(_))) => {}
         (Body::Unframed, Some(Fault::NoLength)) => {}

@@ -277,8 +277,8 @@ impl Worker {
         let most = self.max_body;
         match fault {
             Fault::NoLength => {
-                let reason = "the body's transfer coding is unknown: send its length, or chunks";
-                (411, DecodeError::new(reason, "Transfer-Encoding"))
+                let reason = "the body's length is unknown: send Content-Length, or chunks";
+                (411, DecodeError::new(reason, "Content-Length"))
             }
             Fault::Encoded => {
                 let reason = "the body is compressed (Content-Encoding): send it uncompressed";

@@ -55,10 +55,12 @@ fn refuses_what_is_malformed_with_the_right_status() {
 }
 
 #[test]
-fn a_request_without_a_length_has_no_body_and_an_unknown_coding_is_a_fault() {
+fn a_body_without_a_length_is_a_fault_and_a_request_without_a_type_has_none() {
     let rig = rig();
     let mut peer = rig.peer();
     assert_eq!(peer.ask("POST /a HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+    let answer = peer.ask("POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\n\r\n");
+    assert!(answer.status == 411 && answer.body.contains("fault: NoLength\n"));
     assert_eq!(peer.ask(GET).status, 200);
     let answer = peer
         .ask("GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n3\r\nabc\r\n0\r\n\r\n");

@@ -337,7 +337,7 @@ pub(super) fn refused(facts: &Facts) -> Vec<Finding> {
             ),
             "too_large" => ("calls that were longer than --max-body", MAX_BODY_FIX),
             "no_length" => (
-                "calls in an unknown transfer coding, which are answered 411",
+                "calls without a length, which are answered 411",
                 "the proxy in front must pass on Content-Length or chunks, as scripts/nginx.example does",
             ),
             reason => {
