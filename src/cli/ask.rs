@@ -255,6 +255,7 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
         Query::Rejected(query) if query.span != Span::default() => {
             "no call was rejected in that time".to_owned()
         }
+        Query::Rejected(query) if query.limit == Some(0) => "no matching rejected call".to_owned(),
         Query::Rejected(_) => "every call could be read".to_owned(),
         Query::Explain(query) => format!(
             "there is no event {}, or it was pruned; {} shows the newest with their numbers",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -185,15 +185,16 @@ fn profiles(args: &EraseArgs) -> anyhow::Result<BTreeSet<u64>> {
 /// of somebody else.
 fn listed(lines: impl Read, path: &Path) -> anyhow::Result<BTreeSet<u64>> {
     let reading = || format!("reading {}", path.display());
-    let mut text = String::new();
-    let read = lines.take(MAX_LIST + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = lines.take(MAX_LIST + 1).read_to_end(&mut bytes);
     read.with_context(reading)?;
-    if text.len() as u64 > MAX_LIST {
+    if bytes.len() as u64 > MAX_LIST {
         wrong_usage!(
             "--file: {} is too long for a list of profiles",
             path.display()
         );
     }
+    let text = io::read_to_string(bytes.as_slice()).with_context(reading)?;
     let mut profiles = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -261,7 +262,7 @@ mod tests {
         let path = Path::new("-");
         let some = listed(&b"12\n\n 3 \n12"[..], path).unwrap();
         assert_eq!(some, BTreeSet::from([3, 12]));
-        let long = b"12\n".repeat(MAX_LIST as usize / 3 + 1);
+        let long = vec![0xff; MAX_LIST as usize + 1];
         let error = listed(long.as_slice(), path).unwrap_err();
         assert!(error.is::<UsageError>(), "{error:#}");
         assert!(error.to_string().contains("too long"), "{error:#}");

@@ -168,7 +168,8 @@ impl Shared {
         self.remove_those(|is_aside| !is_aside || reason == Reason::Pruned)
     }
 
-    /// Removes those of the index's folder and the folders set aside that are meant.
+    /// Removes those of the index's folder and the folders set aside that are meant;
+    /// `is_meant` gets whether a folder is set aside.
     pub(super) fn remove_those(&self, is_meant: impl Fn(bool) -> bool) -> io::Result<()> {
         let (Some(dir), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return Ok(());

@@ -130,8 +130,8 @@ impl LogError {
 /// Why nothing was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// A write or sync failed, now or before; nothing is accepted until a restart
-    /// has recovered the log.
+    /// A write or sync failed, now or before, and nothing is accepted until a restart has
+    /// recovered the log; or the log is set to refuse.
     #[error("the log takes no events: {0}")]
     Poisoned(String),
     /// The records do not fit in a frame.

@@ -183,7 +183,7 @@ pub(super) fn prove(
     Ok(true)
 }
 
-/// What is left of an erased event, whose record is a tombstone.
+/// What is left of an erased event; its record is a tombstone once it was removed.
 fn erased(erasure: &Erasure, seq: u64, record: Option<&[u8]>) -> String {
     let leaf = record.and_then(tombstone_leaf);
     let leaf = leaf.map_or_else(String::new, |leaf| {

@@ -86,7 +86,7 @@ impl Crowded {
 pub(super) struct Compared {
     seq: u64,
     /// The bytes are those that an import makes.
-    is_imported: bool,
+    is_content: bool,
     meaning: Digest32,
     bytes: Digest32,
 }
@@ -101,7 +101,7 @@ impl Compared {
         meaning.update(serde_json::to_vec(&event.content).unwrap_or_default());
         Ok(Self {
             seq,
-            is_imported: !record.head.body_kind.is_as_sent(),
+            is_content: !record.head.body_kind.is_as_sent(),
             meaning: meaning.finalize().into(),
             bytes: Sha256::digest(record.body).into(),
         })
@@ -125,7 +125,7 @@ pub(super) fn needing_bodies(second: Vec<Compared>) -> Vec<u64> {
         // that have it, and they stay duplicates.
         let reference = group
             .iter()
-            .find(|event| event.is_imported)
+            .find(|event| event.is_content)
             .or(group.first());
         let reference = reference.map(|event| event.bytes);
         let others = group
@@ -145,7 +145,7 @@ mod tests {
         let need = |second: &[(u64, u8, u8)]| {
             let compared = second.iter().map(|(seq, meaning, bytes)| Compared {
                 seq: *seq,
-                is_imported: false,
+                is_content: false,
                 meaning: [*meaning; 32],
                 bytes: [*bytes; 32],
             });

@@ -147,7 +147,7 @@ impl Appender {
         self.sequencer.limit_rejected(most);
     }
 
-    /// Why no event is accepted, after a failed write or sync.
+    /// Why no event is accepted: a write or sync failed, or the folder belongs to a cluster.
     pub fn poison(&self) -> Option<String> {
         self.sequencer.poison()
     }

@@ -93,9 +93,10 @@ impl Trail {
             imports: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
-            (Some(mut events), Some(rejected)) => {
+            (Some(mut events), Some(mut rejected)) => {
                 if let Err(refused) = trail.refuse_outside_cluster() {
                     events.refuse(refused.to_string());
+                    rejected.refuse(refused.to_string());
                 }
                 let local = Local::new(Arc::clone(&trail), events, rejected);
                 Some(Appender::new(Arc::clone(&trail), Box::new(local)))

@@ -74,10 +74,10 @@ pub trait Sequencer: Send {
     fn close_segments(&mut self) -> Result<(), AppendError>;
 
     /// Closes the segments of rejected calls early enough to keep their total below this
-    /// many bytes. Has no effect if the own log is limited already.
+    /// many bytes. By default nothing: a sequencer that wraps the local one leaves that to it.
     fn limit_rejected(&mut self, _most: u64) {}
 
-    /// Why nothing is accepted, after a failed write or sync.
+    /// Why nothing is accepted: a write or sync failed, or the folder belongs to a cluster.
     fn poison(&self) -> Option<String>;
 }
 

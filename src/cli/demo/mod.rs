@@ -131,10 +131,9 @@ fn start(
     data: &Path,
     context: &CommandContext,
 ) -> anyhow::Result<Server> {
-    let preferred = || TcpListener::bind(USUAL).map_or(FREE, |_| USUAL);
-    Server::start(&ServerConfig {
+    let config = ServerConfig {
         data: data.to_owned(),
-        listen: listen.unwrap_or_else(preferred),
+        listen: listen.unwrap_or(USUAL),
         zone: context.zone,
         max_body: 1 << 20,
         segment_size: SEGMENT_SIZE,
@@ -156,5 +155,14 @@ fn start(
         settings: Settings::default(),
         #[cfg(feature = "nats")]
         cluster: None,
-    })
+    };
+    match Server::start(&config) {
+        Err(_) if listen.is_none() && TcpListener::bind(USUAL).is_err() => {
+            Server::start(&ServerConfig {
+                listen: FREE,
+                ..config
+            })
+        }
+        started => started,
+    }
 }

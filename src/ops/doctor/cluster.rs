@@ -69,15 +69,20 @@ fn syncs(monitor: &str) -> Vec<Finding> {
         Ok(state) if state.pointer("/config/sync_always") == Some(&Value::Bool(true)) => {
             Finding::ok(format!("the NATS server at {monitor} syncs each message"))
         }
-        Ok(_) => Finding::problem(
+        Ok(state) if state.is_object() => Finding::problem(
             format!(
                 "the NATS server at {monitor} acknowledges messages that are not synced yet: a power cut can \
                  lose them"
             ),
             "set `sync_interval: always` in its jetstream block, and restart it",
         ),
-        Err(why) => Finding::problem(
-            format!("the NATS server at {monitor} does not answer: {why}"),
+        other => Finding::problem(
+            format!(
+                "the NATS server at {monitor} does not answer: {}",
+                other
+                    .err()
+                    .unwrap_or_else(|| "its answer has no state".to_owned())
+            ),
             "start it, or correct --nats-monitor",
         ),
     }

@@ -23,7 +23,8 @@ pub(in crate::query) struct Step<'s, 'a> {
 /// Receives the replay of a (sub)profile.
 pub(in crate::query) trait ReplayVisitor {
     /// Whether the changes of an event are needed, which may repeat the event `_of`, or be
-    /// the profile's delete. If not, it is applied to the state but not visited.
+    /// the profile's delete. If not, it is applied to the state but not visited. `_before` is the
+    /// state before an event, but the one after a delete of the profile.
     fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
         true
     }

@@ -43,8 +43,11 @@ impl Authenticator {
     /// Checks the `Authorization` of a request from an address: returns its token, or
     /// the refusal. The refusal is the same for every fault of a token.
     pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Token, Reply> {
-        let text = authorization.and_then(bearer).unwrap_or_default();
-        self.find(text, address).map_err(|wait| match wait {
+        let found = match authorization.and_then(bearer) {
+            Some(text) => self.find(text, address),
+            None => Err(self.limiter.refuse(address, Instant::now())),
+        };
+        found.map_err(|wait| match wait {
             None => {
                 let what = "a token is required: Authorization: Bearer TOKEN";
                 let error = DecodeError::new(what, "Authorization");
