@@ -44,7 +44,6 @@ pub(super) struct Filling {
     pub position: Position,
     /// The fields whose values the index looks up.
     fields: Vec<String>,
-    batch: Batch,
 }
 
 /// Events that are indexed together.
@@ -91,14 +90,13 @@ impl Filling {
             // With its checksum, as there may be nothing after it.
             position,
             fields: index.fields(),
-            batch: Batch::default(),
         }
     }
 
-    /// Indexes the next events. Returns whether more follow.
+    /// Indexes the next events. Returns whether more follow. After an error it cannot go on.
     pub fn step(&mut self, shared: &Shared, index: &EventStore) -> Result<bool, Failed> {
         let last = self.scan.last_seq;
-        let (mut more, mut read) = (true, 0);
+        let (mut more, mut read, mut batch) = (true, 0, Batch::default());
         // Removed records count, too, so that a stop does not wait for all of them.
         while more && read < BATCH_LEN {
             match self.scan.step()? {
@@ -111,7 +109,7 @@ impl Filling {
                             record_crc: crc32c::crc32c(record),
                         };
                         if !retention.hides_record(seq, record) {
-                            self.batch.add(seq, record, &self.fields);
+                            batch.add(seq, record, &self.fields);
                         }
                     }
                 }
@@ -119,7 +117,7 @@ impl Filling {
                     tracing::error!("{damage}");
                     if damage.first_seq <= damage.last_seq {
                         let range = (damage.first_seq, damage.last_seq);
-                        self.batch.unreadable.push(range);
+                        batch.unreadable.push(range);
                     }
                     self.position.seq = self.position.seq.max(damage.last_seq);
                 }
@@ -130,7 +128,6 @@ impl Filling {
                 }
             }
         }
-        let batch = std::mem::take(&mut self.batch);
         index.add_values(&batch.values)?;
         index.add(&batch.entries, &batch.unreadable, self.position)?;
         Ok(more)
