@@ -61,6 +61,11 @@ impl Control {
 }
 
 impl Erasure {
+    /// Its profile and moment, by which its control record is found.
+    pub const fn id(&self) -> (u64, i64) {
+        (self.profile, self.until)
+    }
+
     /// The `seq` of every erased event, if they are kept.
     pub fn each_seq(&self) -> impl Iterator<Item = u64> {
         self.seqs.iter().flat_map(|(first, last)| *first..=*last)

@@ -160,11 +160,10 @@ impl Trail {
                 return Err(EraseError::StillPresent(present));
             }
         }
-        let mut lines = plan.lines(self, order.dry_run);
         if !order.unknown {
-            plan.forget_unknown(&lines);
-            lines.retain(|line| line.is_known());
+            plan.forget_unknown();
         }
+        let mut lines = plan.lines(self, order.dry_run);
         if order.dry_run || lines.is_empty() {
             return Ok(lines);
         }
@@ -182,7 +181,7 @@ impl Trail {
         for line in &mut lines {
             let mut erasures = retention.erasures.iter();
             let id = (line.profile, line.until);
-            let Some(done) = erasures.find(|own| (own.profile, own.until) == id) else {
+            let Some(done) = erasures.find(|own| own.id() == id) else {
                 continue;
             };
             line.events = done.events;
@@ -206,8 +205,8 @@ impl Trail {
         let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;
         let present = self.retention();
-        let id = |of: &Erasure| (of.profile, of.until);
-        if present.erasures.iter().any(|own| id(own) == id(erasure)) {
+        let mut erasures = present.erasures.iter();
+        if erasures.any(|own| own.id() == erasure.id()) {
             return Ok(false);
         }
         let profiles = BTreeSet::from([erasure.profile]);
@@ -295,7 +294,7 @@ impl Trail {
             .iter_mut()
             .filter(|erasure| erasure.receipt.is_none())
         {
-            erasure.receipt = receipts.get(&(erasure.profile, erasure.until)).copied();
+            erasure.receipt = receipts.get(&erasure.id()).copied();
             salts = salts.without(erasure.each_seq());
             (erasure.seqs, erasure.rejected) = (Vec::new(), Vec::new());
             erasure.subprofiles = Vec::new();
@@ -318,7 +317,7 @@ impl Trail {
         while let Some(records) = scan.next_records(|_| ())? {
             for (seq, record) in records {
                 if let Some(Control::Erased(erasure)) = Control::decode(record) {
-                    found.insert((erasure.profile, erasure.until), seq);
+                    found.insert(erasure.id(), seq);
                 }
             }
         }
@@ -334,13 +333,12 @@ impl Trail {
     ) -> Result<BTreeMap<(u64, i64), u64>, EraseError> {
         let mut found = self.recorded(retention)?;
         for erasure in retention.unfinished() {
-            let id = (erasure.profile, erasure.until);
-            if found.contains_key(&id) {
+            if found.contains_key(&erasure.id()) {
                 continue;
             }
             let record = Control::Erased(erasure.clone()).encode();
             let record = record.map_err(|error| EraseError::Append(error.to_string()))?;
-            found.insert(id, append_one(append, Arrival::Control(record))?);
+            found.insert(erasure.id(), append_one(append, Arrival::Control(record))?);
         }
         Ok(found)
     }
@@ -386,9 +384,8 @@ impl Trail {
                     continue;
                 };
                 // What a control record says was erased is all.
-                let is_open = |own: &&mut Erasure| {
-                    own.receipt.is_none() && !recorded.contains_key(&(own.profile, own.until))
-                };
+                let is_open =
+                    |own: &&mut Erasure| own.receipt.is_none() && !recorded.contains_key(&own.id());
                 let under_way = erasures.iter_mut().filter(is_open);
                 let mut own = under_way.filter(|own| own.profile == head.profile);
                 if let Some(erasure) = own.find(|own| head.received <= own.until)
@@ -476,13 +473,6 @@ impl EraseOrder {
             }
             _ => orders.push(order),
         }
-    }
-}
-
-impl EraseLine {
-    /// Whether anything of the profile was there.
-    const fn is_known(&self) -> bool {
-        self.events + self.baselines + self.rejected > 0
     }
 }
 

@@ -226,10 +226,11 @@ impl Plan {
     }
 
     /// Drops the profiles of which nothing is there.
-    pub fn forget_unknown(&mut self, lines: &[EraseLine]) {
-        for line in lines.iter().filter(|line| !line.is_known()) {
-            self.0.remove(&line.profile);
-        }
+    pub fn forget_unknown(&mut self) {
+        self.0.retain(|_, person| {
+            let rejected = person.erasure.rejected.len() as u64;
+            person.erasure.events + person.baselines + rejected > 0
+        });
     }
 
     /// Whether anything has a baseline that is erased.
