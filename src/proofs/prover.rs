@@ -212,23 +212,16 @@ impl Prover {
     pub(super) fn inclusion(&self, seq: u64) -> Result<Inclusion, ProofError> {
         let anchors = self.anchors()?;
         self.with(&|| false, |state| {
-            let vkey = state.signer.vkey.clone();
-            let covers = |anchor: &&AnchorSummary| anchor.size >= seq && anchor.origin == vkey.name;
+            let own = &state.signer.vkey.name;
+            let covers = |anchor: &&AnchorSummary| anchor.size >= seq && anchor.origin == *own;
             let stamped = anchors.iter().filter(|anchor| anchor.stamped.is_some());
             for anchor in stamped.chain(&anchors).filter(covers) {
                 // Without its leaves, or its files, another serves as well.
-                let Ok(anchor) = self.anchor(anchor.time) else {
-                    continue;
-                };
-                let found = self.inclusion_in(state, seq, &anchor.checkpoint);
-                if let Ok((path, leaf)) = found {
-                    return Ok(Inclusion {
-                        vkey,
-                        checkpoint: anchor.checkpoint,
-                        stamp: anchor.stamp,
-                        path,
-                        leaf,
-                    });
+                if let Ok(anchor) = self.anchor(anchor.time)
+                    && let Ok(found) =
+                        self.inclusion_in(state, seq, anchor.checkpoint, anchor.stamp)
+                {
+                    return Ok(found);
                 }
             }
             if state.signed() < seq {
@@ -240,14 +233,7 @@ impl Prover {
                 );
                 return Err(ProofError::Missing(why));
             };
-            let (path, leaf) = self.inclusion_in(state, seq, &checkpoint)?;
-            Ok(Inclusion {
-                vkey,
-                checkpoint,
-                stamp: None,
-                path,
-                leaf,
-            })
+            self.inclusion_in(state, seq, checkpoint, None)
         })
     }
 
@@ -255,13 +241,18 @@ impl Prover {
         &self,
         state: &State,
         seq: u64,
-        checkpoint: &Checkpoint,
-    ) -> Result<(Vec<Hash>, Hash), ProofError> {
+        checkpoint: Checkpoint,
+        stamp: Option<Stamp>,
+    ) -> Result<Inclusion, ProofError> {
         let mut source = self.source(state);
-        let path = inclusion(&mut source, seq - 1, checkpoint.size)?;
-        // Also where the proof needs no other leaf of the tile.
-        let leaf = source.subtree(0, seq - 1)?;
-        Ok((path, leaf))
+        Ok(Inclusion {
+            vkey: state.signer.vkey.clone(),
+            path: inclusion(&mut source, seq - 1, checkpoint.size)?,
+            // Also where the proof needs no other leaf of the tile.
+            leaf: source.subtree(0, seq - 1)?,
+            checkpoint,
+            stamp,
+        })
     }
 
     /// The proof that an older tree of some size is the beginning of that of a checkpoint of
