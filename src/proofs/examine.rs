@@ -56,6 +56,17 @@ pub struct Examined {
     pub what: String,
 }
 
+impl Examined {
+    const fn new((first_seq, last_seq): (u64, u64), result: Comparison, what: String) -> Self {
+        Self {
+            first_seq,
+            last_seq,
+            result,
+            what,
+        }
+    }
+}
+
 /// A checkpoint that the log is compared with.
 struct Target<'a> {
     name: String,
@@ -79,23 +90,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Whether its last leaf is in a tile, or before the first.
-    const fn ends_in(&self, tile: u64) -> bool {
-        match self.checkpoint.size.checked_sub(1) {
-            Some(last) => last / TILE == tile,
-            None => tile == 0,
-        }
-    }
-
     fn is_same(&self) -> bool {
         self.root == Some(self.checkpoint.root)
-    }
-
-    fn compare_tile(&mut self, tile: u64, of_log: Hash) {
-        let own = self.tiles.and_then(|tiles| tiles.get(tile as usize));
-        if self.differs.is_none() && own.is_some_and(|own| *own != of_log) {
-            self.differs = Some(tile);
-        }
     }
 
     /// The outcome in a log whose last event is `last`, and of which the first `agreed` are
@@ -103,19 +99,13 @@ impl<'a> Target<'a> {
     fn outcome(&self, last: u64, agreed: u64) -> Examined {
         let Checkpoint { size, .. } = *self.checkpoint;
         let (name, whole) = (&self.name, size / TILE);
-        let outcome = |(first_seq, last_seq), result, what| Examined {
-            first_seq,
-            last_seq,
-            result,
-            what,
-        };
         if size > last {
             let what = format!("{name} has {size} events, and the log only {last}");
-            return outcome((last + 1, size), Comparison::Differs, what);
+            return Examined::new((last + 1, size), Comparison::Differs, what);
         }
         if self.is_same() {
             let what = format!("the first {size} events are those of {name}");
-            return outcome((1, size), Comparison::Same, what);
+            return Examined::new((1, size), Comparison::Same, what);
         }
         let place = match (self.differs, &self.tiles) {
             (Some(tile), _) => Some((tile * TILE + 1, (tile + 1) * TILE)),
@@ -129,27 +119,27 @@ impl<'a> Target<'a> {
                      pruned, lost or cannot be read",
                     size % TILE
                 );
-                outcome((1, size), Comparison::Unknown, what)
+                Examined::new((1, size), Comparison::Unknown, what)
             }
             (_, Some((first, last))) => {
                 let what = format!(
                     "events {first} to {last} are not those of {name}, the first that differ"
                 );
-                outcome((first, last), Comparison::Differs, what)
+                Examined::new((first, last), Comparison::Differs, what)
             }
             (Some(_), None) if agreed > 0 => {
                 let first = agreed + 1;
                 let what = format!(
                     "events {first} to {size} are not those of {name}, and the events before are those of an older one"
                 );
-                outcome((first, size), Comparison::Differs, what)
+                Examined::new((first, size), Comparison::Differs, what)
             }
             (Some(_), None) => {
                 let what = format!(
                     "the first {size} events are not those of {name}; where they differ is not known: today's tiles \
                      agree with today's log, and no older ones are beside the checkpoint"
                 );
-                outcome((1, size), Comparison::Differs, what)
+                Examined::new((1, size), Comparison::Differs, what)
             }
         }
     }
@@ -202,12 +192,7 @@ impl Last {
 
 /// A finding about all of the log.
 fn differs(prover: &Prover, what: String) -> Examined {
-    Examined {
-        first_seq: 1,
-        last_seq: prover.log.last_seq(),
-        result: Comparison::Differs,
-        what,
-    }
+    Examined::new((1, prover.log.last_seq()), Comparison::Differs, what)
 }
 
 /// Reads the log up to the last checkpoint, the anchors, and an old checkpoint, and compares
@@ -305,10 +290,12 @@ fn compare(
         let effective = if has_all { root } else { kept.unwrap_or(root) };
         for target in &mut *targets {
             let size = target.checkpoint.size;
-            if is_whole {
-                target.compare_tile(tile, effective);
+            let signed = target.tiles.and_then(|tiles| tiles.get(tile as usize));
+            if is_whole && signed.is_some_and(|signed| *signed != effective) {
+                target.differs.get_or_insert(tile);
             }
-            if target.ends_in(tile) && size <= end {
+            // Its last leaf is in this tile, or it has none.
+            if size.saturating_sub(1) / TILE == tile && size <= end {
                 let in_order = missing.is_none_or(|at| at >= size);
                 let rest = match found.get(..(size - begin) as usize) {
                     Some(_) if size == tile_end && is_whole => Some(Frontier::of(&[effective])),
@@ -345,11 +332,10 @@ fn name_tiles(differing: &[u64], is_log: bool, findings: &mut Vec<Examined>) {
                 format!("events {first_seq} to {last_seq} are not those that the tree has")
             }
         };
-        findings.push(Examined {
-            first_seq,
-            last_seq,
-            result: Comparison::Differs,
+        findings.push(Examined::new(
+            (first_seq, last_seq),
+            Comparison::Differs,
             what,
-        });
+        ));
     }
 }
