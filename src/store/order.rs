@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
-use super::damages::{Damages, Unreadable};
+use super::damages::Damages;
 use super::reader::EventReader;
 use crate::event::Seen;
 use crate::history::{Baseline, DIGEST_LEN, OrderKey, order_and_dedup};
@@ -41,7 +41,7 @@ pub fn order_second(
         });
     }
     for (_, seq) in second {
-        match reader.record_of(held, *seq, |record| Ok(head(*seq, &record))) {
+        match reader.record_of(held, *seq, |record| Ok(order_key(*seq, &record))) {
             Ok(mut head) => {
                 if !gone.is_empty() {
                     // Pruned events have only the first bytes of the digest.
@@ -59,13 +59,8 @@ pub fn order_second(
     Ok(ordered)
 }
 
-/// The key that orders an event within its second.
-pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<OrderKey, Unreadable> {
-    reader.record(seq, |record| Ok(head(seq, &record)))
-}
-
-/// The order key of a record's event.
-fn head(seq: u64, record: &EventRecord<'_>) -> OrderKey {
+/// The key that orders a record's event within its second.
+pub(super) fn order_key(seq: u64, record: &EventRecord<'_>) -> OrderKey {
     // A call is never a duplicate of an observed event, whose body has no byte below 32.
     let seen = match record.head.body_kind.seen() {
         None => 0,

@@ -79,26 +79,21 @@ pub struct Keys<'a> {
     ended: bool,
 }
 
-impl Keys<'_> {
-    fn read(&mut self) -> Result<(), TrailError> {
-        self.ahead = self.snapshot.keys_after(self.after, self.limit)?.into();
-        self.after = self.ahead.back().copied();
-        self.limit = KEYS_PER_CALL;
-        self.ended = self.ahead.is_empty();
-        Ok(())
-    }
-}
-
 impl Iterator for Keys<'_> {
     type Item = Result<ProfileKey, TrailError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ahead.is_empty()
-            && !self.ended
-            && let Err(error) = self.read()
-        {
-            self.ended = true;
-            return Some(Err(error));
+        if self.ahead.is_empty() && !self.ended {
+            match self.snapshot.keys_after(self.after, self.limit) {
+                Ok(keys) => self.ahead = keys.into(),
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+            self.ended = self.ahead.is_empty();
+            self.after = self.ahead.back().copied();
+            self.limit = KEYS_PER_CALL;
         }
         let key = self.ahead.pop_front()?;
         if self.profile.is_some_and(|profile| profile != key.profile) {
@@ -234,7 +229,7 @@ impl<'a> Snapshot<'a> {
     /// others, in the order of arrival.
     pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'a>, TrailError> {
         let ranges = self.trail.events.block_ranges_touching(since, until)?;
-        Ok(Walk::new(self.clone(), ranges))
+        Ok(self.walk_ranges(ranges))
     }
 
     /// The events of some ranges of `seq`, which are ordered.
@@ -247,7 +242,7 @@ impl<'a> Snapshot<'a> {
         match seq {
             // Blocks with nothing but pruned records are skipped.
             0 | 1 => self.walk(i64::MIN, i64::MAX),
-            _ => Ok(Walk::new(self.clone(), vec![(seq, self.last_seq)])),
+            _ => Ok(self.walk_ranges(vec![(seq, self.last_seq)])),
         }
     }
 

@@ -4,7 +4,7 @@ use super::bounds::EventsToRemove;
 use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
-use crate::store::order::head_of;
+use crate::store::order::order_key;
 use crate::store::{Batch, Damages, EventReader, order_second};
 
 /// What the baseline of a (sub)profile is made of.
@@ -136,7 +136,7 @@ pub(super) fn baseline_of(
     }
     for (time, seq) in source.times.iter().skip(*second_at) {
         if *time == place.time && to_remove.seqs.contains(*seq) {
-            match head_of(reader, *seq) {
+            match reader.record(*seq, |record| Ok(order_key(*seq, &record))) {
                 Ok(head) => baseline.second.push(PrunedDigest {
                     seq: *seq,
                     rank: head.rank,
