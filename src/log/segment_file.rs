@@ -30,14 +30,14 @@ impl SegmentFile {
     pub fn footer(&self) -> Option<&Footer> {
         match self {
             Self::Plain(_) => None,
-            Self::Sealed(file) => Some(file.footer()),
+            Self::Sealed(file) => Some(&file.footer),
         }
     }
 
     pub fn len(&self) -> io::Result<u64> {
         match self {
             Self::Plain(file) => file.len(),
-            Self::Sealed(file) => Ok(file.footer().plain_len()),
+            Self::Sealed(file) => Ok(file.footer.plain_len()),
         }
     }
 
@@ -53,7 +53,7 @@ impl SegmentFile {
     pub fn place(&self, offset: u64, end: u64) -> (u64, u64) {
         match self {
             Self::Plain(_) => (offset, end),
-            Self::Sealed(file) => file.footer().place(offset, end),
+            Self::Sealed(file) => file.footer.place(offset, end),
         }
     }
 

@@ -93,11 +93,6 @@ impl Writer {
         self.segment_size = self.segment_size.min(size);
     }
 
-    /// The `seq` of the next record.
-    pub const fn next_seq(&self) -> u64 {
-        self.next_seq
-    }
-
     /// Accepts nothing from now on.
     pub fn refuse(&mut self, reason: String) {
         self.poison = Some(reason);

@@ -22,7 +22,8 @@ pub struct BulkSegmentWriter {
     storage: Arc<dyn Storage>,
     dir: PathBuf,
     log_id: u64,
-    next_seq: u64,
+    /// `seq` of the next record.
+    pub next_seq: u64,
     open: Option<SealedWriter>,
 }
 
@@ -37,11 +38,6 @@ impl BulkSegmentWriter {
             next_seq: first_seq,
             open: None,
         }
-    }
-
-    /// `seq` of the next record.
-    pub const fn next_seq(&self) -> u64 {
-        self.next_seq
     }
 
     /// Writes a record. `range` is what the footer notes in place of the least and

@@ -14,7 +14,7 @@ use crate::storage::StorageFile;
 /// plain segment; a damaged block reads as zeros, with which no frame begins.
 pub(in crate::log) struct SealedFile {
     file: Arc<dyn StorageFile>,
-    footer: Arc<Footer>,
+    pub footer: Arc<Footer>,
     cache: Option<Arc<BlockCache>>,
     work: Mutex<Work>,
 }
@@ -43,10 +43,6 @@ impl SealedFile {
                 last: None,
             }),
         })
-    }
-
-    pub fn footer(&self) -> &Footer {
-        &self.footer
     }
 
     /// What is wrong with the block that holds an offset.

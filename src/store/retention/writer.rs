@@ -59,7 +59,7 @@ impl BaselineWriter {
     /// storage; its position is set in `pruned`.
     pub fn finish(mut self, pruned: Pruned) -> Result<Pruned, NotSealed> {
         self.segments.cut()?;
-        let begin = self.segments.next_seq();
+        let begin = self.segments.next_seq;
         let mut sorted = self.owners.sorted().map_err(failed)?;
         let mut held: Vec<(u64, u64)> = Vec::new();
         while let Some(((subprofile, _, profile), _)) = sorted.next().map_err(failed)? {

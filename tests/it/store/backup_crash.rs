@@ -30,10 +30,10 @@ fn record(seq: u64) -> Vec<u8> {
 }
 
 fn append(disk: &SimulatedDisk, part: &str, count: u64) {
-    let mut writer = open(disk, "/data", part).writer.unwrap();
+    let opened = open(disk, "/data", part);
+    let (log, mut writer) = (opened.log, opened.writer.unwrap());
     for _ in 0..count {
-        let seq = writer.next_seq();
-        writer.append(&[record(seq)]).unwrap();
+        writer.append(&[record(log.last_seq() + 1)]).unwrap();
     }
 }
 
