@@ -17,23 +17,15 @@ const BATCH_LEN: usize = 1024;
 const VALUES_LEN: usize = 4096;
 
 /// Why an index was not filled.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failed {
-    Index(IndexError),
-    Log(LogError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// No other index could be built while one that must be replaced exists.
+    #[error("another index could not be built")]
     Outdated(Reason),
-}
-
-impl From<IndexError> for Failed {
-    fn from(error: IndexError) -> Self {
-        Self::Index(error)
-    }
-}
-
-impl From<LogError> for Failed {
-    fn from(error: LogError) -> Self {
-        Self::Log(error)
-    }
 }
 
 /// Indexes what the log holds after an event, in steps.

@@ -18,15 +18,12 @@
 //! is kept in memory until the next start ([`tree`]). Questions wait until the
 //! new index has come as far as the old one.
 //!
-//! A whole index is replaced, too, after a prune, since sled keeps removed bytes
-//! in its file ([`Indexer::remove_pruned`]); and when the log can read events
-//! that it could not read when the index was made ([`Indexer::unreadable`]). The
-//! new one is built while the old one answers ([`successor`]); events that
-//! cannot be read are listed as such: their (sub)profiles are unknown, so every answer
-//! about a (sub)profile warns about them.
+//! A whole index is replaced, too ([`successor`]), for reasons that the document lists. Events
+//! that cannot be read are listed ([`Indexer::unreadable`]): their (sub)profiles are
+//! unknown, so every answer about a (sub)profile warns about them.
 //!
 //! The index also has the *look-ups* of configured fields: which (sub)profiles ever
-//! had a value ([`lookup`]). Other fields are another reason for a new index.
+//! had a value ([`lookup`]).
 
 mod block;
 mod error;

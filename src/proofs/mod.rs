@@ -30,12 +30,8 @@
 //! from `partial`, or is not needed, as its tile has a root. A record that never had a
 //! leaf when it was signed has a stand-in ([`crate::log::stand_in`]).
 //!
-//! **Anchors.** A thread has others sign a checkpoint a day ([`start_countersigning`]). A
-//! prune keeps the leaves of the tile in which an anchor ends, so that consistency with
-//! every anchor can be shown for ever.
-//!
-//! **Forks.** A restored folder has no key and may give numbers again. It gets a new
-//! key, and an origin of its own.
+//! `docs/proofs.md` says why others sign a checkpoint a day ([`start_countersigning`]), and why
+//! a restored folder gets a new key and an origin of its own.
 
 mod anchors;
 mod bundle;

@@ -8,8 +8,7 @@
 //! `seq` or a time, and the standard seek table. If the footer is damaged, the
 //! file is searched for the blocks.
 //!
-//! Readers see a sealed segment through [`super::segment_file::SegmentFile`] as the
-//! plain file it was made from, so that the same code reads both.
+//! Readers see it through [`super::segment_file::SegmentFile`] as the plain file it was made from.
 //!
 //! **Sealing** ([`mod@seal`]) writes the new file aside, syncs it, reads it back
 //! and compares, renames it, syncs the folder, and only then removes the plain
@@ -17,9 +16,8 @@
 //! one if both exist. A damaged segment is not sealed: a repair decides what
 //! happens to it.
 //!
-//! **Pruning** rewrites a plain or sealed segment in the same way, with empty
-//! records in place of the pruned ones, so that numbers have no gaps; the rename
-//! replaces the old file.
+//! **Pruning** rewrites a plain or sealed segment in the same way; the rename replaces
+//! a sealed one.
 //!
 //! Why the blocks have this length and level is in `docs/storage-format.md`. There is
 //! no trained dictionary: `zstd -d` alone could not read a segment then, and a damaged
