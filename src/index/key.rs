@@ -30,13 +30,11 @@ pub(super) struct Base {
 }
 
 impl IndexKey {
-    /// The lowest key.
     pub const FIRST: Self = Self::Events(ProfileKey::profile(0));
 
     /// The lowest key of an owner.
     const FIRST_OWNER: Self = Self::Owner(0);
 
-    /// The lowest key of a value.
     pub const FIRST_VALUE: Self = Self::Value(LookupKey::FIRST);
 
     /// The key after that of a (sub)profile's events.

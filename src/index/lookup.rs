@@ -60,7 +60,6 @@ impl LookupValues {
         });
     }
 
-    /// Adds those of a baseline.
     pub fn add_baseline(&mut self, kept: &KeptBaseline, fields: &[String]) {
         let Known::Present(state) = &kept.baseline.known else {
             return;

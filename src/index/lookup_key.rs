@@ -25,7 +25,6 @@ pub(super) struct LookupKey {
     /// The field's place among the indexed fields.
     pub field: u8,
     pub folded: Folded,
-    /// Whose it was.
     pub owner: ProfileKey,
 }
 

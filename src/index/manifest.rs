@@ -33,7 +33,6 @@ pub(super) struct Manifest {
     /// The looked-up values of that prune's baselines are in the index.
     pub has_baselines: bool,
     pub position: Position,
-    /// The number of the next run.
     pub next_run: u64,
     /// The runs, from the oldest.
     pub runs: Vec<RunMeta>,

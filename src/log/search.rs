@@ -35,7 +35,6 @@ impl<'a> MagicSearch<'a> {
         }
     }
 
-    /// Continues at an offset.
     pub fn skip_to(&mut self, offset: u64) {
         self.at = offset;
     }

@@ -78,7 +78,6 @@ impl Segment {
         }
     }
 
-    /// A sealed segment.
     pub fn sealed(dir: &Path, first_seq: u64) -> Self {
         Self {
             path: dir.join(sealed_name(first_seq)),

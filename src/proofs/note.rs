@@ -26,7 +26,6 @@ const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
 
-/// Characters in a line of PEM.
 const PEM_LINE: usize = 64;
 
 /// Bytes in base64, as notes and proofs have them.

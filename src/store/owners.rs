@@ -41,7 +41,6 @@ impl RecentOwners {
         self.owners.get(&subprofile).map(|(_, profile)| *profile)
     }
 
-    /// Notes the event with a `seq`.
     pub fn note(&mut self, subprofile: u64, profile: u64, seq: u64) {
         self.owners.insert(subprofile, (seq, profile));
     }

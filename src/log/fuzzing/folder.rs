@@ -35,7 +35,6 @@ use crate::storage::{Access, SimulatedDisk, Storage, read_start};
 /// The log's folder on the simulated disk.
 pub const DIR: &str = "/log";
 
-/// The log's id.
 pub const ID: u64 = 0x5EA1_ED00_F022_0001;
 
 /// How many orders are executed at most.
@@ -119,7 +118,6 @@ fn record(seq: u64) -> EventRecord<'static> {
     }
 }
 
-/// The remaining orders.
 struct Orders<'a>(&'a [u8]);
 
 impl<'a> Orders<'a> {

@@ -37,7 +37,6 @@ pub(super) enum Piece<'a> {
 /// What reading a segment showed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
-    /// Something in it is damaged.
     pub damaged: bool,
     /// There may have been more events at the end of the log.
     pub unknown: bool,

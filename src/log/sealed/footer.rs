@@ -53,7 +53,6 @@ pub(super) const TABLE_END_LEN: usize = 9;
 /// One compressed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::log) struct SealedBlock {
-    /// `seq` of its first record.
     pub first_seq: u64,
     /// The number of records.
     pub count: u32,
@@ -110,7 +109,6 @@ pub(in crate::log) struct Footer {
     crc: Option<u32>,
 }
 
-/// Whether a footer begins with these bytes.
 pub(in crate::log) fn begins_footer(bytes: [u8; 4]) -> bool {
     bytes == SKIPPABLE.to_le_bytes()
 }

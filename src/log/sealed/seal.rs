@@ -25,13 +25,10 @@ pub(in crate::log) struct Plain<'a> {
     pub path: &'a Path,
     /// Its file, as that of a plain segment.
     pub file: Arc<SegmentFile>,
-    /// Its length in bytes.
     pub len: u64,
-    /// `seq` of its first record.
     pub first_seq: u64,
     /// `seq` of the record after its last.
     pub next_seq: u64,
-    /// The id of the log.
     pub log_id: u64,
 }
 
@@ -130,13 +127,11 @@ pub(in crate::log) struct SealedWriter {
     path: PathBuf,
     file: Arc<dyn StorageFile>,
     log_id: u64,
-    /// `seq` of its first record.
     pub(super) first_seq: u64,
     compressor: Compressor<'static>,
     blocks: Vec<SealedBlock>,
     records: Vec<Vec<u8>>,
     records_len: usize,
-    /// `seq` of the next record.
     next_seq: u64,
     /// The least and the greatest time of the collected records.
     times: Option<(i64, i64)>,

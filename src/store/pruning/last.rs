@@ -35,7 +35,6 @@ impl BaselineSource {
         }
     }
 
-    /// The source of a baseline that is known.
     pub const fn known(baseline: Baseline) -> Self {
         Self {
             times: Vec::new(),
