@@ -41,17 +41,16 @@ pub fn order_second(
         });
     }
     for (_, seq) in second {
-        match reader.record_of(held, *seq, |record| Ok(order_key(*seq, &record))) {
-            Ok(mut head) => {
-                if !gone.is_empty() {
-                    // Pruned events have only the first bytes of the digest.
-                    let unknown = head.digest.iter_mut().skip(DIGEST_LEN);
-                    unknown.for_each(|byte| *byte = 0);
-                }
-                heads.push(head);
-            }
-            Err(unreadable) => damage.add(unreadable.into_damage()?),
+        let read = reader.record_of(held, *seq, |record| Ok(order_key(*seq, &record)));
+        let Some(mut head) = damage.readable(read)? else {
+            continue;
+        };
+        if !gone.is_empty() {
+            // Pruned events have only the first bytes of the digest.
+            let unknown = head.digest.iter_mut().skip(DIGEST_LEN);
+            unknown.for_each(|byte| *byte = 0);
         }
+        heads.push(head);
     }
     let is_own = |seq: u64| second.iter().any(|(_, known)| *known == seq);
     let mut ordered = order_and_dedup(heads);

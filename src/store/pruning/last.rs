@@ -99,13 +99,11 @@ pub(super) fn baseline_of(
     for second in times.chunk_by(|a, b| a.0 == b.0) {
         let ordered = order_second(second, before, &Batch::default(), reader, damage)?;
         for (seq, duplicate_of) in ordered {
-            match reader.event(seq) {
-                Ok(event) if duplicate_of.is_none() => kept.push(event),
-                Ok(_) => {}
-                Err(unreadable) => {
-                    damage.add(unreadable.into_damage()?);
-                    continue;
-                }
+            let Some(event) = damage.readable(reader.event(seq))? else {
+                continue;
+            };
+            if duplicate_of.is_none() {
+                kept.push(event);
             }
             if to_remove.seqs.contains(seq) {
                 for event in kept.drain(..) {
@@ -135,17 +133,14 @@ pub(super) fn baseline_of(
     }
     for (time, seq) in source.times.iter().skip(*second_at) {
         if *time == place.time && to_remove.seqs.contains(*seq) {
-            match reader.record(*seq, |record| Ok(order_key(*seq, &record))) {
-                Ok(head) => baseline.second.push(PrunedDigest {
+            let key = reader.record(*seq, |record| Ok(order_key(*seq, &record)));
+            if let Some(key) = damage.readable(key)? {
+                let digest = key.digest.first_chunk::<DIGEST_LEN>();
+                baseline.second.push(PrunedDigest {
                     seq: *seq,
-                    rank: head.rank,
-                    digest: head
-                        .digest
-                        .first_chunk::<DIGEST_LEN>()
-                        .copied()
-                        .unwrap_or_default(),
-                }),
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+                    rank: key.rank,
+                    digest: digest.copied().unwrap_or_default(),
+                });
             }
         }
     }
