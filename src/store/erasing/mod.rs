@@ -245,14 +245,18 @@ impl Trail {
         append: Append<'_>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Removed, EraseError> {
-        if self.retention().unfinished().next().is_none() {
-            return Ok(self.finish_removal(stop)?);
-        }
-        match self.pruning.try_lock() {
-            Some(mut pruning) if !pruning.uncertain => {
-                self.finish_locked(&mut pruning, append, stop, &mut |_, _| ())
-            }
-            _ => Ok(Removed::default()),
+        let erasing = self.retention().unfinished().next().is_some();
+        let is_due = erasing || self.removal_due.load(Ordering::Acquire);
+        let pruning = is_due.then(|| self.pruning.try_lock()).flatten();
+        let Some(mut pruning) = pruning.filter(|pruning| !pruning.uncertain) else {
+            return Ok(Removed::default());
+        };
+        if erasing {
+            self.finish_locked(&mut pruning, append, stop, &mut |_, _| ())
+        } else if pruning.is_settled() {
+            Ok(self.remove_hidden(stop, &mut |_, _| ())?)
+        } else {
+            Ok(Removed::default())
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) struct Pruning {
 
 impl Pruning {
     /// Whether all answers that began before a commit have ended.
-    fn is_settled(&mut self) -> bool {
+    pub(super) fn is_settled(&mut self) -> bool {
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.is_empty()
     }
@@ -301,20 +301,6 @@ impl Trail {
             return Err(PruneError::Uncertain);
         }
         Ok(pruning)
-    }
-
-    /// Continues an interrupted removal of pruned records, if any.
-    pub(super) fn finish_removal(&self, stop: &dyn Fn() -> bool) -> Result<Removed, PruneError> {
-        if !self.removal_due.load(Ordering::Acquire) {
-            return Ok(Removed::default());
-        }
-        let Some(mut pruning) = self.pruning.try_lock() else {
-            return Ok(Removed::default());
-        };
-        if pruning.uncertain || !pruning.is_settled() {
-            return Ok(Removed::default());
-        }
-        self.remove_hidden(stop, &mut |_, _| ())
     }
 }
 
