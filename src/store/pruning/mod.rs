@@ -239,7 +239,7 @@ impl Trail {
         let salts = RefCell::new(self.prover.salts());
         let events = Removal {
             segments: segments(&self.events, pruned.events, &|first, last| {
-                retention.is_erasing_any(first, last)
+                (first..=last).any(|seq| retention.erasing.contains(seq))
             })?,
             covers: &|seq, record| {
                 control_json(record).is_none() && retention.hides_record(seq, record)
@@ -254,7 +254,8 @@ impl Trail {
         removed.add(events.run(&self.events, stop, progress)?);
         let rejected = Removal {
             segments: segments(&self.rejected, pruned.rejected, &|first, last| {
-                retention.is_erasing_rejected(first, last)
+                let mut numbers = retention.unfinished().flat_map(|own| &own.rejected);
+                numbers.any(|number| (first..=last).contains(number))
             })?,
             covers: &|number, record| {
                 rejected_time(record).is_some_and(|time| retention.hides_rejected(time, number))

@@ -135,11 +135,6 @@ impl Retention {
             })
     }
 
-    /// Whether an erasure that is under way removes any event from one `seq` to another.
-    pub fn is_erasing_any(&self, first: u64, last: u64) -> bool {
-        (first..=last).any(|seq| self.erasing.contains(seq))
-    }
-
     /// Whether a rejected call is pruned or erased, by its moment of receipt in Unix
     /// seconds and its number.
     pub fn hides_rejected(&self, received: i64, number: u64) -> bool {
@@ -148,13 +143,6 @@ impl Retention {
             || self
                 .unfinished()
                 .any(|erasure| erasure.rejected.contains(&number))
-    }
-
-    /// Whether an erasure that is under way removes any rejected call from one number to
-    /// another.
-    pub fn is_erasing_rejected(&self, first: u64, last: u64) -> bool {
-        let mut numbers = self.unfinished().flat_map(|erasure| &erasure.rejected);
-        numbers.any(|number| (first..=last).contains(number))
     }
 
     /// All baselines, in the order of (sub)profiles.
