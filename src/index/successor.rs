@@ -15,7 +15,7 @@ use super::filling::{Failed, Filling};
 use super::lookup::normalized;
 use super::shared::{Reason, Shared};
 use super::store::EventStore;
-use super::tree::wait_until_closed;
+use super::tree::{Database, wait_until_closed};
 use crate::background::{Background, Pace, Stop};
 use crate::storage::found;
 
@@ -122,8 +122,8 @@ impl Shared {
             return Some(Reason::Readable);
         }
         let wanted = normalized(state.lookup_fields.as_deref().unwrap_or_default());
-        let differ = wanted != index.fields() && !index.db.is_memory();
-        differ.then_some(Reason::Fields)
+        let has_lookups = !matches!(index.db, Database::Memory);
+        (wanted != index.fields() && has_lookups).then_some(Reason::Fields)
     }
 
     /// Builds the index that is to replace the present one, if another is wanted: a

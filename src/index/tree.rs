@@ -62,10 +62,6 @@ impl Database {
         Ok(Self::Sled(db))
     }
 
-    pub const fn is_memory(&self) -> bool {
-        matches!(self, Self::Memory)
-    }
-
     /// Whether it has no manifest.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -11,7 +11,7 @@ use super::source::each_tile;
 use super::tree::{Frontier, Hash};
 use crate::event::seconds_to_rfc3339;
 use crate::log::TILE;
-use crate::storage::found;
+use crate::storage::{Access, found};
 
 /// The name of the last checkpoint in findings.
 const LAST: &str = "the last checkpoint";
@@ -169,7 +169,8 @@ impl Last {
             }
         };
         let mut tiles = Vec::new();
-        let read = prover.open_tiles().and_then(|file| {
+        let file = prover.storage.open(&kept.tiles, Access::Read);
+        let read = file.and_then(|file| {
             let whole = (file.len()? / 32).min(checkpoint.size / TILE);
             each_tile(file.as_ref(), 0, whole, |hash| tiles.push(hash))
         });

@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use super::tree::{Frontier, Hash, Subtrees, consistency, inclusion, is_consistent, root};
 use crate::log::salt::{SaltTree, Salts};
 use crate::log::{Log, LogError, TILE};
-use crate::storage::{Access, Storage, StorageFile, atomic_replace, found, read_start};
+use crate::storage::{Storage, StorageFile, atomic_replace, found, read_start};
 
 /// How many bytes of tiles are written at once.
 const WRITE_LEN: usize = 8 << 10;
@@ -337,10 +337,6 @@ impl Prover {
 
     pub(super) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         read_start(self.storage.as_ref(), &self.dir.join(name), MAX_LEN)
-    }
-
-    pub(super) fn open_tiles(&self) -> io::Result<Arc<dyn StorageFile>> {
-        self.storage.open(&self.dir.join("tiles"), Access::Read)
     }
 
     /// Works on the state, which is loaded first if necessary. After an error it is

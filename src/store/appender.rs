@@ -169,7 +169,11 @@ impl Appender {
         }
         for arrival in &mut group {
             if let Arrival::Call(call) = arrival {
-                self.make_received_unique(call);
+                // Each has a microsecond of its own, by which an import recognizes an event.
+                if (0..1000).contains(&(self.last_received - call.received)) {
+                    call.received = self.last_received + 1;
+                }
+                self.last_received = call.received;
             }
         }
         for _ in 0..MOST_MOVED {
@@ -288,15 +292,6 @@ impl Appender {
             }
         }
         owners.shrink(self.trail.index(), self.trail.last_seq());
-    }
-
-    /// Gives each call a distinct microsecond, so that an import can recognize an
-    /// event by its receipt time.
-    fn make_received_unique(&mut self, call: &mut ParsedCall) {
-        if (0..1000).contains(&(self.last_received - call.received)) {
-            call.received = self.last_received + 1;
-        }
-        self.last_received = call.received;
     }
 
     fn encode_call(

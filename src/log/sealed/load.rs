@@ -45,7 +45,10 @@ fn search(file: &Arc<dyn StorageFile>, log_id: u64, len: u64) -> io::Result<Vec<
     let raw = SegmentFile::Plain(Arc::clone(file));
     let mut search = MagicSearch::new(&raw, ZSTD_MAGIC, 0, len);
     while let Some((at, start)) = search.next_hit()? {
-        let Some(plain_len) = content_len(start) else {
+        let len = zstd::zstd_safe::get_frame_content_size(start).ok();
+        let len = len.flatten().and_then(|len| usize::try_from(len).ok());
+        // A longer one is no frame of the log.
+        let Some(plain_len) = len.filter(|len| *len <= MAX_FRAME) else {
             continue;
         };
         let after = blocks.last().map_or(0, SealedBlock::next_seq);
@@ -57,13 +60,6 @@ fn search(file: &Arc<dyn StorageFile>, log_id: u64, len: u64) -> io::Result<Vec<
         }
     }
     Ok(blocks)
-}
-
-/// The length of the content of the zstd frame that begins with these bytes, if it
-/// can be a frame of the log.
-fn content_len(start: &[u8]) -> Option<usize> {
-    let len = zstd::zstd_safe::get_frame_content_size(start).ok()??;
-    usize::try_from(len).ok().filter(|len| *len <= MAX_FRAME)
 }
 
 /// The block that begins at an offset, if a whole one does.
