@@ -54,7 +54,6 @@ mod leaf;
 mod lost;
 mod names;
 mod notifier;
-mod pruning;
 mod reader;
 pub mod record;
 mod recover;

@@ -69,12 +69,10 @@ pub fn log(bytes: &[u8]) {
         return;
     };
     match repair(&disk) {
-        Ok(true) => {}
-        Ok(false) => return,
+        Ok(true) => judge(&disk, honest.then_some(&readable)),
         Err(RepairError::NotWritten(error)) => panic!("{error}"),
-        Err(_) => return,
+        Ok(false) | Err(_) => {}
     }
-    judge(&disk, honest.then_some(&readable));
 }
 
 fn open(disk: &SimulatedDisk, mode: OpenMode) -> Result<Recovered, LogError> {
