@@ -161,7 +161,7 @@ impl Check<'_> {
             let (place, next) = (offset + frame.header.frame_len(), frame.header.next_seq());
             let place = file.place(offset, place);
             let mut wrong = |first, last, reason: &str| {
-                damage.push(self.damage(place, (first, last), reason));
+                damage.push(Damage::new(self.segment, place, (first, last), reason));
             };
             let visited = visit(&frame);
             if let Some((_, block)) = footer.and_then(|footer| footer.block_of_offset(offset)) {
@@ -181,29 +181,16 @@ impl Check<'_> {
         if let Some((footer, reason)) = footer.and_then(|it| Some((it, it.recovered_by_scan?))) {
             let last = lost.1.max(expected - 1);
             let place = (footer.blocks_end(), len);
-            damage.push(self.damage(place, (expected, last), reason));
+            damage.push(Damage::new(self.segment, place, (expected, last), reason));
         } else if lost.0 <= lost.1 {
             let reason = "the segment is missing, or the one before it ends too early";
-            damage.push(Damage {
-                segment: self.segment.with_file_name(segment_name(expected)),
-                ..self.damage((0, 0), lost, reason)
-            });
+            let segment = self.segment.with_file_name(segment_name(expected));
+            damage.push(Damage::new(segment, (0, 0), lost, reason));
         }
         Ok(CheckedSegment {
             last_seq: expected - 1,
             damage,
             bytes: len,
         })
-    }
-
-    fn damage(&self, (offset, end): (u64, u64), lost: (u64, u64), reason: &str) -> Damage {
-        Damage {
-            segment: self.segment.to_owned(),
-            offset,
-            end,
-            first_seq: lost.0,
-            last_seq: lost.1,
-            reason: reason.to_owned(),
-        }
     }
 }

@@ -25,6 +25,22 @@ pub struct Damage {
 impl Damage {
     /// The `last_seq` of damage at the end of a log, after which no frame says it.
     pub const UNKNOWN: u64 = u64::MAX;
+
+    pub(super) fn new(
+        segment: impl Into<PathBuf>,
+        (offset, end): (u64, u64),
+        (first_seq, last_seq): (u64, u64),
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            segment: segment.into(),
+            offset,
+            end,
+            first_seq,
+            last_seq,
+            reason: reason.into(),
+        }
+    }
 }
 
 impl fmt::Display for Damage {

@@ -122,14 +122,9 @@ impl Inner {
     /// The damage if segments are missing before the first one that exists.
     pub(super) fn missing_start(&self) -> Option<Damage> {
         let first = self.segments().first()?.first_seq;
-        (first > 1).then(|| Damage {
-            segment: self.dir.join(segment_name(1)),
-            offset: 0,
-            end: 0,
-            first_seq: 1,
-            last_seq: first - 1,
-            reason: "the segment is missing".to_owned(),
-        })
+        let segment = || self.dir.join(segment_name(1));
+        (first > 1)
+            .then(|| Damage::new(segment(), (0, 0), (1, first - 1), "the segment is missing"))
     }
 }
 

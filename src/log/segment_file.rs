@@ -61,18 +61,12 @@ impl SegmentFile {
     /// sealed segment its place is that of the compressed blocks, and the reason is
     /// what is wrong with the first of them.
     pub fn damage(&self, gap: Gap, segment: &Path, last_seq: u64) -> Damage {
-        let (offset, end) = self.place(gap.offset, gap.end);
+        let place = self.place(gap.offset, gap.end);
         let fault = match self {
             Self::Sealed(file) if gap.offset < gap.end => file.fault(gap.offset),
             _ => None,
         };
-        Damage {
-            segment: segment.to_owned(),
-            offset,
-            end,
-            first_seq: gap.first_seq,
-            last_seq,
-            reason: fault.map_or(gap.reason, str::to_owned),
-        }
+        let reason = fault.map_or(gap.reason, str::to_owned);
+        Damage::new(segment, place, (gap.first_seq, last_seq), reason)
     }
 }

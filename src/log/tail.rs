@@ -47,17 +47,14 @@ impl Tail {
     /// What remains after the last good frame while the log is open.
     pub fn leftover(&self, mode: OpenMode) -> Option<Damage> {
         let torn = self.torn.as_ref().filter(|_| mode == OpenMode::Read);
-        let torn = torn.map(|torn| Damage {
-            segment: self.segment.path.clone(),
-            offset: torn.offset,
-            end: torn.end,
-            first_seq: torn.first_seq,
-            last_seq: Damage::UNKNOWN,
-            reason: format!(
+        let torn = torn.map(|torn| {
+            let reason = format!(
                 "{}: a crash interrupted the last write, or it was changed since; the next \
                  start moves it to a file of its own",
                 torn.reason
-            ),
+            );
+            let lost = (torn.first_seq, Damage::UNKNOWN);
+            Damage::new(&self.segment.path, (torn.offset, torn.end), lost, reason)
         });
         self.lost_end.clone().or(torn)
     }
