@@ -1,12 +1,9 @@
 //! Sealing closed segments in the background.
 //!
-//! The same thread keeps the rejected calls to their limit (`--max-rejected`), since strangers may
-//! be able to cause them: the oldest segments are emptied.
-//!
 //! A server thread looks once a second for closed segments that are not sealed
 //! and seals them, oldest first. It runs at the lowest priority and one block at
-//! a time, so that calls do not wait for it. Under a load that leaves no CPU
-//! time, segments stay unsealed until there is some.
+//! a time, so that calls do not wait for it. It also empties the oldest segments of
+//! rejected calls beyond their limit (`--max-rejected`), since strangers may be able to cause them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -37,7 +34,8 @@ impl Trail {
         of(Part::Events).chain(of(Part::Rejected)).collect()
     }
 
-    /// The number of closed, unsealed segments of both logs.
+    /// The number of closed, unsealed segments of both logs. They stay unsealed while other
+    /// work takes all processor time.
     pub fn unsealed_segments(&self) -> usize {
         self.unsealed().len()
     }
