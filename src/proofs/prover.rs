@@ -37,19 +37,9 @@ pub enum ProofError {
     /// The caller stopped it.
     #[error("it was stopped")]
     Stopped,
-    /// The log cannot be read.
+    /// The log, or a file of the proofs, cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The file system failed.
-    #[error("{what} proofs/{name}: {cause}")]
-    Io {
-        /// What was being done.
-        what: &'static str,
-        /// The file.
-        name: &'static str,
-        /// The cause.
-        cause: io::Error,
-    },
 }
 
 impl ProofError {
@@ -57,7 +47,7 @@ impl ProofError {
         what: &'static str,
         name: &'static str,
     ) -> impl FnOnce(io::Error) -> Self + Copy {
-        move |cause| Self::Io { what, name, cause }
+        move |cause| Self::Log(LogError::io(what, format!("proofs/{name}"))(cause))
     }
 }
 

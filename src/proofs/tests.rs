@@ -171,7 +171,7 @@ fn checkpoints_ever_given_are_consistent_over_kills_and_power_cuts() {
                 };
                 match signed {
                     Ok(signed) => given.extend(signed),
-                    Err(ProofError::Io { .. } | ProofError::Log(_)) => {}
+                    Err(ProofError::Log(_)) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
