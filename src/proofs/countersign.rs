@@ -198,15 +198,7 @@ pub struct CountersignerState {
 }
 
 /// The states of a server's countersigners, in the order of their flags.
-#[derive(Clone, Default)]
-pub struct Countersigning(Arc<Mutex<Vec<CountersignerState>>>);
-
-impl Countersigning {
-    /// The state of each.
-    pub fn states(&self) -> Vec<CountersignerState> {
-        self.0.lock().clone()
-    }
-}
+pub type Countersigning = Arc<Mutex<Vec<CountersignerState>>>;
 
 /// When a countersigner is asked again.
 struct Due {
@@ -248,10 +240,7 @@ impl Due {
     }
 
     fn signed(&mut self, anchor: AnchorSummary) {
-        self.wait = FIRST_RETRY;
-        self.not_before = None;
-        self.last = Some(anchor);
-        self.failure = None;
+        *self = Self::new(self.countersigner.clone(), Some(anchor));
     }
 
     /// Whether its last anchor is a day old and does not have all events.
@@ -276,19 +265,18 @@ pub fn start_countersigning(
     let due = |countersigner: Countersigner| {
         let mut newest = anchors.iter().rev();
         let last = newest.find(|anchor| countersigner.has_signed(anchor));
-        let last = last.cloned();
-        Due::new(countersigner, last)
+        Due::new(countersigner, last.cloned())
     };
     let mut all: Vec<Due> = countersigners.into_iter().map(due).collect();
     let states = all.iter().map(Due::state).collect();
-    let countersigning = Countersigning(Arc::new(Mutex::new(states)));
-    let (prover, states) = (Arc::clone(prover), countersigning.clone());
+    let countersigning: Countersigning = Arc::new(Mutex::new(states));
+    let (prover, states) = (Arc::clone(prover), Arc::clone(&countersigning));
     let thread = Background::start_idle("countersigning", move |stop| {
         let mut failure = String::new();
         while !stop.wait(PAUSE) {
             let stopped = || stop.is_set();
             let done = anchor_what_is_due(&prover, &mut all, &stopped);
-            *states.0.lock() = all.iter().map(Due::state).collect();
+            *states.lock() = all.iter().map(Due::state).collect();
             log_failure(done, "no anchor can be kept now", &mut failure);
         }
     })?;

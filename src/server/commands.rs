@@ -257,7 +257,7 @@ impl Commands {
             checks: about.checker.is_some(),
             last_age: about.refusals.last_age(),
             refused: about.refusals.counts(),
-            countersigners: about.countersigning.states(),
+            countersigners: about.countersigning.lock().clone(),
             cluster: about.cluster.as_ref().map(Status::facts),
             ..Running::of(&self.trail, about.settings.clone())
         };
