@@ -73,7 +73,7 @@ impl Upstream {
     /// Appends the head of a request of so many `bytes`, as written by [`super::head::parse`], with
     /// its number; the next [`Self::flush`] writes it.
     pub(super) fn take(&mut self, head: &[u8], bytes: usize, id: CallId) {
-        let call = format!("{CALL_HEADER}: {}\r\n", id.number());
+        let call = format!("{CALL_HEADER}: {}\r\n", id.0);
         self.outbox.append_message(head, call.as_bytes());
         self.calls = self.calls.saturating_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
@@ -154,7 +154,7 @@ impl EventLoop {
     pub(super) fn write_requests(&mut self) {
         for place in 0..self.upstreams.len() {
             let upstream = self.upstreams.get(place).and_then(Option::as_ref);
-            if upstream.is_some_and(|it| it.outbox.unsent() > 0 && !it.outbox.is_blocked()) {
+            if upstream.is_some_and(|it| it.outbox.unsent() > 0 && !it.outbox.is_blocked) {
                 self.write_to(place);
             }
         }
