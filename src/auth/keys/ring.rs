@@ -32,7 +32,8 @@ impl Shared {
             return;
         };
         if let Err(error) = key_store::write(path, &keys) {
-            self.cache.lock().save_failed();
+            // The next change tries again.
+            self.cache.lock().dirty = true;
             let path = path.display();
             tracing::warn!(%path, %error, "the verified keys could not be stored for a restart");
         }
@@ -110,7 +111,7 @@ impl KeyRing {
             .name("keys".to_owned())
             .spawn(move || {
                 runtime.block_on(of_thread.stop.notified());
-                of_thread.cache.lock().stop();
+                of_thread.cache.lock().stopped = true;
                 // Cancels the look-ups in flight, which calls their callbacks.
                 drop(runtime);
                 of_thread.save();
