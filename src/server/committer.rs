@@ -136,10 +136,11 @@ impl Health {
 #[derive(Clone)]
 pub(super) struct Queue {
     sender: Sender<Job>,
-    health: Arc<Health>,
+    pub health: Arc<Health>,
     delay: Arc<GroupCommitDelay>,
-    answers: Answers,
-    metrics: Metrics,
+    /// Answers the frontend's clients.
+    pub answers: Answers,
+    pub metrics: Metrics,
     committer: Arc<Place>,
 }
 

@@ -232,7 +232,7 @@ impl Server {
             health: Arc::clone(&health),
             inactivity: inactivity.clone(),
             queries: Semaphore::new(CAPACITY),
-            metrics: metrics.clone(),
+            metrics,
             refusals: Arc::clone(&refusals),
             zone: config.zone,
             webhook: answers.clone(),
@@ -257,10 +257,7 @@ impl Server {
         }
         let worker = Worker {
             queue: queue.clone(),
-            answers: answers.clone(),
-            health: Arc::clone(&health),
             inactivity: inactivity.clone(),
-            metrics,
             checker: checker.clone(),
             zone: config.zone,
             max_body: config.max_body,
