@@ -14,7 +14,6 @@
 //!   what it omits.
 
 pub mod assets;
-pub mod bars;
 pub mod changes;
 pub mod dossier;
 pub mod event;

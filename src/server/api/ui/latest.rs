@@ -14,9 +14,8 @@ use crate::query::lines::HistoryLine;
 use crate::query::{Filter, HistoryQuery, Query, QueryError, Span, TailQuery};
 use crate::server::reply::Reply;
 use crate::store::{Step, Trail};
-use crate::web::bars::Hours;
 use crate::web::events::row;
-use crate::web::start::{self, Latest, Page};
+use crate::web::start::{self, Hours, Latest, Page};
 
 /// The maximum number of events in one update.
 const MOST: u64 = 30;

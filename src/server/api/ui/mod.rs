@@ -45,7 +45,7 @@ use tiny_http::Method;
 
 use self::latest::Cache;
 use crate::server::worker::path_of;
-use crate::web::bars::Hours;
+use crate::web::start::Hours;
 
 pub(super) use pages::Site;
 pub(super) use route::Route;
