@@ -47,13 +47,6 @@ struct InFlightLookup {
     fetched: Option<Fetched>,
 }
 
-impl InFlightLookup {
-    /// Ends it with an answer.
-    fn finish(mut self, fetched: Fetched) {
-        self.fetched = Some(fetched);
-    }
-}
-
 impl Drop for InFlightLookup {
     fn drop(&mut self) {
         let cancelled = || Fetched::unreachable("the look-up was cancelled");
@@ -140,28 +133,21 @@ impl KeyRing {
         name: KeyName,
         callback: Box<dyn FnOnce(KeyResult) + Send>,
     ) -> Result<(), Busy> {
-        match self.get(&name) {
-            Some(result) => callback(result),
-            None => {
-                if self.0.shared.cache.lock().ask(&name, callback)? {
-                    self.start_look_up(name);
-                }
-            }
+        if let Some(result) = self.get(&name) {
+            callback(result);
+        } else if self.0.shared.cache.lock().ask(&name, callback)? {
+            let mut look_up = InFlightLookup {
+                shared: Arc::clone(&self.0.shared),
+                name,
+                fetched: None,
+            };
+            // On a runtime that has just ended, this drops the look-up, which calls back.
+            self.0.runtime.spawn(async move {
+                let fetched = look_up.shared.dns.fetch(&look_up.name).await;
+                look_up.fetched = Some(fetched);
+            });
         }
         Ok(())
-    }
-
-    fn start_look_up(&self, name: KeyName) {
-        let look_up = InFlightLookup {
-            shared: Arc::clone(&self.0.shared),
-            name,
-            fetched: None,
-        };
-        // On a runtime that has just ended, this drops the look-up, which calls back.
-        self.0.runtime.spawn(async move {
-            let fetched = look_up.shared.dns.fetch(&look_up.name).await;
-            look_up.finish(fetched);
-        });
     }
 
     /// Notes that a signature was verified with a key: it may be used through an outage from now
