@@ -29,11 +29,9 @@ pub mod shell;
 pub mod start;
 pub mod state;
 pub mod text;
-mod time_format;
 pub mod timeline;
 mod timeline_svg;
 
 pub use links::{Zoom, with_query};
-pub use reader::{Reader, Titles};
+pub use reader::{Clock, Reader, Titles};
 pub use scale::Scale;
-pub use time_format::Clock;

@@ -3,10 +3,9 @@
 use maud::{Markup, html};
 
 use super::events::table;
-use super::reader::Reader;
+use super::reader::{Clock, Reader};
 use super::scale::percent;
 use super::shell::page;
-use super::time_format::Clock;
 use crate::format::{counted, grouped, size};
 use crate::proofs::{AnchorSummary, Checkpoint};
 
