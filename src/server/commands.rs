@@ -249,9 +249,10 @@ impl Commands {
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
+        let last_age = *about.refusals.last_age.lock();
         let running = Running {
             checks: about.checker.is_some(),
-            last_age: about.refusals.last_age(),
+            last_age,
             refused: about.refusals.counts(),
             countersigners: about.countersigning.states(),
             cluster: about.cluster.as_ref().map(Status::facts),
