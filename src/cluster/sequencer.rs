@@ -49,7 +49,8 @@ pub struct ClusterConfig {
 /// The threads of a node beside the committer. Dropped after the committer has ended.
 pub struct Cluster {
     marks: Option<Background>,
-    status: Status,
+    /// What is known of the cluster.
+    pub status: Status,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -101,11 +102,6 @@ impl Cluster {
             threads,
         };
         Ok((appender, cluster))
-    }
-
-    /// What is known of the cluster.
-    pub fn status(&self) -> Status {
-        self.status.clone()
     }
 }
 

@@ -1,11 +1,10 @@
-//! The forms in which a body is kept.
+//! The forms in which a body is kept, among them what an observed event saw.
 
 use bincode::{BorrowDecode, Encode};
 
 use super::charset::Charset;
 use super::decode::{Content, decode_content};
 use super::error::DecodeError;
-use super::seen::Seen;
 
 /// How the bytes of a kept body are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
@@ -93,6 +92,47 @@ impl BodyKind {
             (true, true) => Self::Json,
             (true, false) => Self::JsonIn(charset),
         })
+    }
+}
+
+/// What an observed event saw of a (sub)profile.
+///
+/// An observed event is not a call: `reconcile --record` adds it for what an
+/// export of Copernica shows. It is known by the kind of its body, which no
+/// call can have, never by its type's word, which any call may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It was there, with the values in the event.
+    Present,
+    /// It was not there any more.
+    Gone,
+}
+
+impl Seen {
+    /// The type's word of observed events.
+    pub const TYPE: &'static str = "observed";
+
+    /// The word in export lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// What a word in an export line says.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Present, Self::Gone]
+            .into_iter()
+            .find(|seen| seen.name() == name)
+    }
+
+    /// The kind of the body that says so.
+    pub const fn body_kind(self) -> BodyKind {
+        match self {
+            Self::Present => BodyKind::Observed,
+            Self::Gone => BodyKind::Gone,
+        }
     }
 }
 

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::body::BodyKind;
+use super::body::{BodyKind, Seen};
 use super::charset::Charset;
 use super::error::DecodeError;
 use super::fields::{Fields, owned};
 use super::form::{FormPair, form_pairs};
 use super::interests::Interests;
 use super::key::{ProfileKey, parse_number};
-use super::seen::Seen;
 use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
 use super::variable::each_variable;
 

@@ -15,12 +15,11 @@ pub(crate) mod fuzzing;
 mod interests;
 mod json;
 mod key;
-mod seen;
 mod time;
 mod values;
 mod variable;
 
-pub use body::BodyKind;
+pub use body::{BodyKind, Seen};
 pub use charset::Charset;
 pub use decode::{Content, Envelope, Event, EventType, decode_content, decode_envelope};
 pub use error::DecodeError;
@@ -29,7 +28,6 @@ pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;
 pub(crate) use key::parse_number;
-pub use seen::Seen;
 pub(crate) use time::rfc3339;
 pub use time::{
     TimeSource, Zone, local_date, local_to_utc, micros_to_rfc3339, now_micros, now_seconds,

@@ -23,7 +23,7 @@ use crate::log_limiter::LogLimiter;
 use mio::net::TcpStream;
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{Error, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,11 @@ impl EventLoop {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
-                        self.log_accept_failure(&error);
+                        self.admission.log.warn(format!(
+                            "no new connection could be accepted with {} open: {error}; raise the \
+                             limit on open files if it lasts",
+                            self.clients.len()
+                        ));
                         let own_limit = Errno::from_io_error(&error) == Some(Errno::MFILE);
                         if own_limit && self.free_descriptors() {
                             continue;
@@ -99,14 +103,6 @@ impl EventLoop {
             }
         }
         self.admission.retry_at = Some(self.now);
-    }
-
-    fn log_accept_failure(&self, error: &Error) {
-        self.admission.log.warn(format!(
-            "no new connection could be accepted with {} open: {error}; raise the limit on \
-             open files if it lasts",
-            self.clients.len()
-        ));
     }
 
     /// Evicts some connections, and returns whether any could be evicted; if not, refuses a

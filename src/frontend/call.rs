@@ -27,7 +27,7 @@ pub const CALL_HEADER: &str = "X-Call";
 
 /// The number of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct CallId(u64);
+pub struct CallId(pub(super) u64);
 
 impl CallId {
     pub(super) const fn next(self) -> Self {
@@ -37,10 +37,6 @@ impl CallId {
     /// Parses the value of a [`CALL_HEADER`].
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
-    }
-
-    pub(super) const fn number(self) -> u64 {
-        self.0
     }
 }
 

@@ -26,9 +26,9 @@ impl EventLoop {
         };
         client.readiness.note(event);
         if event.is_writable() && client.outbox.is_writing() {
-            let before = client.outbox.sent();
+            let before = client.outbox.sent;
             let outcome = client.flush(self.poll.registry());
-            if outcome == WriteOutcome::Done || client.outbox.sent() > before {
+            if outcome == WriteOutcome::Done || client.outbox.sent > before {
                 client.since = match client.phase {
                     Phase::Answer | Phase::Streaming(_) => self.now,
                     _ => client.since,
@@ -58,7 +58,7 @@ impl EventLoop {
                 Phase::Queued | Phase::Upstream(_) | Phase::Streaming(_) => {
                     !client.options.linger
                         && client.waiting().len() <= self.config.max_head
-                        && self.clients.held() <= self.config.max_buffered
+                        && self.clients.held <= self.config.max_buffered
                         && self.read(index)
                 }
                 Phase::Answer => false,
@@ -338,7 +338,7 @@ impl EventLoop {
     /// Refuses those that hold the most of what is not yet a whole request, or that leave their
     /// answers lying, while all clients together hold more than they may.
     fn keep_within_memory(&mut self) {
-        while self.clients.held() > self.config.max_buffered {
+        while self.clients.held > self.config.max_buffered {
             let heaviest = self.clients.least(|client| match client.phase {
                 Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Answer => {
                     Some(Reverse(client.weighed))

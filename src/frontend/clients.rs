@@ -21,7 +21,8 @@ pub(super) struct Clients {
     slots: Vec<Option<Client>>,
     free: Vec<usize>,
     by_address: HashMap<IpAddr, usize>,
-    held: usize,
+    /// The bytes of all clients' buffers.
+    pub(super) held: usize,
 }
 
 impl Clients {
@@ -31,11 +32,6 @@ impl Clients {
 
     pub(super) fn count_of(&self, counted: IpAddr) -> usize {
         self.by_address.get(&counted).copied().unwrap_or(0)
-    }
-
-    /// The bytes of all clients' buffers.
-    pub(super) fn held(&self) -> usize {
-        self.held
     }
 
     pub(super) fn update_weight(&mut self, index: usize) {

@@ -11,7 +11,6 @@ use super::client::Phase;
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_one};
-use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::{HashMap, VecDeque};
@@ -120,7 +119,13 @@ impl EventLoop {
                 match event.token() {
                     LISTENER => accept = true,
                     WAKER => woken = true,
-                    _ => self.route(event),
+                    Token(token) => {
+                        if let Some(index) = token.checked_sub(FIRST_CLIENT) {
+                            self.client_event(index, event);
+                        } else if let Some(place) = token.checked_sub(FIRST_UPSTREAM) {
+                            self.upstream_event(place, event);
+                        }
+                    }
                 }
             }
             if woken
@@ -150,15 +155,6 @@ impl EventLoop {
         stats.connections = self.clients.len();
         stats.waiting = self.queue.len();
         stats.in_flight = self.calls.len();
-    }
-
-    fn route(&mut self, event: &Event) {
-        let Token(token) = event.token();
-        if let Some(index) = token.checked_sub(FIRST_CLIENT) {
-            self.client_event(index, event);
-        } else if let Some(place) = token.checked_sub(FIRST_UPSTREAM) {
-            self.upstream_event(place, event);
-        }
     }
 
     fn sweep_every(&self) -> Duration {

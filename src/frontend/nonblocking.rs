@@ -112,10 +112,11 @@ fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutco
 pub(super) struct Outbox {
     bytes: Vec<u8>,
     /// How many of them are written.
-    sent: usize,
+    pub(super) sent: usize,
     /// The capacity that is kept when all is written.
     kept: usize,
-    watches_writing: bool,
+    /// Whether the socket took no more, so that an event will come.
+    pub(super) is_blocked: bool,
     token: Token,
 }
 
@@ -126,13 +127,9 @@ impl Outbox {
             bytes: Vec::new(),
             sent: 0,
             kept,
-            watches_writing: false,
+            is_blocked: false,
             token,
         }
-    }
-
-    pub(super) fn sent(&self) -> usize {
-        self.sent
     }
 
     pub(super) fn unsent(&self) -> usize {
@@ -145,12 +142,7 @@ impl Outbox {
 
     /// Whether something waits for room in the socket.
     pub(super) fn is_writing(&self) -> bool {
-        self.watches_writing || !self.bytes.is_empty()
-    }
-
-    /// Whether the socket took no more, so that an event will come.
-    pub(super) fn is_blocked(&self) -> bool {
-        self.watches_writing
+        self.is_blocked || !self.bytes.is_empty()
     }
 
     /// Appends parts without writing them. What is written already is dropped, so that an outbox
@@ -206,14 +198,14 @@ impl Outbox {
         outcome: WriteOutcome,
     ) -> WriteOutcome {
         let wants = outcome == WriteOutcome::Blocked;
-        if wants == self.watches_writing || outcome == WriteOutcome::Broken {
+        if wants == self.is_blocked || outcome == WriteOutcome::Broken {
             return outcome;
         }
         let interest = match wants {
             true => Interest::READABLE | Interest::WRITABLE,
             false => Interest::READABLE,
         };
-        self.watches_writing = wants;
+        self.is_blocked = wants;
         match registry.reregister(socket, self.token, interest) {
             Ok(()) => outcome,
             Err(_) => WriteOutcome::Broken,

@@ -65,27 +65,7 @@ impl Upstream {
         })
     }
 
-    /// Whether it accepts a further request, of `most_calls` in flight.
-    pub(super) fn has_room(&self, most_calls: usize) -> bool {
-        self.bytes < FULL_BYTES && self.calls < most_calls
-    }
-
-    /// Appends the head of a request of so many `bytes`, as written by [`super::head::parse`], with
-    /// its number; the next [`Self::flush`] writes it.
-    pub(super) fn take(&mut self, head: &[u8], bytes: usize, id: CallId) {
-        let call = format!("{CALL_HEADER}: {}\r\n", id.number());
-        self.outbox.append_message(head, call.as_bytes());
-        self.calls = self.calls.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    /// A request of this many bytes was answered.
-    pub(super) fn answered(&mut self, bytes: usize) {
-        self.calls = self.calls.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
-    pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
+    fn flush(&mut self, registry: &Registry) -> WriteOutcome {
         let outcome = self.outbox.write(&mut self.stream);
         self.outbox.watch(registry, &mut self.stream, outcome)
     }
@@ -110,10 +90,11 @@ impl EventLoop {
     pub(super) fn dispatch_queued(&mut self) {
         while !self.queue.is_empty() {
             let most = self.config.calls_per_connection;
-            let room = |upstream: &Option<Upstream>| {
-                upstream.as_ref().is_some_and(|some| some.has_room(most))
+            let has_room = |upstream: &Option<Upstream>| {
+                let fits = |some: &Upstream| some.bytes < FULL_BYTES && some.calls < most;
+                upstream.as_ref().is_some_and(fits)
             };
-            let Some(place) = self.upstreams.iter().position(room) else {
+            let Some(place) = self.upstreams.iter().position(has_room) else {
                 return;
             };
             if let Some(index) = self.queue.pop_front() {
@@ -138,7 +119,12 @@ impl EventLoop {
         let payload = std::mem::take(&mut client.payload);
         let bytes = client.upstream.len().saturating_add(payload.len());
         self.answers.hold_payload(id, payload);
-        upstream.take(&client.upstream, bytes, id);
+        let call = format!("{CALL_HEADER}: {}\r\n", id.0);
+        upstream
+            .outbox
+            .append_message(&client.upstream, call.as_bytes());
+        upstream.calls = upstream.calls.saturating_add(1);
+        upstream.bytes = upstream.bytes.saturating_add(bytes);
         reset(&mut client.upstream, CLIENT_KEPT);
         client.enter(Phase::Upstream(id), self.now);
         let call = Call {
@@ -154,7 +140,7 @@ impl EventLoop {
     pub(super) fn write_requests(&mut self) {
         for place in 0..self.upstreams.len() {
             let upstream = self.upstreams.get(place).and_then(Option::as_ref);
-            if upstream.is_some_and(|it| it.outbox.unsent() > 0 && !it.outbox.is_blocked()) {
+            if upstream.is_some_and(|it| it.outbox.unsent() > 0 && !it.outbox.is_blocked) {
                 self.write_to(place);
             }
         }
@@ -199,7 +185,8 @@ impl EventLoop {
             return None;
         };
         if let Some(upstream) = self.upstreams.get_mut(call.place).and_then(Option::as_mut) {
-            upstream.answered(call.bytes);
+            upstream.calls = upstream.calls.saturating_sub(1);
+            upstream.bytes = upstream.bytes.saturating_sub(call.bytes);
         }
         self.dispatch_queued();
         Some(call)

@@ -16,7 +16,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Sends the lines of an answer, and control lines between them, in chunks.
 pub(super) struct AnswerWriter<'a> {
-    stream: &'a UnixStream,
+    pub stream: &'a UnixStream,
     stopping: &'a AtomicBool,
     held: RefCell<Held>,
 }
@@ -42,10 +42,6 @@ impl<'a> AnswerWriter<'a> {
             stopping,
             held: RefCell::default(),
         })
-    }
-
-    pub const fn stream(&self) -> &UnixStream {
-        self.stream
     }
 
     /// Fails once the server stops.

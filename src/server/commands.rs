@@ -54,7 +54,7 @@ type Append = Arc<dyn Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync>;
 type Failure = Box<dyn Error>;
 
 pub struct Commands {
-    trail: Arc<Trail>,
+    pub(super) trail: Arc<Trail>,
     /// `None` once the server stops, so that the committer can end.
     append: Mutex<Option<Append>>,
     /// Limits the queries that run.
@@ -102,10 +102,6 @@ impl Commands {
             }
         };
         Self::new(trail, append, zone, None)
-    }
-
-    pub(super) fn trail(&self) -> &Trail {
-        &self.trail
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -253,9 +249,10 @@ impl Commands {
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
+        let last_age = *about.refusals.last_age.lock();
         let running = Running {
             checks: about.checker.is_some(),
-            last_age: about.refusals.last_age(),
+            last_age,
             refused: about.refusals.counts(),
             countersigners: about.countersigning.lock().clone(),
             cluster: about.cluster.as_ref().map(Status::facts),

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde_json::json;
 use tiny_http::Method;
 
@@ -48,6 +48,7 @@ enum Job {
 /// Whether events can be appended.
 #[derive(Debug)]
 pub(super) struct Health {
+    /// Why the log has failed, if it has.
     poison: Mutex<Option<String>>,
     /// Since when the committer works on its present group; `None` while it waits for one.
     busy: Mutex<Option<Instant>>,
@@ -82,7 +83,7 @@ impl Health {
     /// Why no event can be appended, without details that are only for the operator; `None` while
     /// they can.
     pub fn trouble(&self) -> Option<&'static str> {
-        if self.lock_poison().is_some() {
+        if self.poison.lock().is_some() {
             return Some("events cannot be kept; the server's log says why");
         }
         if self.apart().is_some() {
@@ -101,22 +102,13 @@ impl Health {
         busy.is_some_and(|since| now.saturating_duration_since(since) > after)
     }
 
-    fn set_busy(&self, since: Option<Instant>) {
-        *self.busy.lock() = since;
-    }
-
-    /// Why the log has failed, if it has.
-    fn lock_poison(&self) -> MutexGuard<'_, Option<String>> {
-        self.poison.lock()
-    }
-
     /// Why a call of this size is refused: the metric's label and a text for the operator.
     fn refusal(&self, bytes: usize) -> Option<(&'static str, String)> {
         let short = || {
             let is_short = self.disk.is_short(bytes);
             is_short.then(|| ("disk_full", self.disk.shortage()))
         };
-        let poison = self.lock_poison().clone();
+        let poison = self.poison.lock().clone();
         let poison = poison.map(|why| ("log_failed", why));
         let apart = || self.apart().map(|why| ("cluster", why));
         poison.or_else(short).or_else(apart)
@@ -144,10 +136,11 @@ impl Health {
 #[derive(Clone)]
 pub(super) struct Queue {
     sender: Sender<Job>,
-    health: Arc<Health>,
+    pub health: Arc<Health>,
     delay: Arc<GroupCommitDelay>,
-    answers: Answers,
-    metrics: Metrics,
+    /// Answers the frontend's clients.
+    pub answers: Answers,
+    pub metrics: Metrics,
     committer: Arc<Place>,
 }
 
@@ -175,23 +168,17 @@ impl Queue {
             *place = Some(committer);
             return;
         }
-        match self.sender.try_send(Job::Call(call, responder)) {
+        let (job, reason, why) = match self.sender.try_send(Job::Call(call, responder)) {
             Ok(()) => {
                 let queued = self.sender.len();
                 self.metrics.queued(queued);
-                self.delay.arrived(queued);
+                return self.delay.arrived(queued);
             }
-            Err(TrySendError::Full(Job::Call(_, responder))) => {
-                refuse(
-                    responder,
-                    "queue_full",
-                    "too many calls are waiting".to_owned(),
-                );
-            }
-            Err(TrySendError::Disconnected(Job::Call(_, responder))) => {
-                refuse(responder, "stopping", "the server is stopping".to_owned());
-            }
-            Err(_) => {}
+            Err(TrySendError::Full(job)) => (job, "queue_full", "too many calls are waiting"),
+            Err(TrySendError::Disconnected(job)) => (job, "stopping", "the server is stopping"),
+        };
+        if let Job::Call(_, responder) = job {
+            refuse(responder, reason, why.to_owned());
         }
     }
 
@@ -270,9 +257,9 @@ impl Drop for Committer {
         for (_, responder, _) in std::mem::take(&mut self.deferred) {
             self.refuse_unresolved(responder);
         }
-        let mut poison = self.health.lock_poison();
+        let mut poison = self.health.poison.lock();
         poison.get_or_insert_with(|| "the committer has ended".to_owned());
-        self.health.set_busy(Some(Instant::now()));
+        *self.health.busy.lock() = Some(Instant::now());
     }
 }
 
@@ -313,10 +300,10 @@ impl Committer {
 
     /// Takes a group by `take`, and commits it.
     fn work(&mut self, take: impl FnOnce(&mut Self)) {
-        self.health.set_busy(Some(Instant::now()));
+        *self.health.busy.lock() = Some(Instant::now());
         take(self);
         self.commit();
-        self.health.set_busy(None);
+        *self.health.busy.lock() = None;
     }
 
     /// Takes deferred calls whose profile is known now, `first` and queued jobs.
@@ -421,7 +408,7 @@ impl Committer {
         let Some(reason) = self.appender.poison() else {
             return;
         };
-        let mut poison = self.health.lock_poison();
+        let mut poison = self.health.poison.lock();
         if poison.is_none() {
             tracing::error!(
                 "events can no longer be kept: {reason}. Every call is answered 503 from now on. \

@@ -27,7 +27,7 @@ pub(super) struct ControlSocket {
 
 impl ControlSocket {
     pub fn start(commands: Commands) -> io::Result<Self> {
-        let path = Folder::socket_of(commands.trail().folder().path());
+        let path = Folder::socket_of(commands.trail.folder().path());
         let listener = Arc::new(bind(&path)?);
         let commands = Arc::new(commands);
         let (own, accepting) = (Arc::clone(&commands), Arc::clone(&listener));

@@ -1,12 +1,9 @@
 //! The server: receives calls, keeps them, and answers questions.
 //!
-//! [`crate::frontend`] owns the public listener and passes complete requests to tiny_http. The
-//! [`worker`] threads receive them ([`receiver`]), decode and queue them; the one [`committer`] lets a
-//! group grow ([`group_commit`]), appends and syncs it, and only then are its calls answered, all at
-//! once, through the frontend.
-//!
-//! A call passes through five threads, and on a small machine their wake-ups cost more than their
-//! work. Each hop therefore carries many calls at a time when there are many.
+//! `docs/architecture.md` follows a call through it: from [`crate::frontend`] over the [`worker`]
+//! threads ([`receiver`]) to the one [`committer`] ([`group_commit`]) and back. That is five threads, and
+//! on a small machine their wake-ups cost more than their work. Each hop therefore carries many calls at
+//! a time when there are many.
 //!
 //! [`control_socket`] takes commands in the data folder, and [`commands`] answers them; [`api`] answers
 //! the same questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the

@@ -16,7 +16,9 @@ use crate::ops::doctor::Refused;
 pub(super) struct Refusals {
     metrics: Metrics,
     reasons: Mutex<BTreeMap<&'static str, Reason>>,
-    last_age: Mutex<Option<i64>>,
+    /// The age in seconds of the last verified call's date at its receipt: how far this machine's
+    /// clock is ahead of the sender's, plus the call's travel time.
+    pub last_age: Mutex<Option<i64>>,
 }
 
 #[derive(Debug, Default)]
@@ -80,16 +82,5 @@ impl Refusals {
             last: reason.last.clone(),
         });
         refused.collect()
-    }
-
-    /// Notes the age in seconds of a verified call's date at its receipt.
-    pub fn saw_age(&self, age: i64) {
-        *self.last_age.lock() = Some(age);
-    }
-
-    /// The age in seconds of the last verified call's date at its receipt: how far this machine's
-    /// clock is ahead of the sender's, plus the call's travel time.
-    pub fn last_age(&self) -> Option<i64> {
-        *self.last_age.lock()
     }
 }

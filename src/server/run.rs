@@ -205,7 +205,7 @@ impl Server {
             None => (appender, None),
         };
         #[cfg(feature = "nats")]
-        let status = cluster.as_ref().map(Cluster::status);
+        let status = cluster.as_ref().map(|cluster| cluster.status.clone());
         #[cfg(not(feature = "nats"))]
         let status = None;
         if status.is_none() && Membership::exists(&config.data) {
@@ -232,7 +232,7 @@ impl Server {
             health: Arc::clone(&health),
             inactivity: inactivity.clone(),
             queries: Semaphore::new(CAPACITY),
-            metrics: metrics.clone(),
+            metrics,
             refusals: Arc::clone(&refusals),
             zone: config.zone,
             webhook: answers.clone(),
@@ -257,10 +257,7 @@ impl Server {
         }
         let worker = Worker {
             queue: queue.clone(),
-            answers: answers.clone(),
-            health: Arc::clone(&health),
             inactivity: inactivity.clone(),
-            metrics,
             checker: checker.clone(),
             zone: config.zone,
             max_body: config.max_body,
@@ -307,7 +304,8 @@ impl Server {
         #[cfg(feature = "nats")]
         let erasures = match &cluster {
             Some(cluster) => {
-                let started = start_erasures(Arc::clone(&trail), cluster.status(), append.clone());
+                let started =
+                    start_erasures(Arc::clone(&trail), cluster.status.clone(), append.clone());
                 Some(started.map_err(system("repeating erasures"))?)
             }
             None => None,

@@ -21,8 +21,8 @@ use crate::store::Trail;
 /// four `export`, over everything.
 pub(super) const CAPACITY: u32 = 4;
 
-/// How often progress is reported while a query waits.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// How often progress is reported to a waiting command.
+pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whom a query is counted for. The owner's commands are counted for nobody.
 #[derive(Clone, Debug, Default)]

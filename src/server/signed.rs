@@ -141,7 +141,7 @@ impl Checker {
             result.map_err(|refusal| self.refuse(refusal, Some(claim.key.as_str()), remote))?;
         self.keys.mark_verified(key);
         let now = now_seconds();
-        self.refusals.saw_age(now.saturating_sub(claim.date));
+        *self.refusals.last_age.lock() = Some(now.saturating_sub(claim.date));
         let fault = claim.wrong_date;
         let expires = match fault {
             None => self.policy.expires(claim.date),

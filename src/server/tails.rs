@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::answer_writer::AnswerWriter;
 use super::control::Control;
-use super::semaphore::{Client, Permit, Semaphore};
+use super::semaphore::{Client, PROGRESS_INTERVAL, Permit, Semaphore};
 use crate::query::{Answered, Position, Progress, Stage, Tail, TailQuery};
 use crate::store::{Damages, Trail};
 
@@ -30,9 +30,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long events are collected for the next page. Under load this limits the
 /// wake-ups of a tail and of the index, which would otherwise follow each group.
 const GATHER: Duration = Duration::from_millis(10);
-
-/// How often progress is reported to a waiting command.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Tails {
@@ -78,7 +75,7 @@ impl Tails {
         on: bool,
         mut out: &AnswerWriter<'_>,
     ) -> Result<Answered, Box<dyn Error>> {
-        out.stream().set_write_timeout(Some(LOOK))?;
+        out.stream.set_write_timeout(Some(LOOK))?;
         let mut reported = Instant::now();
         let mut report = |progress: Progress| {
             if reported.elapsed() < PROGRESS_INTERVAL {
@@ -142,7 +139,7 @@ impl Tails {
 fn is_awaited(out: &AnswerWriter<'_>) -> io::Result<()> {
     let mut byte = [0];
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    match recv(out.stream(), &mut byte, flags) {
+    match recv(out.stream, &mut byte, flags) {
         Err(Errno::AGAIN | Errno::INTR) => out.check(),
         // A command sends nothing after its request.
         Ok(_) | Err(_) => Err(io::Error::other("the client has disconnected")),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use tiny_http::{Method, Request};
 
-use super::committer::{Health, Queue};
+use super::committer::Queue;
 use super::http_server::Rest;
 use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
@@ -14,9 +14,8 @@ use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{Admission, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
-use crate::frontend::{Answers, CallId, Fault, PEER_HEADER, Payload};
+use crate::frontend::{CallId, Fault, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
-use crate::metrics::Metrics;
 use crate::store::{ParsedCall, ValidationFiles};
 
 /// A request with more bytes of body is long: others are received meanwhile.
@@ -26,11 +25,7 @@ const LONG: usize = 32 * 1024;
 #[derive(Clone)]
 pub(super) struct Worker {
     pub queue: Queue,
-    /// Answers the frontend's clients.
-    pub answers: Answers,
-    pub health: Arc<Health>,
     pub inactivity: InactivityAlarm,
-    pub metrics: Metrics,
     /// Checks who sent a call, if signatures are checked.
     pub checker: Option<Checker>,
     pub zone: Zone,
@@ -130,7 +125,7 @@ impl Worker {
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
-        let responder = Responder::new(request, call, &self.answers);
+        let responder = Responder::new(request, call, &self.queue.answers);
         let Payload { head, body, fault } = payload;
         let answer = |responder: Responder, reply: Reply| {
             responder.answer(&reply);
@@ -143,11 +138,12 @@ impl Worker {
         }
         let (label, fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {
-                self.metrics.refused("not_found");
+                self.queue.metrics.refused("not_found");
                 return answer(responder, Reply::refused(404, &error));
             }
             (Route::Health(path), method) => {
-                return answer(responder, self.health.reply(method, path, &self.inactivity));
+                let health = &self.queue.health;
+                return answer(responder, health.reply(method, path, &self.inactivity));
             }
             (Route::Webhook(label), Method::Post) => {
                 let fault = fault.map(|fault| self.fault(fault));
@@ -159,11 +155,11 @@ impl Worker {
                 (None, Some((404, error)))
             }
             (Route::BelowWebhook(error), _) => {
-                self.metrics.refused("label");
+                self.queue.metrics.refused("label");
                 return answer(responder, Reply::refused(404, &error));
             }
             (Route::Webhook(_), _) => {
-                self.metrics.refused("method");
+                self.queue.metrics.refused("method");
                 return answer(responder, Reply::wrong_method("POST"));
             }
         };
@@ -239,7 +235,7 @@ impl Worker {
         let evidence = match evidence.transpose() {
             Ok(evidence) => evidence,
             Err(error) => {
-                self.metrics.refused("evidence");
+                self.queue.metrics.refused("evidence");
                 tracing::error!("the evidence of a call could not be encoded: {error}");
                 return responder.answer(&Reply::unavailable("the call's evidence cannot be kept"));
             }

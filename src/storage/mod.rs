@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::{RealDisk, give_to_owner, make_dirs, replace_for_owner};
-pub use regular::{FileIdentity, Links, identity, open_regular, read_small};
+pub use regular::{FileIdentity, Links, identity, open_or_create, open_regular, read_small};
 pub use replace::{atomic_replace, name_of_new, rename_durably, write_new};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use simulated::{Fault, SimulatedDisk};

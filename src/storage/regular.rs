@@ -63,6 +63,14 @@ pub fn open_regular(options: &mut OpenOptions, path: &Path, links: Links) -> io:
     }
 }
 
+/// Opens a regular file for reading and writing; one that is missing is made, empty and for its
+/// owner alone.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open_regular(options.mode(0o600), path, Links::Refuse)
+}
+
 /// Reads a regular file of at most `limit` bytes; a longer one is an error.
 pub fn read_small(path: &Path, limit: u64, links: Links) -> io::Result<Vec<u8>> {
     let file = open_regular(OpenOptions::new().read(true), path, links)?;

@@ -19,7 +19,7 @@ pub use membership::Membership;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,9 @@ use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrailError;
-use crate::storage::{Links, RealDisk, Storage, atomic_replace, found, make_dirs, open_regular};
+use crate::storage::{
+    Links, RealDisk, Storage, atomic_replace, found, make_dirs, open_or_create, open_regular,
+};
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
 /// server wrote it, and the new lock holder has not yet written its own entry.
@@ -309,14 +311,7 @@ fn check_unmade(path: &Path) -> Result<(), TrailError> {
 
 /// Opens the lock file. Readers can lock it in a read-only folder, too.
 fn open_lock(name: &Path, write: bool) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    match open_regular(&mut options, name, Links::Refuse) {
+    match open_or_create(name) {
         Err(error) if !write && is_read_only(&error) => open_to_read(name).map_err(|_| error),
         opened => opened,
     }

@@ -138,7 +138,13 @@ impl Page {
                 section aria-labelledby="asked" {
                     h2 #asked { "What it requested" }
                     (notes(&[], &self.asked_notes, reader))
-                    (outcomes(&self.asked.0, self.asked.1, line.seq, reader))
+                    table.cards.detail {
+                        thead {
+                            tr { @for head in ["field", "asked", "before", "after", "outcome"] { th scope="col" { (head) } } }
+                        }
+                        tbody { @for row in &self.asked.0 { (row) } }
+                    }
+                    @if self.asked.1 > 0 { p.note { (self.asked.1) " more: " (reader.code(&format!("profiletrail explain {}", line.seq))) " lists all." } }
                 }
             }
             section aria-labelledby="sent" {
@@ -189,7 +195,13 @@ impl Page {
                         @for one in line.changes.iter().take(MOST) {
                             @let [old, new] = change(one.old.as_ref(), &one.new, LONG);
                             tr {
-                                th scope="row" { (self.name(&Name::of(&one.subject))) }
+                                th scope="row" {
+                                    @let name = Name::of(&one.subject);
+                                    @match &name.raw {
+                                        Some(raw) => a href=(ProfileLink::new(line.who, Zoom::All, Some(raw)).to()) { (name) },
+                                        None => (name),
+                                    }
+                                }
                                 td data-label="old" { (old) }
                                 td data-label="new" { (new) }
                                 td data-label="why" {
@@ -201,16 +213,6 @@ impl Page {
                     }
                 }
                 @if further > 0 { p.note { (counted(further as u64, "more change")) ": " (reader.code(&format!("profiletrail history {}", line.who))) " lists all." } }
-            }
-        }
-    }
-
-    /// A name, with a link to its own timeline.
-    fn name(&self, name: &Name) -> Markup {
-        html! {
-            @match &name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All, Some(raw)).to()) { (name) },
-                None => (name),
             }
         }
     }
@@ -247,19 +249,6 @@ fn outcome(line: &ExplainLine<'_>) -> Markup {
             td data-label="after" { (Shown::of(Some(&line.new), LONG)) }
             td data-label="outcome" { span.badge.(class) { (word) } " " span.note { (meaning) } }
         }
-    }
-}
-
-/// The table of requests; `further` are left out.
-fn outcomes(asked: &[Markup], further: usize, seq: u64, reader: &Reader<'_>) -> Markup {
-    html! {
-        table.cards.detail {
-            thead {
-                tr { @for head in ["field", "asked", "before", "after", "outcome"] { th scope="col" { (head) } } }
-            }
-            tbody { @for row in asked { (row) } }
-        }
-        @if further > 0 { p.note { (further) " more: " (reader.code(&format!("profiletrail explain {seq}"))) " lists all." } }
     }
 }
 

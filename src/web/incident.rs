@@ -179,7 +179,7 @@ pub fn missing(id: &str, reader: &Reader<'_>) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::time_format::Clock;
+    use super::super::reader::Clock;
     use super::*;
 
     #[test]

@@ -14,7 +14,6 @@
 //!   what it omits.
 
 pub mod assets;
-pub mod bars;
 pub mod changes;
 pub mod dossier;
 pub mod event;
@@ -30,11 +29,9 @@ pub mod shell;
 pub mod start;
 pub mod state;
 pub mod text;
-mod time_format;
 pub mod timeline;
 mod timeline_svg;
 
 pub use links::{Zoom, with_query};
-pub use reader::{Reader, Titles};
+pub use reader::{Clock, Reader, Titles};
 pub use scale::Scale;
-pub use time_format::Clock;

@@ -4,11 +4,10 @@ use maud::{Markup, html};
 
 use super::events::table;
 use super::links::{self, LENGTHS, ProfileLink, Zoom};
-use super::reader::Reader;
+use super::reader::{Clock, Reader};
 use super::shell::{notes, page};
 use super::state::State;
 use super::text::{NAME, Text};
-use super::time_format::Clock;
 use super::timeline::Timeline;
 use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 
-use super::time_format::Clock;
+use super::reader::Clock;
 use crate::event::local_to_utc;
 
 /// A span of time that is drawn from one end of a line to the other.

@@ -3,8 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::reader::Reader;
-use super::time_format::Clock;
+use super::reader::{Clock, Reader};
 
 /// A whole page. `title` is shown before the program's name, `asked` in the search box;
 /// `clock` has the zone of the times that are shown, and is missing before the login.

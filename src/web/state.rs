@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use maud::{Markup, Render, html};
 
 use super::links;
+use super::reader::Clock;
 use super::text::{Name, SHORT, change, values};
-use super::time_format::Clock;
 use crate::format::seconds_of;
 use crate::history::Subject;
 use crate::query::lines::{DiffLine, LastEvent, ShowLine};

@@ -8,9 +8,9 @@
 use maud::{Markup, PreEscaped, Render, html};
 
 use super::links;
+use super::reader::Clock;
 use super::scale::percent;
 use super::text::Shown;
-use super::time_format::Clock;
 use super::timeline::{Mark, PARTS, Row, Timeline};
 use crate::format::counted;
 use crate::history::Cause;

@@ -64,8 +64,9 @@ pub(super) struct KeyCache {
     /// The callbacks that wait for each look-up in flight.
     in_flight: HashMap<KeyName, Vec<Callback>>,
     /// The key store differs from the verified keys.
-    dirty: bool,
-    stopped: bool,
+    pub(super) dirty: bool,
+    /// All further look-ups are refused.
+    pub(super) stopped: bool,
 }
 
 impl KeyCache {
@@ -280,16 +281,6 @@ impl KeyCache {
             .collect();
         keys.sort_by(|one, other| one.name.cmp(&other.name));
         Some(keys)
-    }
-
-    /// Writing the key store failed: the next change tries again.
-    pub(super) fn save_failed(&mut self) {
-        self.dirty = true;
-    }
-
-    /// Refuses all further look-ups.
-    pub(super) fn stop(&mut self) {
-        self.stopped = true;
     }
 }
 

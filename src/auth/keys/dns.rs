@@ -48,7 +48,10 @@ impl Dns {
         };
         let is_temporary = fetched.key.as_ref().is_err_and(KeyError::is_temporary);
         if is_temporary && self.config.dns_server.is_none() {
-            self.read_configuration_again();
+            match resolver(&self.config) {
+                Ok(fresh) => *self.resolver.lock() = fresh,
+                Err(error) => tracing::warn!(%error, "the earlier name servers are used"),
+            }
         }
         fetched
     }
@@ -58,22 +61,10 @@ impl Dns {
             return Fetched::unreachable("the name cannot be looked up");
         };
         asked.set_fqdn(true);
-        let resolver = {
-            let resolver = self.resolver.lock();
-            resolver.clone()
-        };
+        let resolver = self.resolver.lock().clone();
         match resolver.txt_lookup(asked.clone()).await {
             Ok(answer) => choose(name, &asked, answer.answers()),
             Err(error) => failed(&error),
-        }
-    }
-
-    fn read_configuration_again(&self) {
-        match resolver(&self.config) {
-            Ok(fresh) => {
-                *self.resolver.lock() = fresh;
-            }
-            Err(error) => tracing::warn!(%error, "the earlier name servers are used"),
         }
     }
 }

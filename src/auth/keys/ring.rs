@@ -32,7 +32,8 @@ impl Shared {
             return;
         };
         if let Err(error) = key_store::write(path, &keys) {
-            self.cache.lock().save_failed();
+            // The next change tries again.
+            self.cache.lock().dirty = true;
             let path = path.display();
             tracing::warn!(%path, %error, "the verified keys could not be stored for a restart");
         }
@@ -44,13 +45,6 @@ struct InFlightLookup {
     shared: Arc<Shared>,
     name: KeyName,
     fetched: Option<Fetched>,
-}
-
-impl InFlightLookup {
-    /// Ends it with an answer.
-    fn finish(mut self, fetched: Fetched) {
-        self.fetched = Some(fetched);
-    }
 }
 
 impl Drop for InFlightLookup {
@@ -110,7 +104,7 @@ impl KeyRing {
             .name("keys".to_owned())
             .spawn(move || {
                 runtime.block_on(of_thread.stop.notified());
-                of_thread.cache.lock().stop();
+                of_thread.cache.lock().stopped = true;
                 // Cancels the look-ups in flight, which calls their callbacks.
                 drop(runtime);
                 of_thread.save();
@@ -139,28 +133,21 @@ impl KeyRing {
         name: KeyName,
         callback: Box<dyn FnOnce(KeyResult) + Send>,
     ) -> Result<(), Busy> {
-        match self.get(&name) {
-            Some(result) => callback(result),
-            None => {
-                if self.0.shared.cache.lock().ask(&name, callback)? {
-                    self.start_look_up(name);
-                }
-            }
+        if let Some(result) = self.get(&name) {
+            callback(result);
+        } else if self.0.shared.cache.lock().ask(&name, callback)? {
+            let mut look_up = InFlightLookup {
+                shared: Arc::clone(&self.0.shared),
+                name,
+                fetched: None,
+            };
+            // On a runtime that has just ended, this drops the look-up, which calls back.
+            self.0.runtime.spawn(async move {
+                let fetched = look_up.shared.dns.fetch(&look_up.name).await;
+                look_up.fetched = Some(fetched);
+            });
         }
         Ok(())
-    }
-
-    fn start_look_up(&self, name: KeyName) {
-        let look_up = InFlightLookup {
-            shared: Arc::clone(&self.0.shared),
-            name,
-            fetched: None,
-        };
-        // On a runtime that has just ended, this drops the look-up, which calls back.
-        self.0.runtime.spawn(async move {
-            let fetched = look_up.shared.dns.fetch(&look_up.name).await;
-            look_up.finish(fetched);
-        });
     }
 
     /// Notes that a signature was verified with a key: it may be used through an outage from now

@@ -177,9 +177,7 @@ impl Proof {
     /// The value of a header that is signed.
     fn line(&self, name: &str) -> Option<&str> {
         let mut lines = self.text.lines().filter_map(|line| line.split_once(": "));
-        lines
-            .find(|(other, _)| *other == name)
-            .map(|(_, value)| value)
+        lines.find_map(|(other, value)| (other == name).then_some(value))
     }
 
     /// The signed date in Unix seconds.
@@ -213,9 +211,7 @@ mod base64_text {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(input)?;
-        STANDARD
-            .decode(text.as_ref())
-            .map_err(serde::de::Error::custom)
+        let text = String::deserialize(input)?;
+        STANDARD.decode(text).map_err(serde::de::Error::custom)
     }
 }

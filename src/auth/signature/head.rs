@@ -22,10 +22,9 @@ impl<'a> Head<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut request = Request::new(&mut headers);
-        match request.parse(bytes) {
-            Ok(Status::Complete(_)) => {}
-            _ => return None,
-        }
+        let Ok(Status::Complete(_)) = request.parse(bytes) else {
+            return None;
+        };
         let headers = request.headers.iter();
         Some(Self {
             method: request.method?,

@@ -1,14 +1,13 @@
 //! The file that holds the tokens of a data folder.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
-use crate::storage::{Links, found, give_to_owner, open_regular, read_small, replace_for_owner};
+use crate::storage::{Links, found, give_to_owner, open_or_create, read_small, replace_for_owner};
 
 /// The version of the file that is read and written.
 const VERSION: u32 = 1;
@@ -111,14 +110,7 @@ impl TokenFile {
     /// Waits for whoever changes the tokens now, which takes an instant.
     fn lock(&self) -> Result<File, TokensError> {
         let path = self.folder.join("tokens.lock");
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
-        let lock = open_regular(&mut options, &path, Links::Refuse)
+        let lock = open_or_create(&path)
             .and_then(|file| give_to_owner(&path, &self.folder).map(|()| file))
             .map_err(failed("opening", &path))?;
         lock.lock().map_err(failed("locking", &path))?;

@@ -11,15 +11,15 @@
 //! sector, so after a torn write the other one is intact. A file with other content
 //! is never written to. The file is locked while in use, so two tails never share it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::storage::{Links, open_regular};
+use crate::storage::open_or_create;
 
 /// The length of a slot in bytes.
 const SLOT: usize = 512;
@@ -77,14 +77,7 @@ impl CursorFile {
     /// Opens a cursor file, or makes one, and reads it.
     pub fn open(path: &Path) -> anyhow::Result<(Self, Option<Mark>)> {
         let shown = path.display();
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
-        let mut file = open_regular(&mut options, path, Links::Refuse)
+        let mut file = open_or_create(path)
             .with_context(|| format!("opening the cursor file {shown} (name another one)"))?;
         match file.try_lock() {
             Ok(()) => {}

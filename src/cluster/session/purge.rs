@@ -1,13 +1,8 @@
 //! Removes from the stream what was erased.
 //!
-//! JetStream keeps the bytes of a message until nothing of their file is left: in a block of the
-//! stream (8 MiB at most), and in the log of each server's Raft group until that has a snapshot
-//! (at 8 MiB, or after some minutes without traffic). So a purge alone removes no byte of the
-//! newest messages. Once all nodes have the erasure, messages of random bytes are published,
-//! more than fit these files; once all nodes have read them, everything up to there is purged.
-//!
-//! A node that is away holds it up until it is back, or cannot follow the stream any more. How
-//! far the stream is purged is in the folder, so that a restart neither forgets nor repeats it.
+//! A purge alone removes no byte of the newest messages from JetStream's files, so messages of
+//! random bytes are published first, more than fit these: see `docs/cluster.md`, "What is erased".
+//! How far the stream is purged is in the folder, so that a restart neither forgets nor repeats it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -64,7 +64,8 @@ impl Collector for State {
             let help = "Time since the last event arrived";
             gauge(out, "last_event_age", help, seconds, age)?;
         }
-        if let Some(age) = parts.refusals.last_age() {
+        let last_age = *parts.refusals.last_age.lock();
+        if let Some(age) = last_age {
             let help = "How far the last verified call's date was behind this machine's clock";
             gauge(out, "last_signed_date_age", help, seconds, age)?;
         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::super::time_format::Clock;
+use super::super::reader::Clock;
 use super::*;
 
 const READER: Reader<'static> = Reader {

@@ -1,4 +1,4 @@
-//! Answers as files, sent while they are made.
+//! Answers as files and documents, sent while they are made.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -10,13 +10,15 @@ use super::changes;
 use super::incident::{missing, undo};
 use super::pages::{Failure, Site};
 use super::panels::{permit, permit_for};
-use super::reply::{attachment, html as page};
+use super::reply::{attachment, document, html as page};
 use crate::format::{LineSplitter, Printer};
 use crate::query::rows::{Csv, Xlsx, csv_columns};
-use crate::query::{IncidentId, Query, QueryError, UndoFile, UndoLine, answer};
+use crate::query::{DossierQuery, IncidentId, Query, QueryError, UndoFile, UndoLine, answer};
 use crate::server::api::answer::Sink;
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::Client;
+use crate::web::dossier::Page as Dossier;
+use crate::web::profile::unknown;
 use crate::web::shell;
 use crate::web::text::Text;
 
@@ -101,7 +103,7 @@ pub(super) fn send(
 }
 
 /// Ends a document; returns the outcome for the metrics.
-pub(super) fn end(site: &Site<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
+fn end(site: &Site<'_>, sink: Sink, made: Result<(), QueryError>) -> &'static str {
     match made {
         Ok(()) => {
             sink.end();
@@ -145,6 +147,32 @@ fn write(
         writeln!(lines, "{line}")?;
     }
     Ok(lines.finish()?)
+}
+
+/// Sends a dossier as a document; returns the outcome for the metrics.
+pub(super) fn dossier(site: &Site<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
+    let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
+    let trail = &site.parts.trail;
+    let sink = Sink::document(caller, document(&name));
+    match write_dossier(site, query, &sink) {
+        Ok(false) => {
+            let none = unknown(query.key, trail.last_seq(), &[], &site.reader());
+            sink.fail(&page(404, none));
+            "answered"
+        }
+        made => end(site, sink, made.map(|_| ())),
+    }
+}
+
+/// Writes the dossier; returns whether it has content.
+fn write_dossier(site: &Site<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, QueryError> {
+    let mut out = sink;
+    let mut printed = LineSplitter::new(Box::new(Dossier::new(site.clock.zone, &mut out)));
+    let query = Query::Dossier(query.clone());
+    let report = &mut |_| sink.tick();
+    let (answered, _) = answer(&site.parts.trail, &query, None, &mut printed, report)?;
+    printed.finish()?;
+    Ok(answered.found)
 }
 
 /// The file that undoes an incident. It is made before it is sent, since it is not sent

@@ -1,4 +1,4 @@
-//! Recent activity: the latest events, and their number by hour.
+//! The start page: the latest events, and their number by hour.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::ask::each_until;
-use super::pages::Site;
+use super::pages::{Failure, Site};
+use super::reply::html as reply;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
 use crate::query::{Filter, HistoryQuery, Query, QueryError, Span, TailQuery};
+use crate::server::reply::Reply;
 use crate::store::{Step, Trail};
-use crate::web::bars::Hours;
 use crate::web::events::row;
-use crate::web::start::Latest;
+use crate::web::start::{self, Hours, Latest, Page};
 
 /// The maximum number of events in one update.
 const MOST: u64 = 30;
@@ -24,6 +25,9 @@ const HOURS: usize = 48;
 
 /// The maximum number of events that are counted.
 const COUNTED: u64 = 2_000_000;
+
+/// How long the hourly counts stay cached.
+const HOURS_LAST: Duration = Duration::from_secs(10);
 
 /// A value, and when it was made.
 pub(super) type Cache<T> = Mutex<Option<(Instant, T)>>;
@@ -59,8 +63,40 @@ pub(super) fn history(key: ProfileKey) -> HistoryQuery {
     }
 }
 
+/// The start page.
+pub(super) fn page(site: &Site<'_>) -> Result<Reply, Failure> {
+    let (parts, clock) = (site.parts, &site.clock);
+    let progress = parts.trail.index().progress();
+    let last = parts.inactivity.last_event();
+    let cursor = parts.trail.last_seq();
+    let page = Page {
+        trouble: parts.health.trouble(),
+        silent: parts.inactivity.is_alarm(),
+        last: last.map(|micros| micros.div_euclid(1_000_000)),
+        events: progress.last,
+        behind: progress.last.saturating_sub(progress.applied),
+        free: parts.health.disk.free(),
+        checkpoint: parts.trail.prover().last(),
+        anchor: parts.trail.prover().last_anchor(),
+        hours: refreshed(site.ui.hours.lock(), HOURS_LAST, || {
+            hours(&parts.trail, clock.now)
+        })?,
+        cursor,
+        latest: latest(site, 0, cursor)?.rows,
+        webhook: parts.pages.webhook.clone(),
+    };
+    Ok(reply(200, page.render(&site.reader())))
+}
+
+/// What has come after an event.
+pub(super) fn live(site: &Site<'_>, after: u64) -> Result<Reply, Failure> {
+    let cursor = site.parts.trail.last_seq();
+    let latest = latest(site, after, cursor)?;
+    Ok(reply(200, start::live(&latest, cursor, &site.reader())))
+}
+
 /// The events after one, in the order of arrival, up to another.
-pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
+fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
     let first = after.max(last.saturating_sub(MOST));
     let query = Query::Tail(TailQuery {
         filter: Filter {
@@ -91,7 +127,7 @@ pub(super) fn latest(site: &Site<'_>, after: u64, last: u64) -> Result<Latest, Q
 
 /// The number of events in each of the last hours, unless they are too many. Reads only
 /// their heads.
-pub(super) fn hours(trail: &Trail, now: i64) -> Result<Option<Hours>, QueryError> {
+fn hours(trail: &Trail, now: i64) -> Result<Option<Hours>, QueryError> {
     let begun = now.div_euclid(3_600);
     let from = begun.saturating_sub(HOURS as i64 - 1).saturating_mul(3_600);
     let until = begun.saturating_add(1).saturating_mul(3_600);

@@ -27,13 +27,11 @@ mod ask;
 mod changes;
 mod cookie;
 mod dispatch;
-mod dossier;
 mod download;
 mod event;
 mod find;
 mod incident;
 mod latest;
-mod names;
 mod origin;
 mod pages;
 mod panels;
@@ -41,14 +39,13 @@ mod profile;
 mod reply;
 mod route;
 mod sessions;
-mod start;
 
 use maud::Markup;
 use tiny_http::Method;
 
 use self::latest::Cache;
 use crate::server::worker::path_of;
-use crate::web::bars::Hours;
+use crate::web::start::Hours;
 
 pub(super) use pages::Site;
 pub(super) use route::Route;

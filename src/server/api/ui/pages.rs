@@ -1,22 +1,28 @@
-//! Making the pages.
+//! Making the pages, and the names of profiles on them: the present values of the fields of
+//! `serve --title`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use maud::html;
 
+use super::ask::first;
 use super::reply::html as page;
 use super::route::Route;
-use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
+use super::{Ui, changes, download, event, find, incident, latest, panels, profile};
 use crate::event::ProfileKey;
-use crate::query::QueryError;
+use crate::query::lines::ShowLine;
+use crate::query::{Query, QueryError, StateQuery};
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
 use crate::server::semaphore::Client;
-use crate::web::{Clock, Reader, shell, start};
+use crate::web::{Clock, Reader, Titles, shell};
 
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
+
+/// The most profiles of a page whose names are looked up, each of which reads an event.
+const NAMED: usize = 300;
 
 /// What one page is made from.
 pub(in crate::server::api) struct Site<'a> {
@@ -24,7 +30,7 @@ pub(in crate::server::api) struct Site<'a> {
     pub ui: &'a Ui,
     pub clock: Clock,
     /// The names of profiles that were looked up for this page.
-    pub(super) names: RefCell<HashMap<ProfileKey, Option<String>>>,
+    names: RefCell<HashMap<ProfileKey, Option<String>>>,
 }
 
 /// Why there is no page.
@@ -68,7 +74,7 @@ impl<'a> Site<'a> {
             return "busy";
         }
         let made = match route {
-            Route::Dossier(query) => return dossier::send(self, query, caller),
+            Route::Dossier(query) => return download::dossier(self, query, caller),
             Route::Download(what, format) => {
                 return download::send(self, what, *format, (client, caller));
             }
@@ -77,8 +83,8 @@ impl<'a> Site<'a> {
             }
             Route::Changes(query) => changes::page(self, query),
             Route::Incident(id) => incident::page(self, id),
-            Route::Start => super::start::page(self).map(|start| page(200, start)),
-            Route::Live(after) => self.live(*after),
+            Route::Start => latest::page(self),
+            Route::Live(after) => latest::live(self, *after),
             Route::Search(text) => find::search(self, text),
             Route::Profile(route) => profile::page(self, route),
             Route::Event(seq) => event::page(self, *seq),
@@ -98,13 +104,6 @@ impl<'a> Site<'a> {
                 }
             }
         }
-    }
-
-    /// What has come after an event.
-    fn live(&self, after: u64) -> Result<Reply, Failure> {
-        let cursor = self.parts.trail.last_seq();
-        let latest = latest::latest(self, after, cursor)?;
-        Ok(page(200, start::live(&latest, cursor, &self.reader())))
     }
 
     pub fn busy(&self) -> Reply {
@@ -146,5 +145,46 @@ impl<'a> Site<'a> {
             Failure::Busy => reply.with("Refresh", "5"),
             Failure::Query(_) => reply,
         }
+    }
+}
+
+impl Titles for Site<'_> {
+    fn title(&self, key: ProfileKey) -> Option<String> {
+        if self.parts.pages.title.is_empty() {
+            return None;
+        }
+        let mut known = self.names.borrow_mut();
+        if let Some(name) = known.get(&key) {
+            return name.clone();
+        }
+        if known.len() >= NAMED {
+            return None;
+        }
+        let name = look_up(self, key);
+        known.insert(key, name.clone());
+        name
+    }
+}
+
+/// A subprofile without such fields has the name of its profile.
+fn look_up(site: &Site<'_>, key: ProfileKey) -> Option<String> {
+    let query = Query::Show(StateQuery {
+        key,
+        at: None,
+        cascade: false,
+    });
+    let (line, _) = first::<ShowLine<'static>>(&site.parts.trail, &query).ok()?;
+    let own = line.and_then(|line| {
+        let wanted = site.parts.pages.title.iter();
+        let values = wanted.filter_map(|name| line.fields.get(name.as_str()));
+        let values: Vec<&str> = values
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+            .collect();
+        (!values.is_empty()).then(|| values.join(" "))
+    });
+    match (own, key.subprofile) {
+        (None, Some(_)) => look_up(site, ProfileKey::profile(key.profile)),
+        (own, _) => own,
     }
 }
