@@ -59,7 +59,6 @@ mod signature_args;
 mod tail;
 mod time;
 mod token;
-mod undo;
 mod validation;
 
 use std::io::Write;
