@@ -55,7 +55,6 @@ mod rejected;
 mod schema;
 mod serve;
 mod server_args;
-mod signature_args;
 mod tail;
 mod time;
 mod token;

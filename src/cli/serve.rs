@@ -15,8 +15,7 @@ use signal_hook::iterator::Signals;
 
 use super::context::{bytes, segment_size};
 use super::logging::{LogFormat, announce};
-use super::server_args::ServerArgs;
-use super::signature_args::SignatureArgs;
+use super::server_args::{ServerArgs, SignatureArgs};
 use super::time::parse_span;
 use super::{Bar, CommandContext, ExitStatus, UsageError};
 #[cfg(feature = "nats")]
