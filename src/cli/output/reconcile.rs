@@ -1,10 +1,6 @@
-//! `reconcile` for people: the counts, and a table of the differences.
+//! `reconcile` for people: the counts. The table of the differences is in [`super::tables`].
 
-use std::io::Write;
-
-use super::table::TablePrinter;
-use super::tables;
-use crate::format::{Printer, View, counted, grouped};
+use crate::format::{View, counted, grouped};
 use crate::query::{ReconcileOrder, ReconcileReport};
 
 /// A column that differs in at least this many rows, and is a field of no profile, is
@@ -52,9 +48,4 @@ pub fn reconcile_summary(
         lines.push(line);
     }
     lines
-}
-
-/// Writes what differs.
-pub fn reconcile_table<'a>(view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
-    Box::new(TablePrinter::new(tables::RECONCILE, view, out))
 }

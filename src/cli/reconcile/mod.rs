@@ -20,7 +20,7 @@ use self::export::{Export, charset};
 use self::header::{Columns, delimiter};
 use self::rows::sorted;
 use super::client::{APPEND, Task};
-use super::output::{details, reconcile_summary, reconcile_table};
+use super::output::{RECONCILE, TablePrinter, details, reconcile_summary};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES};
 use crate::event::TimeSource;
@@ -242,7 +242,8 @@ fn show(
     if any {
         writeln!(screen)?;
     }
-    let mut printed = LineSplitter::new(reconcile_table(context.view, &mut screen));
+    let table = TablePrinter::new(RECONCILE, context.view, &mut screen);
+    let mut printed = LineSplitter::new(Box::new(table));
     io::copy(&mut lines, &mut printed)?;
     printed.finish()?;
     screen.finish()?;
