@@ -33,7 +33,6 @@ mod doctor;
 mod dossier;
 mod env_file;
 mod erase;
-mod escaped;
 mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
