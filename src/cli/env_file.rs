@@ -19,7 +19,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 use indexmap::IndexMap;
 
 use super::args::Args;
-use super::common_args::DEFAULT_DATA;
+use super::context::DEFAULT_DATA;
 use super::{Format, UsageError};
 use crate::event::now_seconds;
 use crate::format::is_unsafe;

@@ -25,7 +25,6 @@ mod args;
 mod ask;
 mod backup;
 mod client;
-mod common_args;
 mod complete;
 mod context;
 mod demo;
