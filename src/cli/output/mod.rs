@@ -10,7 +10,6 @@ mod chart;
 mod command;
 pub mod details;
 mod diff;
-mod evidence;
 mod explain;
 mod gaps;
 mod history;
@@ -53,7 +52,7 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT, view, out)),
         Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED, view, out)),
         Query::Find(query) => Box::new(TablePrinter::new(tables::FIND, at(query.at), out)),
-        Query::Evidence(_) => sections(view, out, evidence::sections),
+        Query::Evidence(_) => sections(view, out, explain::evidence),
         Query::Explain(_) => gathered(move |lines| explain::write(lines, &view, out)),
         Query::Dossier(_) => Box::new(Page::new(view.zone, out)),
         Query::Report(query) => {
