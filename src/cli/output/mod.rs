@@ -15,7 +15,6 @@ mod gaps;
 mod history;
 mod incidents;
 mod loops;
-mod reconcile;
 mod report;
 mod show;
 mod stats;
@@ -25,7 +24,6 @@ mod tables;
 pub use cell::Cell;
 pub use command::broken;
 pub use history::History;
-pub use reconcile::reconcile_summary;
 pub use table::{Column, TablePrinter};
 pub use tables::RECONCILE;
 
