@@ -54,7 +54,6 @@ mod schema;
 mod serve;
 mod server_args;
 mod tail;
-mod time;
 mod token;
 mod validation;
 

@@ -16,13 +16,13 @@ use signal_hook::iterator::Signals;
 use super::context::{bytes, segment_size};
 use super::logging::{LogFormat, announce};
 use super::server_args::{ServerArgs, SignatureArgs};
-use super::time::parse_span;
 use super::{Bar, CommandContext, ExitStatus, UsageError};
 #[cfg(feature = "nats")]
 use crate::cluster::ClusterConfig;
 use crate::event::MAX_BODY;
 use crate::frontend::{Network, TlsFiles};
 use crate::index::MAX_FIELDS;
+use crate::query::parse_span;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 use crate::store::RetentionPeriod;
 
