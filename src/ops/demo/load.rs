@@ -47,15 +47,12 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> anyhow
             }))
         });
         for outcome in appender.append(arrivals.collect()) {
-            match outcome {
-                Outcome::Kept(_) => {}
-                Outcome::Rejected(_, error) => {
-                    bail!("the demo's events could not be stored: {error}")
-                }
-                Outcome::Unavailable(reason) => {
-                    bail!("the demo's events could not be stored: {reason}")
-                }
-            }
+            let why = match outcome {
+                Outcome::Kept(_) => continue,
+                Outcome::Rejected(_, error) => error.to_string(),
+                Outcome::Unavailable(reason) => reason,
+            };
+            bail!("the demo's events could not be stored: {why}");
         }
     }
     trail.wait_for_index(|_| ())?;
