@@ -53,10 +53,10 @@ pub fn run(
             message!("the server has stopped; waiting for one");
         }
         // What was written is safe while it is waited.
-        sink.finish()?;
+        sink.sync(Duration::ZERO)?;
         std::thread::sleep(PAUSE);
     }
-    sink.finish()?;
+    sink.sync(Duration::ZERO)?;
     if sink.damaged {
         message!("the answer lacks events that cannot be read");
         return Ok(ExitStatus::Failed);
