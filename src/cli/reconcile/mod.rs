@@ -26,8 +26,7 @@ use super::{Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, 
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, View, counted, grouped};
 use crate::log::OpenMode;
-use crate::query::parse_label;
-use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, unix_time};
+use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, parse_label, unix_time};
 use crate::server::control::Request;
 use crate::store::Folder;
 
