@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::answer_args::{Ask, AskStates, Find, ResultOutput, TIMES};
 use super::backup::{BackupArgs, RestoreArgs};
-use super::common_args::Common;
+use super::context::Common;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;

@@ -9,8 +9,7 @@ use clap::{Arg, Command, FromArgMatches, ValueHint};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::common_args::Common;
-use super::context::CommandContext;
+use super::context::{CommandContext, Common};
 use super::{client, env_file};
 use crate::format::{LineSplitter, is_unsafe};
 use crate::query::lines::HistoryLine;

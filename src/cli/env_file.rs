@@ -19,7 +19,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 use indexmap::IndexMap;
 
 use super::args::Args;
-use super::common_args::DEFAULT_DATA;
+use super::context::DEFAULT_DATA;
 use super::{Format, UsageError};
 use crate::event::now_seconds;
 use crate::format::is_unsafe;
@@ -144,7 +144,7 @@ pub fn with_sources(words: &[OsString], say: &mut dyn FnMut(&str)) -> anyhow::Re
 /// The settings of a file that was named.
 fn settings(path: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Pairs> {
     let wrong = |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
-    let pairs = pairs(&read(path).map_err(wrong)?).map_err(wrong)?;
+    let pairs = read(path).map_err(wrong)?;
     for name in unknown_settings(&pairs) {
         let path = path.display();
         say(&format!(
@@ -165,7 +165,7 @@ fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Pair
         return Pairs::new();
     }
     let name = file.display();
-    let pairs = match read(file).and_then(|text| pairs(&text)) {
+    let pairs = match read(file) {
         Ok(pairs) => pairs,
         Err(error) => {
             say(&format!(
@@ -232,9 +232,9 @@ fn typed_flags(matches: &ArgMatches) -> String {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(path: &Path) -> Result<Pairs, String> {
     let bytes = read_small(path, MAX_LEN, Links::Follow).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    pairs(&String::from_utf8(bytes).map_err(|error| error.to_string())?)
 }
 
 fn pairs(text: &str) -> Result<Pairs, String> {

@@ -1,12 +1,11 @@
 //! The fuzz target of command-line values.
 
-use super::time::parse_span;
 use crate::event::{
     ProfileKey, is_label, local_to_utc, parse_rfc3339_micros, parse_timestamp, seconds_in_range,
     seconds_to_rfc3339, zone_from_name,
 };
 use crate::format::plain;
-use crate::query::{Clock, Rounding, parse_time};
+use crate::query::{Clock, Rounding, parse_span, parse_time};
 
 /// 2025-10-09T08:53:20Z.
 const NOW: i64 = 1_760_000_000;

@@ -25,7 +25,6 @@ mod args;
 mod ask;
 mod backup;
 mod client;
-mod common_args;
 mod complete;
 mod context;
 mod demo;
@@ -33,7 +32,6 @@ mod doctor;
 mod dossier;
 mod env_file;
 mod erase;
-mod escaped;
 mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -55,11 +53,8 @@ mod rejected;
 mod schema;
 mod serve;
 mod server_args;
-mod signature_args;
 mod tail;
-mod time;
 mod token;
-mod undo;
 mod validation;
 
 use std::io::Write;

@@ -15,15 +15,14 @@ use signal_hook::iterator::Signals;
 
 use super::context::{bytes, segment_size};
 use super::logging::{LogFormat, announce};
-use super::server_args::ServerArgs;
-use super::signature_args::SignatureArgs;
-use super::time::parse_span;
+use super::server_args::{ServerArgs, SignatureArgs};
 use super::{Bar, CommandContext, ExitStatus, UsageError};
 #[cfg(feature = "nats")]
 use crate::cluster::ClusterConfig;
 use crate::event::MAX_BODY;
 use crate::frontend::{Network, TlsFiles};
 use crate::index::MAX_FIELDS;
+use crate::query::parse_span;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 use crate::store::RetentionPeriod;
 

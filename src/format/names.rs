@@ -1,8 +1,23 @@
-//! How every command names labels, events and profiles.
+//! How every command writes numbers, and names labels, events and profiles.
 
-use super::number::{counted, grouped};
 use super::sanitize::plain;
 use crate::event::ProfileKey;
+
+/// A number with its thousands separated: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    indicatif::HumanCount(number).to_string()
+}
+
+/// A number of bytes.
+pub fn size(bytes: u64) -> String {
+    bytesize::ByteSize(bytes).display().iec().to_string()
+}
+
+/// How many of something: `1 event`, `2,000 events`.
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
 
 /// A label, or `(none)`.
 pub fn label(label: Option<&str>) -> String {
@@ -77,7 +92,7 @@ pub fn shell(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shell;
+    use super::*;
 
     #[test]
     fn a_path_stays_one_word() {
@@ -85,5 +100,20 @@ mod tests {
             assert_eq!(shlex::split(&shell(word)), Some(vec![word.to_owned()]));
         }
         assert_eq!(shell("/var/lib/profiletrail"), "/var/lib/profiletrail");
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(2_000, "event"), "2,000 events");
     }
 }

@@ -1,4 +1,4 @@
-//! Text that knows how wide it is on a terminal.
+//! Text that knows its colours, and how wide it is on a terminal.
 //!
 //! Cut and padded by grapheme clusters, so that wide characters, emoji and combining
 //! marks keep columns straight. Where terminals differ in the width of one, the widest
@@ -10,7 +10,6 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::sanitize::plain;
-use super::style::{Role, Styles};
 
 const ELLIPSIS: &str = "…";
 
@@ -74,6 +73,60 @@ pub fn tail(text: &str, width: usize) -> String {
 /// The beginning and the end of a text, together of at most that width.
 pub fn middle(text: &str, width: usize) -> String {
     cut(text, width, |room| room / 2)
+}
+
+/// The role of a piece of text, which decides its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    #[default]
+    Plain,
+    Head,
+    Dim,
+    Time,
+    /// An event's number.
+    Seq,
+    Old,
+    /// The part of it that differs.
+    OldPart,
+    New,
+    /// The part of it that differs.
+    NewPart,
+    /// Something to check.
+    Warning,
+}
+
+impl Role {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Head => "\u{1b}[1m",
+            Self::Dim => "\u{1b}[2m",
+            Self::Time => "\u{1b}[36m",
+            Self::Seq | Self::Warning => "\u{1b}[33m",
+            Self::Old => "\u{1b}[31m",
+            Self::OldPart => "\u{1b}[31;1;4m",
+            Self::New => "\u{1b}[32m",
+            Self::NewPart => "\u{1b}[32;1;4m",
+        }
+    }
+}
+
+/// Whether a stream takes colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Styles {
+    pub on: bool,
+}
+
+impl Styles {
+    /// Adds a text, which must be safe, in the colour of its role.
+    pub fn put(self, line: &mut String, role: Role, text: &str) {
+        let code = if self.on { role.code() } else { "" };
+        line.push_str(code);
+        line.push_str(text);
+        if !code.is_empty() {
+            line.push_str("\u{1b}[0m");
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,7 @@
 
 use super::difference::differing;
 use super::sanitize::plain;
-use super::style::{Role, Styles};
-use super::text::{Text, head, middle, tail, width_of};
+use super::text::{Role, Styles, Text, head, middle, tail, width_of};
 use crate::history::{Subject, Value};
 
 /// What stands for an unknown value.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 
 use super::sanitize::plain;
-use super::style::Styles;
+use super::text::Styles;
 use crate::event::Zone;
 
 /// A narrower output is laid out tightly.

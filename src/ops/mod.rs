@@ -7,7 +7,6 @@
 pub mod backup;
 pub mod demo;
 pub mod doctor;
-mod proofs;
 mod repair;
 mod verify;
 

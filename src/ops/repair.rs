@@ -38,7 +38,7 @@ pub struct Repair {
     folder: Folder,
     disk: Arc<dyn Storage>,
     /// What to do, oldest first.
-    found: Vec<(&'static Part, Finding)>,
+    found: Vec<(&'static Part, RepairLine)>,
 }
 
 /// One of the two logs.
@@ -70,7 +70,12 @@ impl Repair {
         let mut found = Vec::new();
         for part in &PARTS {
             let findings = survey(&disk, &(part.dir)(&folder), folder.log_id)?;
-            found.extend(findings.into_iter().map(|finding| (part, finding)));
+            let lines = findings.into_iter().map(|finding| RepairLine {
+                log: part.name.to_owned(),
+                finding,
+                aside: None,
+            });
+            found.extend(lines.map(|line| (part, line)));
         }
         Ok(Self {
             folder,
@@ -81,12 +86,7 @@ impl Repair {
 
     /// What to do.
     pub fn lines(&self) -> Vec<RepairLine> {
-        let lines = self.found.iter().map(|(part, finding)| RepairLine {
-            log: part.name.to_owned(),
-            finding: finding.clone(),
-            aside: None,
-        });
-        lines.collect()
+        self.found.iter().map(|(_, line)| line.clone()).collect()
     }
 
     /// Repairs, and hands over a line for each segment.
@@ -95,15 +95,11 @@ impl Repair {
         let time = micros_to_rfc3339(now);
         let digits = time.chars().take(19).filter(|c| !"-:".contains(*c));
         let stamp = digits.chain(['Z']).collect::<String>();
-        for (part, finding) in self.found {
+        for (part, mut line) in self.found {
             let (dir, id) = ((part.dir)(&self.folder), self.folder.log_id);
-            let aside =
-                repair_segment(&self.disk, &dir, id, &finding, (now, &stamp), &part.time_of)?;
-            each(RepairLine {
-                log: part.name.to_owned(),
-                finding,
-                aside,
-            });
+            let (finding, when) = (&line.finding, (now, stamp.as_str()));
+            line.aside = repair_segment(&self.disk, &dir, id, finding, when, &part.time_of)?;
+            each(line);
         }
         Ok(())
     }

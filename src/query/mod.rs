@@ -64,7 +64,9 @@ pub use incidents::{
     IncidentId, IncidentLine, IncidentsQuery, SkipReason, UndoFile, UndoLine, Wanted,
 };
 pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine, LoopsQuery};
-pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
+pub use moment::{
+    Clock, Rounding, is_time, parse_duration, parse_span, parse_time, unix_time, with_clock,
+};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
 pub use proofs::{AnchorLine, AnchorsQuery, CheckpointLine, CheckpointQuery, SinceLine};

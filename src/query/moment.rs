@@ -9,6 +9,7 @@ use clap::{Arg, Command};
 use interim::{Dialect, parse_date_string};
 
 use crate::event::{Zone, local_to_utc, parse_timestamp, seconds_in_range};
+use crate::store::{RetentionPeriod, YOUNGEST};
 
 /// How a fraction of a second is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,10 +199,8 @@ pub fn parse_seconds(text: &str) -> Result<i64, String> {
 /// A duration: `90s`, `30m`, `6h`, `2d`; at least a second.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration: write 90s, 30m, 6h or 2d");
-    let trimmed = text.trim();
-    let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
-    let number: u32 = digits.parse().map_err(|_| wrong())?;
-    let unit = match unit.trim_start().to_ascii_lowercase().as_str() {
+    let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
+    let unit = match unit.as_str() {
         "s" | "second" | "seconds" => 1,
         "m" | "min" | "minute" | "minutes" => 60,
         "h" | "hour" | "hours" => 3_600,
@@ -212,6 +211,34 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         0 => Err(wrong()),
         seconds => Ok(Duration::from_secs(seconds)),
     }
+}
+
+/// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
+pub fn parse_span(text: &str) -> Result<RetentionPeriod, String> {
+    let wrong =
+        || format!("{text:?} is not a span of at least a day: write 5y, '18 months' or 90d");
+    let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
+    // Not interim's units, which take `m` for minutes and `monday` for a month.
+    let span = match unit.as_str() {
+        "h" | "hour" | "hours" => number.checked_mul(3_600).map(RetentionPeriod::Seconds),
+        "d" | "day" | "days" => Some(RetentionPeriod::Days(number)),
+        "w" | "week" | "weeks" => number.checked_mul(7).map(RetentionPeriod::Days),
+        "month" | "months" => Some(RetentionPeriod::Months(number)),
+        "y" | "year" | "years" => number.checked_mul(12).map(RetentionPeriod::Months),
+        _ => None,
+    };
+    span.filter(|span| match *span {
+        RetentionPeriod::Seconds(seconds) => i64::from(seconds) >= YOUNGEST,
+        RetentionPeriod::Days(number) | RetentionPeriod::Months(number) => number > 0,
+    })
+    .ok_or_else(wrong)
+}
+
+/// A number and the unit behind it, in lower case: of `18 Months`.
+fn number_and_unit(text: &str) -> Option<(u32, String)> {
+    let text = text.trim();
+    let (digits, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    Some((digits.parse().ok()?, unit.trim_start().to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -330,6 +357,44 @@ mod tests {
             "1h 30m",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_read_and_are_at_least_a_day() {
+        for (text, keep) in [
+            ("5y", RetentionPeriod::Months(60)),
+            ("1 year", RetentionPeriod::Months(12)),
+            ("18 months", RetentionPeriod::Months(18)),
+            ("90d", RetentionPeriod::Days(90)),
+            ("1 day", RetentionPeriod::Days(1)),
+            ("2 weeks", RetentionPeriod::Days(14)),
+            ("24h", RetentionPeriod::Seconds(86_400)),
+        ] {
+            assert_eq!(parse_span(text), Ok(keep), "{text}");
+        }
+        for text in [
+            "",
+            "5",
+            "0d",
+            "-1d",
+            "23h",
+            "10m",
+            "1s",
+            "5 years ago",
+            "next year",
+            "y",
+            "2.5y",
+            "99999999999y",
+            "4294967295y",
+            "monday",
+            "5 monday",
+            "1 day 2 hours",
+        ] {
+            assert!(
+                parse_span(text).is_err_and(|wrong| wrong.contains("5y")),
+                "{text}"
+            );
         }
     }
 }

@@ -2,24 +2,49 @@
 //! folder.
 
 mod repair;
-mod stats;
 mod verify;
 
 pub use repair::{RepairArgs, repair};
-pub use stats::{StatsArgs, stats};
 pub use verify::{VerifyArgs, verify};
 
 use std::io::Write;
 
 use serde::de::DeserializeOwned;
 
+use super::ask;
 use super::client::Task;
-use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
+use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES};
+use crate::event::Zone;
 use crate::format::{View, counted, size, wrapped};
 use crate::log::{OpenMode, SealedSegment};
 use crate::ops::Maintenance;
-use crate::query::Answered;
+use crate::query::{Answered, Query, Span, StatsQuery};
 use crate::server::control::Request;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail stats --since 'last monday'"))]
+pub struct StatsArgs {
+    #[command(flatten)]
+    pub span: Span,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
+
+pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let format = context.format(args.output.format);
+    let query = Query::Stats(StatsQuery {
+        span: args.span,
+        zone: match format {
+            Format::Table => context.view.zone,
+            _ => Zone::UTC,
+        },
+    });
+    let mut out = PagedStdout::new(context, format);
+    let printer = ask::printer_of(&query, format, context, &mut out)?;
+    let end = ask::print(&query, printer, context)?;
+    out.finish()?;
+    Ok(exit_status(&end))
+}
 
 pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     run(

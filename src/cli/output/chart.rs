@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use crate::format::{Role, Text, View, grouped};
 
-/// The longest bar, in columns, …
+/// The longest bar beside other cells, in columns.
+pub(super) const BAR: usize = 20;
+
+/// The longest bar of a chart, in columns, …
 const WIDTH: usize = 40;
 
 /// … and what is kept for it where a name is long.

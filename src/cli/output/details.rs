@@ -8,6 +8,9 @@ use super::cell::Cell;
 use super::table::parse;
 use crate::format::{Printer, Role, Text, View};
 
+/// The longest name of a field in a title or a list, in columns.
+pub const NAME: usize = 60;
+
 /// The longest name where the width is limited.
 const MAX_NAME: usize = 24;
 

@@ -1,5 +1,5 @@
-//! `explain` for people: the event, then the outcome of each of its
-//! parameters, grouped by outcome.
+//! One event for people: `explain` shows it, then the outcome of each of its parameters,
+//! grouped by outcome; `evidence` what proves that Copernica sent it.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::history::push_signature_mark;
 use super::table::parse;
 use crate::format::{Change, Role, Side, Text, View, middle, plain, quoted, subject, who};
 use crate::history::Value;
-use crate::query::lines::HistoryLine;
+use crate::query::lines::{EvidenceLine, HistoryLine};
 use crate::query::{ExplainLine, Outcome};
 
 /// The longest value that was asked for, in columns.
@@ -110,4 +110,24 @@ fn row(line: &ExplainLine<'_>, view: &View) -> Field {
     };
     let name = subject(&line.subject);
     (name, said)
+}
+
+/// What proves that Copernica sent an event.
+pub fn evidence(line: &EvidenceLine<'_>, _: &View) -> Vec<Section> {
+    let mut rows: Vec<Field> = vec![field("event", Cell::seq(line.seq))];
+    let mut put = |what: &str, value: &str| rows.push(field(what, Cell::outside(value)));
+    if let Some(remote) = &line.remote {
+        put("from", remote);
+    }
+    put("signed by", &line.key);
+    put("key record", &line.record);
+    for (number, signed) in line.signed.lines().enumerate() {
+        put(if number == 0 { "signed" } else { "" }, signed);
+    }
+    put("signature", &line.signature);
+    let body = line.body.as_ref().or(line.body_base64.as_ref());
+    put("body", body.map(AsRef::as_ref).unwrap_or_default());
+    rows.push(field("received", Cell::time(&line.received)));
+    rows.push(field("verified", Cell::time(&line.verified_at)));
+    vec![(Text::default(), rows)]
 }

@@ -1,15 +1,12 @@
 //! `gaps` for people: each finding in a few lines.
 
 use super::cell::Cell;
-use super::details::{Field, Section, field, see};
+use super::details::{Field, NAME, Section, field, see};
 use crate::format::{Role, Text, View, counted, events, grouped, label, listed, of_many, subject};
 use crate::query::{GapKind, GapLine};
 
 /// The most names in a row.
 const NAMES: usize = 6;
-
-/// The longest name of a field, in columns.
-const NAME: usize = 60;
 
 pub fn sections(line: &GapLine<'_>, view: &View) -> Vec<Section> {
     vec![(title(line, view), fields(line, view))]

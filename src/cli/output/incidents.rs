@@ -1,18 +1,12 @@
 //! `incidents` for people: each with its most common changes and suggested commands.
 
 use super::cell::Cell;
-use super::chart::bar;
-use super::details::{Field, Section, field, see};
+use super::chart::{BAR, bar};
+use super::details::{Field, NAME, Section, field, see};
 use crate::format::{
     Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject,
 };
 use crate::query::IncidentLine;
-
-/// The longest bar, in characters.
-const WIDTH: usize = 20;
-
-/// The longest name of a field, in columns.
-const NAME: usize = 60;
 
 /// The most labels in a row.
 const LABELS: usize = 6;
@@ -61,7 +55,7 @@ fn fields(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {
 fn pairs(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {
     let most = line.pairs.iter().map(|pair| pair.events).max();
     let most = most.unwrap_or(0);
-    let bars = if view.is_narrow() { WIDTH / 2 } else { WIDTH };
+    let bars = if view.is_narrow() { BAR / 2 } else { BAR };
     let wide = grouped(most).len();
     let rows = line.pairs.iter().map(|pair| {
         let count = grouped(pair.events);

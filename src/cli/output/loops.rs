@@ -3,19 +3,13 @@
 use std::io::{self, Write};
 
 use super::cell::Cell;
-use super::chart::bar;
-use super::details::{self, Field, Section, field, see};
+use super::chart::{BAR, bar};
+use super::details::{self, Field, NAME, Section, field, see};
 use super::table::{Column, TablePrinter, parse};
 use crate::format::{
     Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsLine};
-
-/// The longest name of a field, in columns.
-const NAME: usize = 60;
-
-/// The longest bar, in characters.
-const WIDTH: usize = 20;
 
 /// The most values of a writer.
 const VALUES: usize = 3;
@@ -46,7 +40,7 @@ const GROUPS: &[Column<Group>] = &[
     Column::number("GOING ON", |group, _| Cell::number(group.line.going_on)),
     Column::number("CHANGES", |group, _| Cell::number(group.line.changes)),
     Column::fixed("", |group: &Group, _| {
-        Cell::plain(bar(group.line.changes, group.most, WIDTH))
+        Cell::plain(bar(group.line.changes, group.most, BAR))
     })
     .drop_priority(2),
     Column::fixed("TIME", |group: &Group, view| {

@@ -5,13 +5,10 @@ use std::io::{self, Write};
 use indexmap::IndexSet;
 
 use super::cell::Cell;
-use super::chart::bar;
+use super::chart::{BAR, bar};
 use super::table::{Column, TablePrinter, parse};
 use crate::format::{Role, View, label, plain, subject};
 use crate::query::{By, ReportLine, ReportQuery};
-
-/// The longest bar, in characters.
-const WIDTH: usize = 20;
 
 struct Row {
     line: ReportLine<'static>,
@@ -54,7 +51,7 @@ fn columns(query: &ReportQuery, lines: &[ReportLine<'_>], view: &View) -> Vec<Co
             Cell::number(row.line.profiles + row.line.subprofiles)
         }),
         Column::fixed("", |row: &Row, _| {
-            Cell::plain(bar(row.line.changes, row.most, WIDTH))
+            Cell::plain(bar(row.line.changes, row.most, BAR))
         })
         .drop_priority(1),
         Column::commands("SHOWN BY", |row, _| {

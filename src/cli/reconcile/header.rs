@@ -85,10 +85,8 @@ impl Columns {
                 "--subprofile-column: it is the same column as --key-column; name two different columns"
             );
         }
-        let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
-            wanted.iter().map(|wanted| find(flag, wanted)).collect()
-        };
-        let mut compared = places("--columns", &args.columns)?;
+        let compared = args.columns.iter().map(|wanted| find("--columns", wanted));
+        let mut compared: Vec<usize> = compared.collect::<Result<_, _>>()?;
         let ignored = args
             .ignore
             .iter()

@@ -20,16 +20,19 @@ use self::export::{Export, charset};
 use self::header::{Columns, delimiter};
 use self::rows::sorted;
 use super::client::{APPEND, Task};
-use super::output::{details, reconcile_summary, reconcile_table};
+use super::output::{RECONCILE, TablePrinter, details};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES};
 use crate::event::TimeSource;
-use crate::format::{LineSplitter, Role, Text, counted};
+use crate::format::{LineSplitter, Role, Text, View, counted, grouped};
 use crate::log::OpenMode;
-use crate::query::parse_label;
-use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, unix_time};
+use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, parse_label, unix_time};
 use crate::server::control::Request;
 use crate::store::Folder;
+
+/// A column that differs in at least this many rows, and is a field of no profile, is
+/// probably not a field at all.
+const NO_FIELD: u64 = 3;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its \
@@ -218,7 +221,7 @@ fn show(
     waiting: BufWriter<File>,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
-    let summary = reconcile_summary(order, report, &context.view);
+    let counts = summary(order, report, &context.view);
     let mut lines = waiting.into_inner().map_err(|error| error.into_error())?;
     let any = lines.stream_position()? > 0;
     lines.rewind()?;
@@ -226,7 +229,7 @@ fn show(
         let mut stdout = PagedStdout::unpaged();
         io::copy(&mut lines, &mut stdout)?;
         stdout.finish()?;
-        for line in summary {
+        for line in counts {
             super::say(&line);
         }
         return Ok(());
@@ -235,18 +238,58 @@ fn show(
         true => PagedStdout::unpaged(),
         false => PagedStdout::new(context, Format::Table),
     };
-    for line in summary {
+    for line in counts {
         let line = Text::outside(Role::Plain, &line);
         details::title(&line, &context.view, &mut screen)?;
     }
     if any {
         writeln!(screen)?;
     }
-    let mut printed = LineSplitter::new(reconcile_table(context.view, &mut screen));
+    let table = TablePrinter::new(RECONCILE, context.view, &mut screen);
+    let mut printed = LineSplitter::new(Box::new(table));
     io::copy(&mut lines, &mut printed)?;
     printed.finish()?;
     screen.finish()?;
     Ok(())
+}
+
+/// The result of a comparison, a line for each count.
+fn summary(order: &ReconcileOrder, report: &ReconcileReport, view: &View) -> Vec<String> {
+    let what = if order.subprofiles {
+        "subprofile"
+    } else {
+        "profile"
+    };
+    let at = view.moment(order.at);
+    let mut lines = vec![format!(
+        "{} compared with the trail as of {at}: {} the same, {} with other values ({})",
+        counted(report.rows, "row"),
+        grouped(report.same),
+        grouped(report.differing),
+        counted(report.fields(), "field")
+    )];
+    let mut add = |count: u64, of: &str| {
+        if count > 0 {
+            lines.push(format!("{} {of}", counted(count, what)));
+        }
+    };
+    add(report.unknown, "in the file and unknown to the trail");
+    add(report.deleted, "in the file and deleted in the trail");
+    add(report.gone, "in the trail and missing from the file");
+    for name in &report.left_out {
+        lines.push(format!(
+            "  {name:?} is left out: no profile in the trail has this field; to add it, name it with --columns"
+        ));
+    }
+    let counts = order.columns.iter().zip(&report.columns);
+    for (name, count) in counts.filter(|(_, count)| count.differing > 0) {
+        let mut line = format!("  {name:?} differs in {}", counted(count.differing, "row"));
+        if count.absent == count.differing && count.absent >= NO_FIELD {
+            line += "; no profile in the trail has this field: leave the column out with --ignore if it is not one";
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// Compares all rows, and writes what differs to `out`.

@@ -166,8 +166,8 @@ impl<'s> Sink<'s> {
     }
 
     /// Syncs the output and the cursor, so that a power cut neither loses written lines
-    /// nor leaves the cursor ahead of them; at most once in each `pause`.
-    fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
+    /// nor leaves the cursor ahead of them; at most once in each `pause`, and at the end.
+    pub fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
         let (Some(cursor), Some(mark)) = (&mut self.cursor, &mut self.mark) else {
             return Ok(());
         };
@@ -185,11 +185,6 @@ impl<'s> Sink<'s> {
         self.dirty = false;
         self.synced = Instant::now();
         Ok(())
-    }
-
-    /// To be called at the end.
-    pub fn finish(&mut self) -> anyhow::Result<()> {
-        self.sync(Duration::ZERO)
     }
 }
 

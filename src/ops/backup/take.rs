@@ -177,12 +177,9 @@ impl Taker<'_, '_> {
             self.take_text("proofs/checkpoint", &proofs.checkpoint)?;
         }
         self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
-        for dir in self
-            .folders()
-            .iter()
-            .map(PathBuf::as_path)
-            .chain([self.dir])
-        {
+        let mut dirs = self.folders();
+        dirs.push(self.dir.to_owned());
+        for dir in &dirs {
             let synced = self.storage.sync_dir(dir);
             synced.map_err(failed("syncing", dir))?;
         }

@@ -13,8 +13,7 @@ use crate::event::{DecodeError, now_seconds};
 use crate::log::record::{EventHead, EventRecord, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, OpenMode};
 use crate::proofs::{Countersigner, CountersignerState};
-use crate::storage::RealDisk;
-use crate::storage::bytes_of;
+use crate::storage::{RealDisk, bytes_of};
 use crate::store::{Folder, Trail};
 
 /// How many of the newest events are read for their labels, and of the newest rejected calls for

@@ -43,11 +43,11 @@ impl Digest {
 
     /// The first group in which two digests differ.
     pub fn difference(&self, other: &Self) -> Option<u64> {
-        let sums = self.sums.iter().zip(&other.sums);
-        (0..GROUPS)
-            .zip(sums)
-            .find(|(_, (own, other))| own.load(Ordering::Relaxed) != other.load(Ordering::Relaxed))
-            .map(|(group, _)| group)
+        let mut sums = self.sums.iter().zip(&other.sums);
+        let differ = |(own, other): (&AtomicU64, &AtomicU64)| {
+            own.load(Ordering::Relaxed) != other.load(Ordering::Relaxed)
+        };
+        sums.position(differ).map(|group| group as u64)
     }
 }
 

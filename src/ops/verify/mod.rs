@@ -16,9 +16,9 @@ mod ranges;
 
 pub use lines::{VerifyLine, VerifySummary};
 
-use super::{Output, proofs};
-use crate::log::LogError;
-use crate::proofs::{Comparison, Old};
+use super::Output;
+use crate::log::{LogError, TILE};
+use crate::proofs::{Comparison, Examined, Hash, Old, ProofError, examine, hash_of};
 use crate::query::Answered;
 use crate::store::{Snapshot, Trail};
 use digest::Digest;
@@ -48,7 +48,7 @@ pub(super) fn run(
         summary.damages += 1;
         output.line(&VerifyLine::Index(IndexLine { what }))?;
     }
-    for found in proofs::compare(trail, old, output)? {
+    for found in compare_proofs(trail, old, output)? {
         summary.damages += u64::from(found.result != Comparison::Same);
         output.line(&VerifyLine::Proof(found))?;
     }
@@ -77,4 +77,27 @@ fn read_baselines(snapshot: &Snapshot<'_>) -> Result<(), LogError> {
     let mut walk = snapshot.retention().walk_baselines();
     while walk.step()?.is_some() {}
     Ok(())
+}
+
+/// Compares the log with its last checkpoint, and with an old one.
+fn compare_proofs(
+    trail: &Trail,
+    old: Option<&Old>,
+    output: &mut Output<'_>,
+) -> Result<Vec<Examined>, ProofError> {
+    let checkpoint = old.map(|old| trail.prover().read_checkpoint(&old.note));
+    let checkpoint = checkpoint.transpose().map_err(ProofError::Missing)?;
+    let tiles: Option<Vec<Hash>> = old.and_then(|old| {
+        let count = usize::try_from(checkpoint.as_ref()?.size / TILE).ok()?;
+        let tiles = old.tiles.as_bytes().chunks(44).take(count);
+        let tiles: Vec<Hash> = tiles
+            .map(|text| hash_of(std::str::from_utf8(text).ok()?))
+            .collect::<Option<_>>()?;
+        (tiles.len() == count && !old.tiles.is_empty()).then_some(tiles)
+    });
+    let old = checkpoint.as_ref().map(|of| (of, tiles.as_deref()));
+    let mut found = examine(trail.prover(), old, output.progress)?;
+    // Without `--checkpoint`, only what is wrong is of interest; damage is reported as such.
+    found.retain(|found| old.is_some() || found.result == Comparison::Differs);
+    Ok(found)
 }

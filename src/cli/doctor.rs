@@ -1,20 +1,24 @@
 //! `doctor`: the checks around a server, and what they found.
 
-mod table;
-
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::client::{Connection, Part, connect};
+use super::output::details::{self, Field};
 use super::server_args::ServerArgs;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
-use crate::ops::doctor::{Facts, Finding, Running, Verdict, examine};
+use crate::format::{Role, Text, plain};
+use crate::ops::doctor::{Address, Facts, Finding, Running, Verdict, examine};
 use crate::server::control::Request;
 
 /// How long a running server may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Between the name of a check and its result.
+const GAP: &str = "  ";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -57,7 +61,7 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         }
     } else {
         let mut screen = PagedStdout::new(context, Format::Table);
-        table::write(&findings, &addresses, context, &mut screen)?;
+        write(&findings, &addresses, context, &mut screen)?;
         screen.finish()?;
     }
     let is_problem = |finding: &Finding| finding.result == Verdict::Problem;
@@ -83,4 +87,43 @@ fn describe(connection: Connection) -> anyhow::Result<Running> {
         Part::Line(line) => serde_json::from_slice(line).context("it is another version"),
         Part::Control(_) => bail!("it sent nothing"),
     }
+}
+
+/// Writes each finding with what to do below it, and what to enter in Copernica.
+fn write(
+    findings: &[Finding],
+    addresses: &[Address],
+    context: &CommandContext,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let view = context.view;
+    let names = findings.iter().map(|finding| finding.check.len());
+    let widest = names.max().unwrap_or(0).max("CHECK".len());
+    let head = |text: &str| Text::of(Role::Head, text);
+    let mut rows: Vec<Field> = vec![(
+        head(&format!("{:widest$}{GAP}RESULT", "CHECK")),
+        head("FOUND, AND WHAT TO DO").into(),
+    )];
+    for finding in findings {
+        let (word, role) = match finding.result {
+            Verdict::Ok => ("ok", Role::New),
+            Verdict::Unknown => ("unknown", Role::Time),
+            Verdict::Warning => ("warning", Role::Warning),
+            Verdict::Problem => ("PROBLEM", Role::Old),
+        };
+        let name = Text::of(Role::Plain, format!("{:widest$}{GAP}", finding.check)).and(role, word);
+        rows.push((name, Text::outside(Role::Plain, &finding.what).into()));
+        if let Some(fix) = &finding.fix {
+            let fix = Text::of(Role::Dim, "→ ").and(Role::Plain, plain(fix));
+            rows.push((Text::default(), fix.into()));
+        }
+    }
+    details::write_at("", widest + GAP.len() + "PROBLEM".len(), &rows, &view, out)?;
+    writeln!(out)?;
+    let title = "Addresses for webhooks in Copernica, one label for each source of calls:";
+    details::title(&Text::of(Role::Plain, title), &view, out)?;
+    for address in addresses {
+        writeln!(out, "{}", plain(&address.address))?;
+    }
+    Ok(())
 }
