@@ -345,9 +345,9 @@ pub fn answer(
     super::erasures::note(snapshot, query, &mut lines);
     let found = match query {
         Query::History(query) => super::history::answer(snapshot, query, &mut lines)?,
-        Query::Show(query) => super::show::answer(snapshot, query, &mut lines)?,
-        Query::Diff(query) => super::diff::answer(snapshot, query, &mut lines)?,
-        Query::Blame(query) => super::blame::answer(snapshot, query, &mut lines)?,
+        Query::Show(query) => super::states::show(snapshot, query, &mut lines)?,
+        Query::Diff(query) => super::states::diff(snapshot, query, &mut lines)?,
+        Query::Blame(query) => super::states::blame(snapshot, query, &mut lines)?,
         Query::Changes(query) => super::changes::answer(snapshot, query, &mut lines)?,
         Query::Find(query) => super::find::answer(snapshot, query, &mut lines)?,
         Query::Export(query) => super::export::answer(snapshot, query, &mut lines)?,

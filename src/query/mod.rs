@@ -7,12 +7,10 @@
 
 mod answer;
 mod baselines;
-mod blame;
 mod cascade;
 mod changes;
 mod command;
 mod counter;
-mod diff;
 pub mod dossier;
 mod erasures;
 mod evidence;
@@ -42,8 +40,8 @@ mod request;
 mod retry;
 pub mod rows;
 mod sample;
-mod show;
 mod state_before;
+mod states;
 mod stats;
 mod tail;
 #[cfg(test)]
