@@ -39,7 +39,6 @@ mod report;
 mod request;
 mod retry;
 pub mod rows;
-mod sample;
 mod state_before;
 mod states;
 mod stats;
