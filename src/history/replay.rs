@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bincode::{Decode, Encode};
 
 use super::baseline::{Baseline, Place};
-use super::change::{Cause, Change, Subject, Value};
+use super::change::{Cause, Change, Subject, Value, differences};
 use crate::event::{Content, Event, EventType, Fields, Interests, Lookup, Seen, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
@@ -396,7 +396,7 @@ fn changes_between<'a>(
     after: &State<'a>,
     cause: impl Fn(&Subject<'a>) -> Cause,
 ) -> Vec<Change<'a>> {
-    super::diff::differences(before, after)
+    differences(before, after)
         .into_iter()
         .map(|difference| Change {
             cause: cause(&difference.subject),

@@ -352,7 +352,7 @@ pub fn answer(
         Query::Find(query) => super::find::answer(snapshot, query, &mut lines)?,
         Query::Export(query) => super::export::answer(snapshot, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(snapshot, query, &mut lines)?,
-        Query::Evidence(query) => super::evidence::answer(snapshot, query, &mut lines)?,
+        Query::Evidence(query) => super::proofs::evidence(snapshot, query, &mut lines)?,
         Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
         Query::Explain(query) => super::explain::answer(snapshot, query, &mut lines)?,
         Query::Dossier(query) => super::dossier::answer(snapshot, query, &mut lines)?,

@@ -13,7 +13,6 @@ mod command;
 mod counter;
 pub mod dossier;
 mod erasures;
-mod evidence;
 mod explain;
 mod export;
 mod filter;
