@@ -86,21 +86,20 @@ pub(super) fn answer(
     let mut all = collect_changes(snapshot, &filter, lines, &Collector::default)?;
     if all.left_out > 0 {
         lines.note(format!(
-            "there are more than {1} events with unexplained changes: what {0} of them show is counted as scattered; ask for a shorter span",
-            all.left_out,
-            MAX_WINDOWS
+            "there are more than {MAX_WINDOWS} events with unexplained changes: what {} of them show is counted as scattered; ask for a shorter span",
+            all.left_out
         ));
     }
     if all.labels.others > 0 {
         lines.note(format!(
-            "there are more than {} labels: {} events have others, which are not listed",
-            MAX_LABELS, all.labels.others
+            "there are more than {MAX_LABELS} labels: {} events have others, which are not listed",
+            all.labels.others
         ));
     }
     if all.subjects.others > 0 {
         lines.note(format!(
-            "there are more than {} fields: {} unexplained changes belong to others",
-            MAX_SUBJECTS, all.subjects.others
+            "there are more than {MAX_SUBJECTS} fields: {} unexplained changes belong to others",
+            all.subjects.others
         ));
     }
     let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
