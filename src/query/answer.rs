@@ -76,9 +76,8 @@ impl Query {
     pub const fn cascade_mut(&mut self) -> Option<&mut bool> {
         match self {
             Self::History(query) => Some(&mut query.cascade),
-            Self::Show(query) => Some(&mut query.cascade),
+            Self::Show(query) | Self::Blame(query) => Some(&mut query.cascade),
             Self::Diff(query) => Some(&mut query.cascade),
-            Self::Blame(query) => Some(&mut query.cascade),
             Self::Find(query) => Some(&mut query.cascade),
             Self::Explain(query) => Some(&mut query.cascade),
             Self::Changes(query) => Some(&mut query.filter.cascade),

@@ -44,7 +44,6 @@ mod stats;
 mod tail;
 #[cfg(test)]
 mod tests_store;
-mod time_notes;
 mod twins;
 
 pub use answer::{Answered, Query, QueryError, answer, with_causes};
