@@ -33,7 +33,12 @@ pub(super) fn answer(
     query: &HistoryQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let seconds = seconds_after(query, lines);
+    let (first, last) = seconds_of(&query.span);
+    let seconds = match lines.after.and_then(Mark::time) {
+        Some(after) if query.reverse => (first, last.min(after)),
+        Some(after) => (first.max(after), last),
+        None => (first, last),
+    };
     let mut replayer = Replayer::new(snapshot, query.cascade);
     let mut tracks = Vec::new();
     let most = if query.subprofiles { usize::MAX } else { 1 };
@@ -57,16 +62,6 @@ pub(super) fn answer(
         size = (size * 4).min(PIECE);
     }
     Ok(lines.written > 0)
-}
-
-/// The first and the last second of the requested span after a page's mark.
-fn seconds_after(query: &HistoryQuery, lines: &Lines<'_>) -> (i64, i64) {
-    let (first, last) = seconds_of(&query.span);
-    match lines.after.and_then(Mark::time) {
-        Some(after) if query.reverse => (first, last.min(after)),
-        Some(after) => (first.max(after), last),
-        None => (first, last),
-    }
 }
 
 /// The times of all events and deletes in the span, in order.
