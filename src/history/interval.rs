@@ -178,9 +178,17 @@ impl<'f> IntervalBuilder<'f> {
             };
             self.end(&change.subject, ending, &mut ended);
             if !matches!(change.new, Value::Absent | Value::Member(false)) {
-                self.begin(&change.subject, &change.new, change.old.as_ref(), || {
-                    origin_of(event, change.cause)
-                });
+                let origin = || Origin {
+                    seq: event.seq,
+                    time: event.time,
+                    event_type: event.event_type.clone().into_name(),
+                    cause: change.cause.name().into(),
+                    not_before: change.cause.since(),
+                    label: event.label.as_deref().map(str::to_owned),
+                    remote: event.remote.as_deref().map(str::to_owned),
+                    verified: event.verified,
+                };
+                self.begin(&change.subject, &change.new, change.old.as_ref(), origin);
             }
         }
         let end = (event.seq, event.time);
@@ -246,18 +254,5 @@ impl<'f> IntervalBuilder<'f> {
             interval.until = Some(ending.clone());
         }
         all
-    }
-}
-
-fn origin_of(event: &Event<'_>, cause: Cause) -> Origin {
-    Origin {
-        seq: event.seq,
-        time: event.time,
-        event_type: event.event_type.clone().into_name(),
-        cause: cause.name().into(),
-        not_before: cause.since(),
-        label: event.label.as_deref().map(str::to_owned),
-        remote: event.remote.as_deref().map(str::to_owned),
-        verified: event.verified,
     }
 }

@@ -29,18 +29,14 @@
 mod baseline;
 mod cascade;
 mod change;
-mod diff;
 mod interval;
-mod order;
 mod replay;
 #[cfg(test)]
 mod tests;
 
-pub use baseline::{Baseline, DIGEST_LEN, Place, PrunedDigest};
+pub use baseline::{Baseline, DIGEST_LEN, OrderKey, Place, PrunedDigest, order_and_dedup};
 pub use cascade::{CascadeDelete, cascade_candidates};
 pub(crate) use change::known;
-pub use change::{Cause, Change, Subject, Value};
-pub use diff::{Difference, differences};
+pub use change::{Cause, Change, Difference, Subject, Value, differences};
 pub use interval::{Ending, Interval, IntervalBuilder, Origin};
-pub use order::{OrderKey, order_and_dedup};
 pub use replay::{Known, Replay, State, found_at_delete, is_full_state};

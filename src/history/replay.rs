@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bincode::{Decode, Encode};
 
 use super::baseline::{Baseline, Place};
-use super::change::{Cause, Change, Subject, Value};
+use super::change::{Cause, Change, Subject, Value, differences};
 use crate::event::{Content, Event, EventType, Fields, Interests, Lookup, Seen, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
@@ -38,6 +38,20 @@ impl<'a> State<'a> {
             },
             Subject::Interest(name) => Value::Member(self.interests.contains(name)),
         }
+    }
+
+    /// Lays these fields over it, and what else an event sends.
+    fn lay_over(
+        &mut self,
+        fields: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+        content: &Content<'a>,
+    ) {
+        self.fields.merge(fields);
+        if let Some(sent) = &content.interests {
+            self.interests = sent.members();
+        }
+        self.created = content.created.clone().or(self.created.take());
+        self.modified = content.modified.clone().or(self.modified.take());
     }
 }
 
@@ -164,7 +178,11 @@ impl<'a> Replay<'a> {
                     named_or(&parameters, subject, otherwise)
                 });
                 if content.fields.is_empty() {
-                    changes.sort_by_key(|change| sent_place(&parameters, &change.subject));
+                    // Fields in the order of the parameters, before interests.
+                    changes.sort_by_key(|change| match &change.subject {
+                        Subject::Field(name) => parameters.position(name).unwrap_or(usize::MAX),
+                        Subject::Interest(_) => usize::MAX,
+                    });
                 }
                 changes
             }
@@ -196,7 +214,11 @@ impl<'a> Replay<'a> {
             EventType::Create => Some(Known::Present(state_of(content))),
             EventType::Update => Some(Known::Present(self.state_after_update(content))),
             EventType::Observed(Seen::Present) => {
-                Some(Known::Present(self.merge_observed(content)))
+                let mut state = self.known.state().cloned().unwrap_or_default();
+                let seen = content.fields.iter();
+                let seen = seen.map(|(name, value)| (name.clone(), value.clone()));
+                state.lay_over(seen, content);
+                Some(Known::Present(state))
             }
             EventType::Delete | EventType::Observed(Seen::Gone) => Some(self.deleted(content)),
             EventType::Other(_) => None,
@@ -280,27 +302,7 @@ impl<'a> Replay<'a> {
                 state.interests.remove(name);
             }
         }
-        state.fields.merge(set);
-        if let Some(sent) = sent {
-            state.interests = sent.members();
-        }
-        state.created = content.created.clone().or(state.created);
-        state.modified = content.modified.clone().or(state.modified);
-        state
-    }
-
-    /// The state with the observed fields laid over it.
-    fn merge_observed(&self, content: &Content<'a>) -> State<'a> {
-        let mut state = self.known.state().cloned().unwrap_or_default();
-        let seen = content.fields.iter();
-        state
-            .fields
-            .merge(seen.map(|(name, value)| (name.clone(), value.clone())));
-        if let Some(interests) = &content.interests {
-            state.interests = interests.members();
-        }
-        state.created = content.created.clone().or(state.created);
-        state.modified = content.modified.clone().or(state.modified);
+        state.lay_over(set, content);
         state
     }
 
@@ -360,15 +362,6 @@ fn named_or(parameters: &Lookup<'_, '_>, subject: &Subject<'_>, otherwise: Cause
     }
 }
 
-/// The place of a field among the parameters, for an update that sends its
-/// fields as parameters alone; interests stay behind them.
-fn sent_place(parameters: &Lookup<'_, '_>, subject: &Subject<'_>) -> usize {
-    match subject {
-        Subject::Field(name) => parameters.position(name).unwrap_or(usize::MAX),
-        Subject::Interest(_) => usize::MAX,
-    }
-}
-
 /// The changes of the first event with a state: every value, with an unknown old one.
 fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
     let parameters = content.parameters.lookup();
@@ -396,7 +389,7 @@ fn changes_between<'a>(
     after: &State<'a>,
     cause: impl Fn(&Subject<'a>) -> Cause,
 ) -> Vec<Change<'a>> {
-    super::diff::differences(before, after)
+    differences(before, after)
         .into_iter()
         .map(|difference| Change {
             cause: cause(&difference.subject),

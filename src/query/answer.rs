@@ -76,9 +76,8 @@ impl Query {
     pub const fn cascade_mut(&mut self) -> Option<&mut bool> {
         match self {
             Self::History(query) => Some(&mut query.cascade),
-            Self::Show(query) => Some(&mut query.cascade),
+            Self::Show(query) | Self::Blame(query) => Some(&mut query.cascade),
             Self::Diff(query) => Some(&mut query.cascade),
-            Self::Blame(query) => Some(&mut query.cascade),
             Self::Find(query) => Some(&mut query.cascade),
             Self::Explain(query) => Some(&mut query.cascade),
             Self::Changes(query) => Some(&mut query.filter.cascade),
@@ -345,14 +344,14 @@ pub fn answer(
     super::erasures::note(snapshot, query, &mut lines);
     let found = match query {
         Query::History(query) => super::history::answer(snapshot, query, &mut lines)?,
-        Query::Show(query) => super::show::answer(snapshot, query, &mut lines)?,
-        Query::Diff(query) => super::diff::answer(snapshot, query, &mut lines)?,
-        Query::Blame(query) => super::blame::answer(snapshot, query, &mut lines)?,
+        Query::Show(query) => super::states::show(snapshot, query, &mut lines)?,
+        Query::Diff(query) => super::states::diff(snapshot, query, &mut lines)?,
+        Query::Blame(query) => super::states::blame(snapshot, query, &mut lines)?,
         Query::Changes(query) => super::changes::answer(snapshot, query, &mut lines)?,
         Query::Find(query) => super::find::answer(snapshot, query, &mut lines)?,
         Query::Export(query) => super::export::answer(snapshot, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(snapshot, query, &mut lines)?,
-        Query::Evidence(query) => super::evidence::answer(snapshot, query, &mut lines)?,
+        Query::Evidence(query) => super::proofs::evidence(snapshot, query, &mut lines)?,
         Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
         Query::Explain(query) => super::explain::answer(snapshot, query, &mut lines)?,
         Query::Dossier(query) => super::dossier::answer(snapshot, query, &mut lines)?,

@@ -40,17 +40,14 @@ pub(super) fn export(
 ) -> Result<BTreeSet<u64>, QueryError> {
     let retention = snapshot.retention();
     let mut bodies = BTreeSet::new();
-    let Some(baselines) = &retention.baselines else {
-        return Ok(bodies);
-    };
     if let Some(key) = query.profile.filter(|key| key.subprofile.is_some()) {
-        if let Some(baseline) = baselines.find(key)? {
+        if let Some(baseline) = retention.baseline_of(key)? {
             let kept = KeptBaseline { key, baseline };
             put(snapshot, query, kept, &mut bodies, lines)?;
         }
         return Ok(bodies);
     }
-    let mut walk = baselines.walk();
+    let mut walk = retention.walk_baselines();
     while !lines.is_full()
         && let Some(kept) = walk.step()?
     {

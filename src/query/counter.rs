@@ -1,6 +1,7 @@
 //! Shared parts of queries that count: values for a bounded number of names, what
-//! something concerns, and ranges of times or numbers.
+//! something concerns, ranges of times or numbers, and values that represent many.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -9,6 +10,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use crate::event::{Event, ProfileKey};
+use crate::history::Value;
 
 /// The length of a label.
 pub(super) fn label_len(label: &Option<String>) -> usize {
@@ -207,6 +209,25 @@ impl<T: Ord + Copy + Default> TimeRange<T> {
     }
 }
 
+/// The maximum number of bytes of a kept value.
+const LONGEST: usize = 1024;
+
+/// A value for an answer that summarizes many; one of more than 1,024 bytes is
+/// truncated and ends with an ellipsis.
+pub(super) fn sample(value: &Value<'_>) -> Value<'static> {
+    match value {
+        Value::Text(text) if text.len() > LONGEST => {
+            let mut end = LONGEST;
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            let kept = text.get(..end).unwrap_or_default();
+            Value::Text(Cow::Owned(format!("{kept}…")))
+        }
+        value => value.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,5 +267,14 @@ mod tests {
         range.join(TimeRange::of(3, 4));
         range.join(TimeRange::default());
         assert_eq!(range.get(), Some((3, 5)));
+    }
+
+    #[test]
+    fn long_values_are_cut_between_characters() {
+        let text = |text: String| Value::Text(Cow::Owned(text));
+        assert_eq!(sample(&text("é".repeat(512))), text("é".repeat(512)));
+        let long = text(format!("a{}", "é".repeat(512)));
+        assert_eq!(sample(&long), text(format!("a{}…", "é".repeat(511))));
+        assert_eq!(sample(&Value::Absent), Value::Absent);
     }
 }

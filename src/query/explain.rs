@@ -135,18 +135,13 @@ impl<'e> Explained<'e> {
             EventType::Create if !alone && state.is_none() => Some(State::default()),
             _ => state.clone(),
         };
-        if same.is_some() {
-            return Self {
-                event,
-                same,
-                changes: Vec::new(),
-                after: before.clone(),
-                before,
-                is_first: false,
-            };
-        }
-        let changes = replay.step(event);
+        let is_new = same.is_none();
+        let changes = match is_new {
+            true => replay.step(event),
+            false => Vec::new(),
+        };
         let after = match event.event_type {
+            _ if !is_new => before.clone(),
             EventType::Create | EventType::Update if alone => {
                 let mut own = Replay::default();
                 own.skip(event);
@@ -158,7 +153,7 @@ impl<'e> Explained<'e> {
             EventType::Observed(_) | EventType::Other(_) => state,
         };
         Self {
-            is_first: event.event_type == EventType::Update && before.is_none() && !alone,
+            is_first: is_new && event.event_type == EventType::Update && before.is_none() && !alone,
             event,
             same,
             changes,

@@ -33,9 +33,16 @@ pub(super) fn answer(
     query: &HistoryQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let seconds = seconds_after(query, lines);
+    let (first, last) = seconds_of(&query.span);
+    let seconds = match lines.after.and_then(Mark::time) {
+        Some(after) if query.reverse => (first, last.min(after)),
+        Some(after) => (first.max(after), last),
+        None => (first, last),
+    };
     let mut replayer = Replayer::new(snapshot, query.cascade);
     let mut tracks = Vec::new();
+    // Those of all events and deletes in the span.
+    let mut times: Vec<i64> = Vec::new();
     let most = if query.subprofiles { usize::MAX } else { 1 };
     for key in snapshot.keys(Some(query.key)).take(most) {
         let key = key?;
@@ -44,10 +51,12 @@ pub(super) fn answer(
         replayer.note_pruned_deletes(key, seconds.1, lines)?;
         let track = replayer.track(key, events, seconds, &mut lines.damage)?;
         if !track.is_idle() {
+            times.extend(track.in_span().iter().map(|(time, _)| *time));
+            times.extend(track.cascades().iter().map(|delete| delete.place.time));
             tracks.push(track);
         }
     }
-    let times = times_of(&tracks);
+    times.sort_unstable();
     let mut times = times.as_slice();
     // Few lines need few events.
     let mut size = lines.wanted().clamp(1, FIRST_PIECE);
@@ -57,27 +66,6 @@ pub(super) fn answer(
         size = (size * 4).min(PIECE);
     }
     Ok(lines.written > 0)
-}
-
-/// The first and the last second of the requested span after a page's mark.
-fn seconds_after(query: &HistoryQuery, lines: &Lines<'_>) -> (i64, i64) {
-    let (first, last) = seconds_of(&query.span);
-    match lines.after.and_then(Mark::time) {
-        Some(after) if query.reverse => (first, last.min(after)),
-        Some(after) => (first.max(after), last),
-        None => (first, last),
-    }
-}
-
-/// The times of all events and deletes in the span, in order.
-fn times_of(tracks: &[Track]) -> Vec<i64> {
-    let mut times: Vec<i64> = Vec::new();
-    for track in tracks {
-        times.extend(track.in_span().iter().map(|(time, _)| *time));
-        times.extend(track.cascades().iter().map(|delete| delete.place.time));
-    }
-    times.sort_unstable();
-    times
 }
 
 /// Takes about the given number of times from one end, and returns the first and
@@ -113,12 +101,10 @@ fn replay_piece(
     for track in &mut *tracks {
         track.seconds = piece;
     }
-    let seqs = tracks
-        .iter()
-        .filter(|track| !track.is_idle())
-        .flat_map(Track::near);
-    replayer.read_ahead(seqs.collect::<Vec<_>>());
-    for track in tracks.iter().filter(|track| !track.is_idle()) {
+    let tracks = &*tracks;
+    let busy = || tracks.iter().filter(|track| !track.is_idle());
+    replayer.read_ahead(busy().flat_map(Track::near));
+    for track in busy() {
         let mut visitor = HistoryVisitor {
             query,
             after: lines.after,

@@ -180,13 +180,13 @@ impl<'a> Importer<'a> {
                     }
                     continue;
                 }
-                Ok(Read::Erased(erasure)) if erasure.until > now_micros() => {
-                    let reason = "the erasure is of a moment to come: is the clock right?";
-                    report.refuse(number, reason.to_owned());
-                    continue;
-                }
                 Ok(Read::Erased(erasure)) => {
-                    self.erasures.push(*erasure);
+                    if erasure.until > now_micros() {
+                        let reason = "the erasure is of a moment to come: is the clock right?";
+                        report.refuse(number, reason.to_owned());
+                    } else {
+                        self.erasures.push(*erasure);
+                    }
                     continue;
                 }
                 Err(reason) => {
@@ -239,23 +239,14 @@ impl<'a> Importer<'a> {
     /// Whether the trail has an event already.
     fn is_kept(&mut self, event: &Event<'_>, times: &[(i64, u64)]) -> Result<bool, QueryError> {
         let from = times.partition_point(|(time, _)| *time < event.time);
-        let same_second = times
-            .iter()
-            .skip(from)
-            .take_while(|(time, _)| *time == event.time);
-        for (_, seq) in same_second {
-            let kept = self.reader.record(*seq, |record| {
-                let is_other = record.head.received != event.received;
-                Ok(!is_other && is_same(&record.to_event(*seq)?, event))
-            });
-            match kept {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                // An unreadable event counts as absent.
-                Err(unreadable) => drop(unreadable.into_damage()?),
-            }
-        }
-        Ok(false)
+        let from_then_on = times.iter().skip(from);
+        let same_second = from_then_on.take_while(|(time, _)| *time == event.time);
+        let seqs = same_second.map(|(_, seq)| *seq);
+        let found = self.reader.find(seqs, |seq, record| {
+            let is_other = record.head.received != event.received;
+            Ok(!is_other && is_same(&record.to_event(seq)?, event))
+        })?;
+        Ok(found.is_some())
     }
 }
 

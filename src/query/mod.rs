@@ -7,15 +7,12 @@
 
 mod answer;
 mod baselines;
-mod blame;
 mod cascade;
 mod changes;
 mod command;
 mod counter;
-mod diff;
 pub mod dossier;
 mod erasures;
-mod evidence;
 mod explain;
 mod export;
 mod filter;
@@ -41,14 +38,12 @@ mod report;
 mod request;
 mod retry;
 pub mod rows;
-mod sample;
-mod show;
 mod state_before;
+mod states;
 mod stats;
 mod tail;
 #[cfg(test)]
 mod tests_store;
-mod time_notes;
 mod twins;
 
 pub use answer::{Answered, Query, QueryError, answer, with_causes};

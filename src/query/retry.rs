@@ -253,20 +253,13 @@ impl Group<'_> {
         call: &RejectedRecord<'_>,
         message: Option<&str>,
     ) -> Result<Option<u64>, QueryError> {
-        for (_, seq) in self.snapshot.times_of(event.key)? {
-            let same = self.reader.record(seq, |kept| {
-                let as_received = kept.head.received == event.received && kept.body == call.body;
-                let its = || message_of(kept.head.evidence, kept.body);
-                Ok(as_received || message.is_some() && its().as_deref() == message)
-            });
-            match same {
-                Ok(true) => return Ok(Some(seq)),
-                Ok(false) => {}
-                // An unreadable event counts as another.
-                Err(unreadable) => drop(unreadable.into_damage()?),
-            }
-        }
-        Ok(None)
+        let times = self.snapshot.times_of(event.key)?.into_iter();
+        let seqs = times.map(|(_, seq)| seq);
+        Ok(self.reader.find(seqs, |_, kept| {
+            let as_received = kept.head.received == event.received && kept.body == call.body;
+            let its = || message_of(kept.head.evidence, kept.body);
+            Ok(as_received || message.is_some() && its().as_deref() == message)
+        })?)
     }
 
     /// Appends the arrivals. Returns why some could not be appended.

@@ -81,7 +81,23 @@ impl EventReader {
         read_record(seq, self.bytes(seq)?, read)
     }
 
-    /// The same, from `held` if it is there.
+    /// The first of these events whose record is what is looked for; an unreadable one is not.
+    pub fn find(
+        &mut self,
+        seqs: impl IntoIterator<Item = u64>,
+        mut is_it: impl FnMut(u64, EventRecord<'_>) -> Result<bool, RecordError>,
+    ) -> Result<Option<u64>, LogError> {
+        for seq in seqs {
+            match self.record(seq, |record| is_it(seq, record)) {
+                Ok(true) => return Ok(Some(seq)),
+                Ok(false) => {}
+                Err(unreadable) => drop(unreadable.into_damage()?),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same as [`Self::record`], from `held` if it is there.
     pub fn record_of<T>(
         &mut self,
         held: &Batch,

@@ -16,7 +16,6 @@
 
 mod full_scan;
 mod keyed_scan;
-mod keys;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -24,7 +23,7 @@ mod tests_store;
 
 use parking_lot::Mutex;
 
-use self::keys::keys;
+use self::keyed_scan::keys;
 use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;

@@ -2,8 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::keyed_scan::scan_group;
-use super::keys::keys_by_heads;
+use super::keyed_scan::{keys_by_heads, scan_group};
 use super::*;
 use crate::event::{BodyKind, ProfileKey};
 use crate::history::{CascadeDelete, Known, Place};

@@ -54,19 +54,6 @@ impl Default for SubjectCount {
 }
 
 impl SubjectCount {
-    /// The counts of windows, those of a (sub)profile being consecutive, with all of
-    /// their labels.
-    pub fn of<'w>(windows: impl IntoIterator<Item = &'w Window>) -> Self {
-        let mut count = Self {
-            revealed_by: BoundedCounter::new(MAX_LABELS, |_| 0),
-            ..Self::default()
-        };
-        for window in windows {
-            count.reveal(window);
-        }
-        count
-    }
-
     /// Counts an unexplained change.
     pub fn reveal(&mut self, window: &Window) {
         self.revealed.add_place(window.key, window.seq, false);

@@ -1,16 +1,13 @@
 //! Which unexplained changes one lost span of time explains.
 //!
 //! An unexplained change happened in its window: after the (sub)profile's previous
-//! event, and not after the event that reveals it. Calls lost between two and three
-//! o'clock leave, for each (sub)profile they concerned, a window from its last
-//! event before to its first one after. Windows are as long as (sub)profiles are
-//! inactive, so they extend beyond the lost hour by different amounts, but all of
-//! them contain a moment of it. So the search is for the moment that most windows
-//! contain: a sweep over their starts and ends, which among nearly equal moments
-//! prefers the longest stretch without a start or an end, since a lost hour has
-//! none. The windows that contain it form a finding, and the search continues with
-//! the rest. A (sub)profile's windows do not overlap, so a finding has as many
-//! (sub)profiles as windows.
+//! event, and not after the event that reveals it. The windows that a lost hour leaves
+//! extend beyond it by different amounts, but all of them contain a moment of it. So
+//! the search is for the moment that most windows contain: a sweep over their starts
+//! and ends, which among nearly equal moments prefers the longest stretch without a
+//! start or an end, since a lost hour has none. The windows that contain it form a
+//! finding, and the search continues with the rest. A (sub)profile's windows do not
+//! overlap, so a finding has as many (sub)profiles as windows.
 //!
 //! Windows of single calls lost here and there overlap too, if there are many.
 //! Assuming they are spread evenly over the time, their lengths give the average

@@ -25,14 +25,14 @@ pub use lines::{GapKind, GapLine};
 use super::answer::{Lines, QueryError};
 use super::changes::collect_changes;
 use super::command::changes_command;
-use super::counter::ranked;
+use super::counter::{BoundedCounter, ranked};
 use super::filter::{CauseKind, Filter, Span};
 use super::lines::LabelCount;
 use super::moment::parse_seconds;
 use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 use call_gap::look_at_calls;
-use collect::{Collector, SubjectCount};
+use collect::{Collector, MAX_LABELS, MAX_SUBJECTS, MAX_WINDOWS, SubjectCount};
 use find::{Bounds, Finding, Window};
 use lines::{GapField, GapSetter};
 
@@ -86,22 +86,19 @@ pub(super) fn answer(
     let mut all = collect_changes(snapshot, &filter, lines, &Collector::default)?;
     if all.left_out > 0 {
         lines.note(format!(
-            "there are more than {1} events with unexplained changes: what {0} of them show is counted as scattered; ask for a shorter span",
-            all.left_out,
-            collect::MAX_WINDOWS
+            "there are more than {MAX_WINDOWS} events with unexplained changes: what {} of them show is counted as scattered; ask for a shorter span",
+            all.left_out
         ));
     }
     if all.labels.others > 0 {
         lines.note(format!(
-            "there are more than {} labels: {} events have others, which are not listed",
-            collect::MAX_LABELS,
+            "there are more than {MAX_LABELS} labels: {} events have others, which are not listed",
             all.labels.others
         ));
     }
     if all.subjects.others > 0 {
         lines.note(format!(
-            "there are more than {} fields: {} unexplained changes belong to others",
-            collect::MAX_SUBJECTS,
+            "there are more than {MAX_SUBJECTS} fields: {} unexplained changes belong to others",
             all.subjects.others
         ));
     }
@@ -160,7 +157,8 @@ struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    /// The line of a lost span, with its windows and how many of them each field is in.
+    /// The line of a lost span, with its windows, those of a (sub)profile being consecutive,
+    /// and how many of them each field is in.
     fn lost(
         &self,
         finding: &Finding<'_>,
@@ -173,7 +171,14 @@ impl<'a> Renderer<'a> {
                 *set_by.entry(*label).or_default() += count;
             }
         }
-        let count = SubjectCount::of(own.iter().copied());
+        // With all of their labels.
+        let mut count = SubjectCount {
+            revealed_by: BoundedCounter::new(MAX_LABELS, |_| 0),
+            ..SubjectCount::default()
+        };
+        for window in own {
+            count.reveal(window);
+        }
         let first = own.iter().map(|window| window.until).min();
         GapLine {
             since: Some(seconds_to_rfc3339(finding.since)),
@@ -219,9 +224,7 @@ impl<'a> Renderer<'a> {
             let count = exact.filter(|count| count.revealed.events == changes);
             let count = count.unwrap_or(all);
             let fields = HashMap::from([(subject, changes)]);
-            let set_by = all.set_by.values.iter();
-            let set_by = set_by.map(|(label, count)| (*label, *count));
-            rest.push(self.line(kind, &fields, count, set_by));
+            rest.push(self.line(kind, &fields, count, all.set_by.values.clone()));
         }
         let rank = |line: &GapLine<'_>| {
             let is_scattered = line.kind == GapKind::Scattered;
@@ -252,9 +255,7 @@ impl<'a> Renderer<'a> {
         let changes = fields.values().sum();
         let (since, until) = count.times.or_default();
         let (first_seq, last_seq) = count.revealed.seqs.or_default();
-        let revealed_by = count.revealed_by.values.iter();
-        let labels = self.labelled(revealed_by.map(|(label, count)| (*label, *count)));
-        let labels = labels.into_iter();
+        let labels = self.labelled(count.revealed_by.values.clone()).into_iter();
         let set_by = self.labelled(set_by).into_iter();
         GapLine {
             kind,

@@ -11,10 +11,9 @@ use crate::history::{Change, Value};
 use crate::query::answer::QueryError;
 use crate::query::changes::{ChangeVisitor, Collector};
 use crate::query::command::CommandLine;
-use crate::query::counter::{BoundedCounter, Extent, label_len};
+use crate::query::counter::{BoundedCounter, Extent, label_len, sample};
 use crate::query::filter::{Filter, Span};
 use crate::query::lines::LabelCount;
-use crate::query::sample::sample;
 
 /// The maximum number of distinct value pairs, and of distinct labels.
 const NAMES: usize = 5_000;

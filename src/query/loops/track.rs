@@ -7,7 +7,7 @@
 
 use crate::event::Event;
 use crate::history::{Cause, Change, Value};
-use crate::query::sample::sample;
+use crate::query::counter::sample;
 
 use super::lines::{LoopKind, LoopValue, LoopWriter};
 

@@ -12,7 +12,6 @@
 //!
 //! Interests are not compared. Reading the file is the command's concern.
 
-mod fields;
 mod judge;
 mod lines;
 
@@ -21,8 +20,7 @@ use std::io::Write;
 
 pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Recording};
 
-use self::fields::not_fields;
-use self::judge::{judge_gone, judge_row, observed};
+use self::judge::{judge_gone, judge_row, not_fields, observed};
 use super::answer::{Answered, QueryError, note_without_owner};
 use super::replay::Replayer;
 use super::state_before::Needed;

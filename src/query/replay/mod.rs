@@ -13,10 +13,9 @@
 //! costs no more memory than any other.
 
 mod fold;
-mod step;
 mod track;
 
-pub(in crate::query) use step::{ReplayVisitor, Step};
+pub(in crate::query) use fold::{ReplayVisitor, Step};
 pub(in crate::query) use track::Track;
 
 use std::cell::RefCell;

@@ -117,8 +117,7 @@ impl Part {
     }
 }
 
-/// When the month, day or hour of a time began, by the clocks of a zone. The two
-/// passes of a repeated hour are separate hours.
+/// When the month, day or hour of a time began, by the clocks of a zone.
 fn begin(by: By, zone: Zone, time: i64) -> i64 {
     let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
     if by == By::Hour {
