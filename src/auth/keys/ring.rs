@@ -47,6 +47,13 @@ struct InFlightLookup {
     fetched: Option<Fetched>,
 }
 
+impl InFlightLookup {
+    /// Ends it with an answer.
+    fn finish(mut self, fetched: Fetched) {
+        self.fetched = Some(fetched);
+    }
+}
+
 impl Drop for InFlightLookup {
     fn drop(&mut self) {
         let cancelled = || Fetched::unreachable("the look-up was cancelled");
@@ -136,7 +143,7 @@ impl KeyRing {
         if let Some(result) = self.get(&name) {
             callback(result);
         } else if self.0.shared.cache.lock().ask(&name, callback)? {
-            let mut look_up = InFlightLookup {
+            let look_up = InFlightLookup {
                 shared: Arc::clone(&self.0.shared),
                 name,
                 fetched: None,
@@ -144,7 +151,7 @@ impl KeyRing {
             // On a runtime that has just ended, this drops the look-up, which calls back.
             self.0.runtime.spawn(async move {
                 let fetched = look_up.shared.dns.fetch(&look_up.name).await;
-                look_up.fetched = Some(fetched);
+                look_up.finish(fetched);
             });
         }
         Ok(())
