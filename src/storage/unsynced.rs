@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::dice::Dice;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Change {
     Write { offset: usize, bytes: Vec<u8> },
     SetLen(usize),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct FileState {
     pub durable: Vec<u8>,
     pub unsynced: Vec<Change>,
@@ -22,7 +22,7 @@ pub(super) struct FileState {
 }
 
 /// A change of the names in one directory. Files are identified by number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum NameChange {
     Make {
         path: PathBuf,

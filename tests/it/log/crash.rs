@@ -99,8 +99,10 @@ fn a_record_of_more_than_a_block_is_as_safe() {
 fn a_fault_at_any_operation_of_a_recovery_loses_nothing_acknowledged() {
     let first = |disk: &SimulatedDisk| two_runs(disk, &groups(4, 4), &groups(2, 20));
     at_every_operation(&SimulatedDisk::new(), first, |_, before, disk| {
-        for start in [disk.process_killed(), disk.power_cut(1), disk.power_cut(2)] {
-            start.make_room();
+        let mut starts = vec![disk.process_killed(), disk.power_cut(1), disk.power_cut(2)];
+        starts.iter().for_each(SimulatedDisk::make_room);
+        starts.dedup();
+        for start in starts {
             let again = |disk: &SimulatedDisk| {
                 let mut life = before.clone();
                 life.run(disk, append_mode(SEGMENT), &groups(1, 30));
