@@ -10,6 +10,7 @@
 //! ```
 
 use crate::support::looks::{LOOKS, UI, judge_console, judge_looks, log_in, now};
+use crate::support::store::fill;
 use crate::support::{BINARY, Server, clean, data, eventually};
 
 /// How often each look is painted.
@@ -22,10 +23,8 @@ fn a_profile_of_5000_events_is_shown_at_once() {
     let program = std::env::var_os("PROGRAM").unwrap_or_else(|| BINARY.into());
     let mut command = clean(program);
     command.args(Server::arguments(&data, &UI));
-    let server = Server::spawn(command).expect("a server");
-    let mut client = server.client();
     let mut values = [0_u32; 16];
-    for number in 0..5000_u32 {
+    let calls = (0..5000_u32).map(|number| {
         let time = now() - 90 * 86_400 + i64::from(number) * 1500;
         let place = number.wrapping_mul(7) % 16;
         values[place as usize] = number;
@@ -35,8 +34,10 @@ fn a_profile_of_5000_events_is_shown_at_once() {
         for (place, value) in values.iter().enumerate() {
             body += &format!("&fields[f{place}]=value%20{value}");
         }
-        client.post("/webhook/crm", body).seq();
-    }
+        (Some("crm"), body)
+    });
+    fill(&data, calls);
+    let server = Server::spawn(command).expect("a server");
     let browser = log_in(&data, &server);
     for look in LOOKS {
         browser.look(look);
