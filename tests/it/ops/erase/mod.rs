@@ -8,6 +8,7 @@ mod traces;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::support::{Cli, cli, json_lines};
@@ -94,23 +95,22 @@ fn files_in(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a text is in the bytes as they are, or after every place where zstd begins.
-fn holds(bytes: &[u8], text: &str) -> bool {
-    let has = |bytes: &[u8]| {
-        bytes
-            .windows(text.len())
-            .any(|found| found == text.as_bytes())
-    };
+/// Which of the texts are in the bytes as they are, or after a place where zstd begins.
+fn found_within<'a>(bytes: Vec<u8>, texts: &[&'a str]) -> Vec<&'a str> {
     const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-    let starts = bytes.windows(4).enumerate();
-    let mut starts = starts.filter(|(_, found)| *found == MAGIC);
-    has(bytes)
-        || starts.any(|(at, _)| {
-            let mut plain = Vec::new();
-            let decoder = zstd::Decoder::new(&bytes[at..]).unwrap().single_frame();
-            let _ = std::io::Read::read_to_end(&mut { decoder }, &mut plain);
-            has(&plain)
-        })
+    let decompressed = memmem::find_iter(&bytes, &MAGIC).map(|at| {
+        let mut plain = Vec::new();
+        let decoder = zstd::Decoder::new(&bytes[at..]).unwrap().single_frame();
+        let _ = std::io::Read::read_to_end(&mut { decoder }, &mut plain);
+        plain
+    });
+    let mut forms: Vec<_> = decompressed.collect();
+    forms.push(bytes);
+    let is_there = |text: &&&str| {
+        let is_in = |form: &Vec<u8>| memmem::find(form, text.as_bytes()).is_some();
+        forms.iter().any(is_in)
+    };
+    texts.iter().filter(is_there).copied().collect()
 }
 
 /// The files of a folder in which one of the texts occurs.
@@ -119,9 +119,9 @@ fn found_in(dir: &Path, texts: &[&str]) -> Vec<String> {
     files_in(dir, &mut files);
     let mut found = Vec::new();
     for file in files {
-        let bytes = fs::read(&file).unwrap();
-        let own = texts.iter().filter(|text| holds(&bytes, text));
-        found.extend(own.map(|text| format!("{text} in {}", file.display())));
+        let own = found_within(fs::read(&file).unwrap(), texts);
+        let shown = |text: &str| format!("{text} in {}", file.display());
+        found.extend(own.into_iter().map(shown));
     }
     found
 }
