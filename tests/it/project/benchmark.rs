@@ -17,12 +17,13 @@ fn bench() -> Command {
     clean(env!("CARGO_BIN_EXE_profiletrail-bench"))
 }
 
-/// A small run of so many rounds on stores that are kept in `dir`.
+/// A small run of so many rounds on stores that are kept in `dir`; what is asked of them is asked
+/// twice.
 fn small_run(dir: &Path, events: u64, rounds: u64) -> Command {
     let mut command = bench();
     command
         .args(["--events", &events.to_string(), "--seconds", "0.1"])
-        .args(["--large", "2"])
+        .args(["--large", "2", "--times", "2"])
         .args([
             "--rounds",
             &rounds.to_string(),
