@@ -9,7 +9,7 @@ use crate::support::dns::DnsServer;
 use crate::support::dossier::{HOSTILE, form, must_be_harmless, of_part};
 use crate::support::signer;
 use crate::support::signer::{ACCOUNT, HOST, KEY_NAME, Key};
-use crate::support::{Server, cli, data, json_lines, new_server};
+use crate::support::{Server, cli, data, flip, json_lines, new_server, segments};
 use bytesize::ByteSize;
 use serde_json::json;
 
@@ -177,19 +177,9 @@ fn it_says_who_signed_what() {
     }
     // What is lost of the log is said in the dossier, too.
     server.stop();
-    let log = data.join("log");
-    let segment = std::fs::read_dir(&log)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|end| end == "log"))
-        .unwrap();
-    let mut bytes = std::fs::read(&segment).unwrap();
-    let at = bytes
-        .windows(11)
-        .position(|window| window == b"fields[a]=y")
-        .unwrap();
-    bytes[at] ^= 1;
-    std::fs::write(&segment, bytes).unwrap();
+    flip(&segments(&data)[0], |bytes| {
+        memchr::memmem::find(bytes, b"fields[a]=y").unwrap()
+    });
     let damaged = cli(&data, &["dossier", "1"]);
     assert_eq!(damaged.status, Some(3), "{}", damaged.stderr);
     let lines = json_lines(&damaged.stdout);

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::support::{BINARY, Cli, Outcome, clean};
+use crate::support::{BINARY, Cli, Outcome, clean, files_below};
 
 fn install(root: &Path, args: &[&str]) -> Outcome {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install");
@@ -23,21 +23,12 @@ fn install(root: &Path, args: &[&str]) -> Outcome {
 
 /// Every file below a folder, with its mode.
 fn files(root: &Path) -> BTreeMap<String, u32> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
-            found.insert(name.to_owned(), mode);
-        }
-    }
-    found
+    let with_mode = |path: PathBuf| {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
+        (name.to_owned(), mode)
+    };
+    files_below(root).into_iter().map(with_mode).collect()
 }
 
 const UNITS: [&str; 6] = [

@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::support::dns::DnsServer;
 use crate::support::http::{again, ask, token};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
-use crate::support::{BODY, Dice, Server, cli, data, eventually, exported, json_lines, new_server};
+use crate::support::{
+    BODY, Dice, Server, cli, data, entries, eventually, exported, json_lines, new_server,
+};
 use serde_json::{Value, json};
 
 fn retry(data: &Path, numbers: &[&str]) -> Vec<Value> {
@@ -199,9 +201,9 @@ fn rejected_calls_take_no_more_space_than_they_may() {
         }
     };
     let bytes = || -> u64 {
-        let files = std::fs::read_dir(data.join("rejected")).unwrap();
+        let files = entries(&data.join("rejected")).into_iter();
         files
-            .map(|file| file.unwrap().metadata().map_or(0, |data| data.len()))
+            .map(|file| file.metadata().map_or(0, |data| data.len()))
             .sum()
     };
     send(&server, 40);

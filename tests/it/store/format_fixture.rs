@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::http::FORM;
-use crate::support::{Cli, Server, cli, copy_folder, fixture, fixture_path, json_lines};
+use crate::support::{Cli, Server, cli, copy_folder, entries, fixture, fixture_path, json_lines};
 
 const JSON: &str = "application/json";
 
@@ -140,12 +140,8 @@ fn copy_of_the_folder(dir: &tempfile::TempDir) -> PathBuf {
 
 /// The files of a folder and their bytes, by their names.
 fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    files
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect()
+    let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+    entries(folder).into_iter().map(read).collect()
 }
 
 fn is_answered_as_pinned(data: &Path, how: &str) {

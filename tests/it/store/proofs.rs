@@ -15,7 +15,9 @@ use profiletrail::store::Folder;
 
 use crate::support::api::{fill, text};
 use crate::support::visitor::{Visitor, visited};
-use crate::support::{Cli, clean, cli, copy_folder, fixture_path, json_lines, new_server};
+use crate::support::{
+    Cli, clean, cli, copy_folder, fixture_path, flip, json_lines, new_server, segments,
+};
 
 const FILES: [&str; 8] = [
     "event.tlog-proof",
@@ -399,14 +401,9 @@ fn a_forged_event_under_an_untouched_tree_is_named() {
 
 /// Changes a byte of an event's body in the newest segment.
 fn damage(data: &Path) {
-    let log = fs::read_dir(data.join("log")).unwrap();
-    let mut paths: Vec<PathBuf> = log.map(|entry| entry.unwrap().path()).collect();
+    let mut paths = segments(data);
     paths.retain(|path| path.extension().is_some_and(|end| end == "log"));
-    let path = paths.into_iter().max().unwrap();
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 3;
-    bytes[middle] ^= 1;
-    fs::write(path, bytes).unwrap();
+    flip(paths.last().unwrap(), |bytes| bytes.len() / 3);
 }
 
 #[test]

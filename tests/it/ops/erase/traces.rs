@@ -8,8 +8,8 @@ use profiletrail::log::salt::{SaltTree, Salts};
 use profiletrail::store::FILES;
 use serde_json::Value;
 
-use super::{CANARIES, PERSON, erase, files_in, found_in, found_within, import, line, lines};
-use crate::support::{Cli, Server, clean, cli, fixture_path, json_lines, new_server};
+use super::{CANARIES, PERSON, erase, found_in, found_within, import, line, lines};
+use crate::support::{Cli, Server, clean, cli, files_below, fixture_path, json_lines, new_server};
 
 /// The texts that a process has in the memory that it may write to.
 fn in_memory<'a>(pid: u32, texts: &[&'a str]) -> Vec<&'a str> {
@@ -307,8 +307,7 @@ fn every_file_of_a_data_folder_is_in_the_table() {
     cli(&data, &["validation", "add", file.to_str().unwrap()]);
     server.stop();
     cli(&data, &["prune", "--before", "@1505000000", "--yes"]).ok();
-    let mut files = Vec::new();
-    files_in(&data, &mut files);
+    let files = files_below(&data);
     for file in &files {
         let path = file.strip_prefix(&data).unwrap().to_str().unwrap();
         assert!(FILES.iter().any(|file| file.matches(path)), "{path}");
