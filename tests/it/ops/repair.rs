@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use crate::support::{Dice, Server, cli, files_below, flip, json_lines, segments};
+use crate::support::{Dice, Server, cli, files_below, flip, has, json_lines, segments};
 use serde_json::{Value, json};
 
 /// A folder of a server that has ended well: 200 events of ten profiles in
@@ -73,11 +73,7 @@ fn lost_events_are_reported_and_fail_no_command_any_more() {
     again.ok();
 
     let after = cli(data, &["export", "--raw"]);
-    assert!(
-        after.stderr.contains("were lost (repaired on"),
-        "{}",
-        after.stderr
-    );
+    has(&after.stderr, &["were lost (repaired on"]);
     let after = after.ok();
     let is_lost = |line: &str| {
         let seq = serde_json::from_str::<Value>(line).unwrap()["seq"]
@@ -135,11 +131,7 @@ fn a_damaged_end_is_saved_and_the_server_takes_events_again() {
     flip(&last, |_| frames[frames.len() - 1] + 40);
     flip(&last, |_| frames[frames.len() - 2] + 40);
     let poisoned = Server::start(data, &[]);
-    assert!(
-        poisoned.log().contains("profiletrail repair"),
-        "{}",
-        poisoned.log()
-    );
+    has(&poisoned.log(), &["profiletrail repair"]);
     poisoned.stop();
     let table = cli(data, &["repair", "--yes", "--format", "table"]).ok();
     assert!(table.contains("2 events are lost (204 to 205)"), "{table}");
@@ -186,10 +178,7 @@ fn stats_count_what_there_is_in_a_span() {
     assert_eq!(live["types"], part["types"]);
     server.stop();
     let text = cli(dir.path(), &["stats", "--format", "table"]).ok();
-    assert!(
-        text.contains("events          200\nprofiles        10\n"),
-        "{text}"
-    );
+    has(&text, &["events          200\nprofiles        10\n"]);
     assert!(text.contains("  2025-10-10  24  ██████████"), "{text}");
 }
 

@@ -5,9 +5,9 @@
 //! phone, and without a mouse; all that can be done without the script, too;
 //! texts can be read on their ground, and nothing is wider than the screen.
 
-use crate::support::Client;
 use crate::support::browser::{Look, key};
 use crate::support::looks::{LOOKS, judge_console, judge_looks, now, visited};
+use crate::support::{Client, has};
 use serde_json::json;
 
 /// How many events come before hers.
@@ -183,11 +183,7 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
         server.api(),
         &format!("/profile/123?at=@{}", now() - 10 * 86_400),
     );
-    assert!(
-        state().contains("differences from now") && state().contains("Utrecht"),
-        "{}",
-        state()
-    );
+    has(&state(), &["differences from now", "Utrecht"]);
     browser.open(server.api(), "/");
     assert!(browser.text("#live-rows").contains("johnny@example.com"));
     browser.click("[data-panel='/gaps?part=panel'] a");

@@ -10,8 +10,8 @@ use crate::support::hostile::{
     BURST, IN_BURST, PAYLOADS, hostile_bursts, hostile_calls, judge_html, judge_text,
 };
 use crate::support::http::token;
-use crate::support::visitor::{UI, Visitor, encoded, has, text, visited};
-use crate::support::{Server, data};
+use crate::support::visitor::{UI, Visitor, encoded, text, visited};
+use crate::support::{Server, data, has};
 use profiletrail::ops::demo::{SEED, Story, load};
 
 fn now() -> i64 {

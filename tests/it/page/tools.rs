@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use crate::support::hostile::{judge_html, judge_text};
 use crate::support::http::{Reply, token};
-use crate::support::visitor::{UI, Visitor, encoded, has, text};
-use crate::support::{BINARY, Server, clean, cli, data, json_lines};
+use crate::support::visitor::{UI, Visitor, encoded, text};
+use crate::support::{BINARY, Server, clean, cli, data, has, json_lines};
 use chrono::Utc;
 use profiletrail::ops::demo::{SEED, Story, load};
 

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::{BINARY, NEVER, clean, entries};
+use crate::support::{BINARY, NEVER, clean, entries, has};
 
 const EVENTS: u64 = 2_000;
 
@@ -175,10 +175,7 @@ fn calls_with_proofs_are_measured_beside_those_without() {
     let (status, stdout, stderr) = run(&mut command);
     assert_eq!(status, Some(0), "{stderr}");
     assert!(stderr.contains("8 connections, pair 2: "), "{stderr}");
-    assert!(
-        stdout.contains("with proofs to those without, 8 connections"),
-        "{stdout}"
-    );
+    has(&stdout, &["with proofs to those without, 8 connections"]);
     assert!(!stdout.contains("NaN"), "{stdout}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{BINARY, Cli, Outcome, clean, files_below};
+use crate::support::{BINARY, Cli, Outcome, clean, files_below, has};
 
 fn install(root: &Path, args: &[&str]) -> Outcome {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install");
@@ -76,10 +76,7 @@ fn an_upgrade_keeps_what_was_written_and_nothing_takes_data_away() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     let said = install(root, &["--binary", BINARY]).ok();
-    assert!(
-        said.contains("systemctl enable --now profiletrail"),
-        "{said}"
-    );
+    has(&said, &["systemctl enable --now profiletrail"]);
     assert_eq!(files(root), expected("usr/local"));
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let unit = read("etc/systemd/system/profiletrail.service");
@@ -129,10 +126,7 @@ fn the_prefix_stands_in_the_unit_and_low_ports_are_asked_for() {
     let text = fs::read_to_string(&unit).unwrap();
     assert!(text.contains("ExecStart=/opt/p-1/bin/profiletrail serve\n"));
     let pull = fs::read_to_string(root.join("opt/p-1/bin/profiletrail-pull")).unwrap();
-    assert!(
-        pull.contains(" /opt/p-1/bin/profiletrail import "),
-        "{pull}"
-    );
+    has(&pull, &[" /opt/p-1/bin/profiletrail import "]);
     assert!(!text.contains("CAP_NET_BIND_SERVICE"));
     install(root, &["--binary", BINARY, "--low-port"]).ok();
     let drop_in = root.join("etc/systemd/system/profiletrail.service.d/low-port.conf");

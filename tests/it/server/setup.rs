@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::proxies::{Kind, caddy, nginx, start};
 use crate::support::dns::DnsServer;
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
-use crate::support::{Cli, Server, cli, exported, json_lines};
+use crate::support::{Cli, Server, cli, exported, has, json_lines};
 
 fn a_first_day(kind: Kind) {
     let dir = tempfile::tempdir().unwrap();
@@ -63,10 +63,7 @@ fn a_first_day(kind: Kind) {
     // The test button.
     let (status, text) = proxy.call("/webhook/crm", &[form], b"test=1");
     assert_eq!(status, 400);
-    assert!(
-        text.contains("the call arrived") && text.contains("no event"),
-        "{text}"
-    );
+    has(&text, &["the call arrived", "no event"]);
     assert_eq!(finding("rejected")["result"], "ok");
     assert_eq!(finding("signatures")["result"], "warning");
     drop(proxy);

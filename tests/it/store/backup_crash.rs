@@ -13,6 +13,8 @@ use profiletrail::ops::Output;
 use profiletrail::ops::backup::{BackupDone, BackupOrder, Manifest, Source, back_up, read_backup};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
+use crate::support::has;
+
 const ID: u64 = 0xBAC0_0000_0000_0001;
 const BACKUP: &str = "/backup";
 const FAULTS: [Fault; 3] = [Fault::Error, Fault::Full, Fault::PowerCut];
@@ -289,10 +291,7 @@ fn a_lost_file_of_a_backup_is_taken_anew() {
     let error = read_backup(&disk, Path::new(BACKUP), None, |_, _| ())
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("00000000000000000001.log is missing"),
-        "{error}"
-    );
+    has(&error, &["00000000000000000001.log is missing"]);
     assert_eq!(run(&disk, true).unwrap().copied_files, 1);
     check(&disk);
 }

@@ -218,6 +218,14 @@ pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(parse).collect()
 }
 
+/// All of these stand in a text.
+#[track_caller]
+pub fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
 /// The keys of an object, in their order.
 pub fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
