@@ -9,8 +9,7 @@ use profiletrail::log::repair::{repair_segment, survey};
 use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Report, Scanned};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
-use crate::support::files;
-use crate::support::has;
+use crate::support::{files, has};
 
 const DIR: &str = "/log";
 const NAME: &str = "00000000000000000001.log";

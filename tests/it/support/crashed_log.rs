@@ -1,5 +1,6 @@
 //! What tests need to run a log on a simulated disk and to judge it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,6 @@ use crate::support::files::{read_folder, write_folder};
 
 pub const DIR: &str = "/log";
 pub const ID: u64 = 0x1D0F_7E57;
-pub const SEEDS: std::ops::Range<u64> = 0..5;
 pub const FAULTS: [Fault; 3] = [Fault::Error, Fault::Full, Fault::PowerCut];
 
 pub type Record = Vec<u8>;
@@ -190,11 +190,16 @@ fn go_on(disk: &SimulatedDisk, mode: OpenMode, mut records: Vec<Record>) {
     }
 }
 
-/// The disks on which the next process may find itself.
-pub fn aftermaths(disk: &SimulatedDisk) -> impl Iterator<Item = SimulatedDisk> {
-    let killed = disk.process_killed();
-    let cut = disk.clone();
-    std::iter::once(killed).chain(SEEDS.map(move |seed| cut.power_cut(seed)))
+/// The disks on which the next process may find itself, each once: after a kill, and after the
+/// power cuts of these seeds.
+pub fn aftermaths(disk: &SimulatedDisk, seeds: Range<u64>) -> Vec<SimulatedDisk> {
+    let mut found = vec![disk.process_killed()];
+    for cut in seeds.map(|seed| disk.power_cut(seed)) {
+        if !found.contains(&cut) {
+            found.push(cut);
+        }
+    }
+    found
 }
 
 /// Runs a life once for each fault at each operation of it, and judges what it leaves. What is
