@@ -11,6 +11,7 @@ use crate::support::signer;
 use crate::support::signer::{ACCOUNT, HOST, KEY_NAME, Key};
 use crate::support::{Server, cli, data, flip, json_lines, new_server, segments};
 use bytesize::ByteSize;
+use profiletrail::event::now_seconds;
 use serde_json::json;
 
 #[test]
@@ -127,7 +128,7 @@ fn it_says_who_signed_what() {
     args.extend(["--dns-server", &address]);
     let data = data(&dir);
     let server = Server::start(&data, &args);
-    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let now = now_seconds();
     for value in ["x", "y"] {
         let body = format!("type=update&profile=1&fields[a]={value}&parameters[a]={value}");
         let mut client = server.client();

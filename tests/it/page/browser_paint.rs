@@ -9,9 +9,10 @@
 //! PROGRAM=target/release/profiletrail cargo test --all-features --test it browser_paint -- --nocapture
 //! ```
 
-use crate::support::looks::{LOOKS, UI, judge_console, judge_looks, log_in, now};
+use crate::support::looks::{LOOKS, UI, judge_console, judge_looks, log_in};
 use crate::support::store::fill;
 use crate::support::{BINARY, Server, clean, data, eventually};
+use profiletrail::event::now_seconds;
 
 #[test]
 fn a_profile_of_5000_events_is_shown_at_once() {
@@ -24,7 +25,7 @@ fn a_profile_of_5000_events_is_shown_at_once() {
     command.args(Server::arguments(&data, &UI));
     let mut values = [0_u32; 16];
     let calls = (0..5000_u32).map(|number| {
-        let time = now() - 90 * 86_400 + i64::from(number) * 1500;
+        let time = now_seconds() - 90 * 86_400 + i64::from(number) * 1500;
         let place = number.wrapping_mul(7) % 16;
         values[place as usize] = number;
         let mut body = format!(

@@ -13,6 +13,7 @@ use super::proxies::{Kind, caddy, nginx, start};
 use crate::support::dns::DnsServer;
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{Cli, Server, cli, exported, has, json_lines};
+use profiletrail::event::now_seconds;
 
 fn a_first_day(kind: Kind) {
     let dir = tempfile::tempdir().unwrap();
@@ -85,7 +86,7 @@ fn a_first_day(kind: Kind) {
     let server = Server::start(&data, &args);
     let proxy = start(kind, server.address);
     let send = |body: &str, key: &Key| {
-        let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+        let now = now_seconds();
         let mut call = Call::new(body, now);
         call.target = "/webhook/crm".to_owned();
         let signature = call.signature(&key.sign(&call.text()));
