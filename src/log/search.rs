@@ -61,7 +61,7 @@ impl<'a> MagicSearch<'a> {
 
     fn read_window(&mut self) -> io::Result<()> {
         let rest = self.end.saturating_sub(self.at);
-        self.window.resize(WINDOW.min(rest as usize), 0);
+        self.window = vec![0; WINDOW.min(rest as usize)];
         self.window_at = self.at;
         let read = self.file.read_at(&mut self.window, self.at)?;
         self.is_last = read < WINDOW;

@@ -207,6 +207,10 @@ impl SegmentReader {
         // The memory of a rare large frame is given back.
         self.window.truncate(room);
         self.window.shrink_to(WINDOW.max(room));
+        if self.window.capacity() < room {
+            // Without a copy of what is not needed; the allocator has zeros.
+            self.window = vec![0; room];
+        }
         self.window.resize(room, 0);
         self.window_at = offset;
         let read = self.file.read_at(&mut self.window, offset);

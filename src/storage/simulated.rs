@@ -30,7 +30,7 @@ pub enum Fault {
     PowerCut,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Disk {
     files: Vec<FileState>,
     durable_names: BTreeMap<PathBuf, usize>,
@@ -45,6 +45,13 @@ struct Disk {
 /// A disk in memory; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedDisk(Arc<Mutex<Disk>>);
+
+/// Whether both hold the same, synced and not, and will fail alike.
+impl PartialEq for SimulatedDisk {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || *self.0.lock() == *other.0.lock()
+    }
+}
 
 impl SimulatedDisk {
     /// An empty disk.

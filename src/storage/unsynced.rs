@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::dice::Dice;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Change {
     Write { offset: usize, bytes: Vec<u8> },
     SetLen(usize),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct FileState {
     pub durable: Vec<u8>,
     pub unsynced: Vec<Change>,
@@ -22,7 +22,7 @@ pub(super) struct FileState {
 }
 
 /// A change of the names in one directory. Files are identified by number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum NameChange {
     Make {
         path: PathBuf,
@@ -57,15 +57,25 @@ impl Change {
     pub fn apply(&self, content: &mut Vec<u8>) {
         match self {
             Self::Write { offset, bytes } => put(content, *offset, bytes),
-            Self::SetLen(len) => content.resize(*len, 0),
+            Self::SetLen(len) => {
+                content.truncate(*len);
+                grow(content, *len);
+            }
         }
     }
+}
+
+/// Adds zeros to a content that is shorter than this. (`resize` adds each byte by itself in a
+/// build without optimisation; a segment has 64 KiB of filler.)
+fn grow(content: &mut Vec<u8>, len: usize) {
+    let missing = len.saturating_sub(content.len());
+    content.extend_from_slice(&vec![0; missing]);
 }
 
 /// Writes bytes into a content, which grows if necessary.
 fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
     let end = offset + bytes.len();
-    content.resize(content.len().max(end), 0);
+    grow(content, end);
     if let Some(place) = content.get_mut(offset..end) {
         place.copy_from_slice(bytes);
     }
@@ -123,7 +133,7 @@ impl FileState {
                 (1, Change::Write { offset, bytes }) => {
                     // Of a write, any sectors may be there.
                     let end = offset + bytes.len();
-                    content.resize(content.len().max(end), 0);
+                    grow(&mut content, end);
                     let mut from = *offset;
                     while from < end {
                         let to = end.min((from / SECTOR + 1) * SECTOR);
@@ -139,13 +149,11 @@ impl FileState {
                         .get(..dice.below(bytes.len() as u64) as usize)
                         .unwrap_or_default();
                     // The length may have reached the disk before the content.
-                    let end = content.len().max(if dice.below(2) == 0 {
-                        offset + bytes.len()
-                    } else {
-                        0
-                    });
+                    let is_longer = dice.below(2) == 0;
                     put(&mut content, *offset, torn);
-                    content.resize(content.len().max(end), 0);
+                    if is_longer {
+                        grow(&mut content, offset + bytes.len());
+                    }
                 }
                 _ => change.apply(&mut content),
             }

@@ -9,8 +9,9 @@ use crate::support::dns::DnsServer;
 use crate::support::dossier::{HOSTILE, form, must_be_harmless, of_part};
 use crate::support::signer;
 use crate::support::signer::{ACCOUNT, HOST, KEY_NAME, Key};
-use crate::support::{Server, cli, data, json_lines, new_server};
+use crate::support::{Server, cli, data, flip, json_lines, new_server, segments};
 use bytesize::ByteSize;
+use profiletrail::event::now_seconds;
 use serde_json::json;
 
 #[test]
@@ -127,7 +128,7 @@ fn it_says_who_signed_what() {
     args.extend(["--dns-server", &address]);
     let data = data(&dir);
     let server = Server::start(&data, &args);
-    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let now = now_seconds();
     for value in ["x", "y"] {
         let body = format!("type=update&profile=1&fields[a]={value}&parameters[a]={value}");
         let mut client = server.client();
@@ -177,19 +178,9 @@ fn it_says_who_signed_what() {
     }
     // What is lost of the log is said in the dossier, too.
     server.stop();
-    let log = data.join("log");
-    let segment = std::fs::read_dir(&log)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|end| end == "log"))
-        .unwrap();
-    let mut bytes = std::fs::read(&segment).unwrap();
-    let at = bytes
-        .windows(11)
-        .position(|window| window == b"fields[a]=y")
-        .unwrap();
-    bytes[at] ^= 1;
-    std::fs::write(&segment, bytes).unwrap();
+    flip(&segments(&data)[0], |bytes| {
+        memchr::memmem::find(bytes, b"fields[a]=y").unwrap()
+    });
     let damaged = cli(&data, &["dossier", "1"]);
     assert_eq!(damaged.status, Some(3), "{}", damaged.stderr);
     let lines = json_lines(&damaged.stdout);

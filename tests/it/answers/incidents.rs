@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::support::shop::{BEGIN, DAY, HARMED, Shop, shop};
-use crate::support::{BINARY, Cli, Server, clean, cli, json_lines};
+use crate::support::{BINARY, Cli, Server, clean, cli, has, json_lines};
 use serde_json::{Value, json};
 
 /// Finds the incident, and gives its name.
@@ -56,9 +56,9 @@ fn incidents(shop: &Shop) -> String {
     let other = format!("mail-{}", one["last_seq"]);
     assert_eq!(shop.ask(&["incidents", "show", &other]), shown);
     let table = cli(&shop.data, &["incidents", "--format", "table"]).ok();
-    assert!(
-        table.contains(&format!("profiletrail incidents undo {id} --out {id}.csv")),
-        "{table}"
+    has(
+        &table,
+        &[&format!("profiletrail incidents undo {id} --out {id}.csv")],
     );
     for wrong in ["mail-1", "city-5", "none-99999"] {
         assert!(
@@ -152,10 +152,7 @@ fn undo(shop: &Shop, id: &str) {
         "import",
     ];
     let table = cli(&shop.data, &table).ok();
-    assert!(
-        table.contains("changed since") && table.contains("deleted since"),
-        "{table}"
-    );
+    has(&table, &["changed since", "deleted since"]);
     assert_eq!(rows(&out), expected);
     let names: Vec<_> = std::fs::read_dir(shop.dir.path())
         .unwrap()

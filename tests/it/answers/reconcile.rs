@@ -6,7 +6,7 @@
 //! the position of the error.
 
 use crate::support::compared::{HOSTILE, Shop, differences, finding, whole};
-use crate::support::{cli, json_lines};
+use crate::support::{cli, has, json_lines};
 use serde_json::json;
 
 #[test]
@@ -19,16 +19,13 @@ fn differences_are_reported_live_and_offline() {
     assert_eq!(live.stdout, offline.stdout);
     assert_eq!(live.stderr, offline.stderr);
     assert_eq!(json_lines(&live.clone().ok()), differences());
-    assert!(
-        live.stderr.contains("4 rows compared")
-            && live
-                .stderr
-                .contains("0 the same, 2 with other values (2 fields)")
-            && live
-                .stderr
-                .contains("1 profile in the trail and missing from the file"),
-        "{}",
-        live.stderr
+    has(
+        &live.stderr,
+        &[
+            "4 rows compared",
+            "0 the same, 2 with other values (2 fields)",
+            "1 profile in the trail and missing from the file",
+        ],
     );
     // In another form it says the same.
     let tabs = "mail\tid\tcity\tnote\nz\t9\t\t\na\t1\t\"'s-Gravenhage; \"\"Den Haag\"\"\n\"\tx;y\nd\t4\t\t\nb\t2\t\t";
@@ -78,10 +75,7 @@ fn differences_are_reported_live_and_offline() {
         !shown.contains('\u{1b}') && !shown.contains('\u{202e}'),
         "{shown}"
     );
-    assert!(
-        shown.contains("(gone)") && shown.contains("(absent)"),
-        "{shown}"
-    );
+    has(&shown, &["(gone)", "(absent)"]);
 }
 
 #[test]

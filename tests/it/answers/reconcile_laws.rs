@@ -2,7 +2,8 @@
 //! differs; recording them again adds nothing; answers about earlier moments do not
 //! change; and an import of the export gives the same answers.
 
-use crate::support::store::{BEGIN, Store, call, changes, history, keys, show};
+use crate::support::copy_folder;
+use crate::support::store::{BEGIN, Store, call, changes, history, keys, open, show};
 use profiletrail::event::TimeSource;
 use profiletrail::query::{
     FileRow, Importer, QueryError, ReconcileOrder, ReconcileReport, Reconciler, Recording,
@@ -148,17 +149,18 @@ proptest! {
                 line.to_string()
             })
             .collect();
-        let copy = || {
-            let Store { trail, mut appender, dir } = Store::new();
-            let mut importer = Importer::new(&trail);
-            for line in &export {
-                let report = importer.import(1, line.as_bytes(), |group| appender.append(group)).unwrap();
-                assert_eq!((report.added + report.present, &report.refused), (1, &vec![]));
-            }
-            drop(importer);
-            Store { trail, appender, dir }
-        };
-        let (whole, pruned) = (copy(), copy());
+        let Store { trail, mut appender, dir } = Store::new();
+        let mut importer = Importer::new(&trail);
+        for line in &export {
+            let report = importer.import(1, line.as_bytes(), |group| appender.append(group)).unwrap();
+            assert_eq!((report.added + report.present, &report.refused), (1, &vec![]));
+        }
+        drop(importer);
+        let copy = tempfile::tempdir().unwrap();
+        let data = copy.path().join("data");
+        let whole = Store { trail, appender, dir }.reopened_after(|from| copy_folder(from, &data));
+        let (trail, appender) = open(&data);
+        let pruned = Store { trail, appender, dir: copy };
         let first = BEGIN + before;
         pruned.prune(first);
         let pruned = pruned.reopened(true);

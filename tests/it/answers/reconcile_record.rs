@@ -6,7 +6,7 @@
 //! start from a file.
 
 use crate::support::compared::{AT, Shop, differences, reconcile, whole};
-use crate::support::{Cli, cli, data, json_lines, new_server};
+use crate::support::{Cli, cli, data, has, json_lines, new_server};
 use serde_json::{Value, json};
 
 #[test]
@@ -26,11 +26,7 @@ fn what_is_entered_is_observed_and_differs_no_more() {
         "baseline",
     ];
     let entered = shop.reconcile(whole(), &args);
-    assert!(
-        entered.stderr.contains("added 5 events"),
-        "{}",
-        entered.stderr
-    );
+    has(&entered.stderr, &["added 5 events"]);
     assert_eq!(json_lines(&entered.ok()), differences());
     for _ in 0..2 {
         let again = shop.reconcile(whole(), &args);

@@ -3,13 +3,16 @@
 //!
 //! Proven: `changes` and `show` are what an independent reading of the rules
 //! makes of the stream; `history`, `diff` and `blame` say the same as `changes`;
-//! a running server and the folder alone answer byte for byte alike; so does a
-//! folder into which the events were imported, with and without their bodies;
-//! repeated imports add nothing, and bad lines are refused by their number.
+//! the query API, commands with a running server and the folder alone answer byte
+//! for byte alike; so does a folder into which the events were imported, with and
+//! without their bodies; repeated imports add nothing, and bad lines are refused by
+//! their number.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::support::api::{API, text};
+use crate::support::http::{ask, token};
 use crate::support::{Cli, Server, cli, fixture, json_lines};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,6 +35,21 @@ fn who(line: &Value) -> String {
     }
 }
 
+/// Asks by a command.
+fn by_command(data: &Path) -> impl Fn(&str, &str) -> String {
+    move |command, _| {
+        let mut words: Vec<&str> = command.split(' ').collect();
+        words.extend(["--format", "jsonl"]);
+        let outcome = cli(data, &words);
+        let nothing = words[0] == "blame" && outcome.status == Some(1);
+        assert!(
+            nothing || outcome.status == Some(0),
+            "{command}: {outcome:?}"
+        );
+        outcome.stdout
+    }
+}
+
 /// Everything that can be asked about a store, by question.
 struct Answers {
     by_question: BTreeMap<String, String>,
@@ -40,35 +58,42 @@ struct Answers {
 }
 
 impl Answers {
-    /// Asks; of each (sub)profile only where `keys` names it.
-    fn ask<'a>(data: &Path, keys: impl Iterator<Item = &'a String>) -> Self {
-        let mut questions: Vec<Vec<String>> = ["changes", "export", "export --raw"]
-            .iter()
-            .map(|words| words.split(' ').map(str::to_owned).collect())
-            .collect();
-        for key in keys {
-            for question in [
-                vec!["history", key, "--all", "--subprofiles"],
-                vec!["show", key, "--at", END],
-                vec!["diff", key, "--from", "@0", "--to", END],
-                vec!["blame", key, "--at", END],
-            ] {
-                questions.push(question.into_iter().map(str::to_owned).collect());
-            }
-        }
-        let answer = |words: Vec<String>| {
-            let question = words.join(" ");
-            let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-            words.extend(["--format", "jsonl"]);
-            let outcome = cli(data, &words);
-            let nothing = words[0] == "blame" && outcome.status == Some(1);
-            assert!(
-                nothing || outcome.status == Some(0),
-                "{question}: {outcome:?}"
-            );
-            (question, outcome.stdout)
+    /// Has each question answered, which is given as a command and as a target of the query API;
+    /// of each (sub)profile only where `keys` names it.
+    fn ask<'a>(
+        keys: impl Iterator<Item = &'a String>,
+        answer: impl Fn(&str, &str) -> String,
+    ) -> Self {
+        let of_key = |key: &String| {
+            [
+                (
+                    format!("history {key} --all --subprofiles"),
+                    format!("history/{key}?all&subprofiles"),
+                ),
+                (
+                    format!("show {key} --at {END}"),
+                    format!("show/{key}?at={END}"),
+                ),
+                (
+                    format!("diff {key} --from @0 --to {END}"),
+                    format!("diff/{key}?from=@0&to={END}"),
+                ),
+                (
+                    format!("blame {key} --at {END}"),
+                    format!("blame/{key}?at={END}"),
+                ),
+            ]
         };
-        let by_question: BTreeMap<_, _> = questions.into_iter().map(answer).collect();
+        let of_all = ["changes", "export", "export --raw"]
+            .map(|command| (command.to_owned(), command.replace(" --", "?")));
+        let by_question: BTreeMap<_, _> = of_all
+            .into_iter()
+            .chain(keys.flat_map(of_key))
+            .map(|(command, target)| {
+                let answer = answer(&command, &target);
+                (command, answer)
+            })
+            .collect();
         let mut changes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for line in json_lines(&by_question["changes"]) {
             changes.entry(who(&line)).or_default().push(line);
@@ -97,7 +122,7 @@ impl Answers {
     }
 }
 
-/// The stream in a folder: the answers of the server that took it, and the
+/// The stream in a folder: the answers of the query API of the server that took it, and the
 /// names of all its (sub)profiles.
 struct Stream {
     dir: TempDir,
@@ -109,13 +134,21 @@ impl Stream {
     fn post() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        let server = Server::start(&data, &[]);
+        let server = Server::start(&data, &API);
         post_all(&server, "stream-2k.txt");
         let finals = json_lines(&fixture("stream-2k.final.jsonl"));
         let keys: Vec<String> = finals.iter().map(who).collect();
-        let live = Answers::ask(&data, keys.iter());
+        let token = token(&data, "read");
+        let live = Answers::ask(keys.iter(), |_, target| {
+            let reply = ask(server.api(), &token, &format!("/v1/{target}"));
+            assert_eq!(reply.status, 200, "{target}: {}", text(&reply));
+            text(&reply).to_owned()
+        });
+        let stream = Self { dir, live, keys };
+        let commands = Answers::ask(stream.sample(), by_command(&data));
+        commands.must_equal(&stream.live, |_| true);
         server.stop();
-        Self { dir, live, keys }
+        stream
     }
 
     fn data(&self) -> PathBuf {
@@ -139,7 +172,7 @@ fn a_stream_is_answered_as_expected_live_offline_and_imported() {
         diff_agrees(&stream.live, key);
     }
     every_event_is_exported_as_sent(&stream.live);
-    let offline = Answers::ask(&stream.data(), stream.sample());
+    let offline = Answers::ask(stream.sample(), by_command(&stream.data()));
     offline.must_equal(&stream.live, |_| true);
     imported_offline(&stream);
     imported_live(&stream);
@@ -288,7 +321,7 @@ fn imported_offline(stream: &Stream) {
         assert_eq!(outcome.clone().ok(), "");
         assert_eq!(outcome.stderr, counts(added, present, 0));
     }
-    let found = Answers::ask(&copy, stream.sample());
+    let found = Answers::ask(stream.sample(), by_command(&copy));
     // The bodies are not there: they were not exported.
     found.must_equal(&stream.live, |question| question != "export --raw");
 }
@@ -312,7 +345,7 @@ fn imported_live(stream: &Stream) {
         assert_eq!(outcome.stderr, counts(added, present, 0));
         outcome.ok();
     }
-    let found = Answers::ask(&copy, stream.sample());
+    let found = Answers::ask(stream.sample(), by_command(&copy));
     found.must_equal(&stream.live, |_| true);
     // The numbers go on after what was imported.
     let body = "type=update&profile=1&time=1800000000&fields[name]=x";

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use crate::support::tail::{Running, post, update};
 use crate::support::{
-    BINARY, Server, clean, cli, copy_folder, data, eventually, json_lines, new_server,
+    BINARY, Server, clean, cli, copy_folder, data, eventually, has, json_lines, new_server,
 };
 
 fn cursor_file(dir: &tempfile::TempDir) -> (PathBuf, String) {
@@ -56,9 +56,9 @@ fn a_cursor_file_goes_on_where_it_was() {
     post(&server, "/webhook", &update(91, "b"));
     server.stop();
     let shown = once(&["--format", "table"]).ok();
-    assert!(
-        shown.contains("  update  profile 91\n    set          v  ? → b\n"),
-        "{shown}"
+    has(
+        &shown,
+        &["  update  profile 91\n    set          v  ? → b\n"],
     );
     assert!(once(&[]).failed(1).contains("nothing found"));
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::store::{BEGIN, Call, Store, call, keys};
+use crate::support::store::{BEGIN, Call, Store, call, keys, labelled};
 use clap::ValueEnum as _;
 use profiletrail::event::ProfileKey;
 use profiletrail::query::{CauseKind, ExplainQuery, Filter, HistoryQuery, Query, Span, TailQuery};
@@ -233,7 +233,6 @@ proptest! {
 fn a_long_log_is_paged_and_searched_from_its_end() {
     const EVENTS: u64 = 6_000;
     let mut store = Store::new();
-    let zone = profiletrail::event::zone_from_name("UTC").unwrap();
     let arrivals: Vec<_> = (1..=EVENTS)
         .map(|number| {
             // A rare field, a busy profile and a long body now and then.
@@ -244,18 +243,8 @@ fn a_long_log_is_paged_and_searched_from_its_end() {
             let body = format!(
                 "type=update&profile={profile}&time={time}&fields[n]={number}{rare}&parameters[z]={long}"
             );
-            let kind = profiletrail::event::BodyKind::Form;
-            let envelope = profiletrail::event::decode_envelope(kind, body.as_bytes(), zone);
-            profiletrail::store::Arrival::Call(Box::new(profiletrail::store::ParsedCall {
-                received: i64::try_from(number).unwrap() * 1_000_000,
-                remote: None,
-                label: (number % 1_500 == 0).then(|| "seldom".to_owned()),
-                content_type: None,
-                evidence: None,
-                read: Ok((kind, envelope.unwrap())),
-                body: body.into_bytes(),
-                is_repeated: false,
-            }))
+            let label = (number % 1_500 == 0).then_some("seldom");
+            labelled(label, body, i64::try_from(number).unwrap() * 1_000_000)
         })
         .collect();
     store.appender.append(arrivals);

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::terminal::OnTerminal;
-use crate::support::{Cli, Server, cli};
+use crate::support::{Cli, Server, cli, has};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -136,9 +136,6 @@ fn a_declined_prompt_changes_nothing_and_ends_with_status_1() {
     running.type_line("n");
     let (status, shown) = running.end();
     assert_eq!(status, Some(1), "{shown}");
-    assert!(
-        shown.contains("[y/N]") && shown.contains("nothing was changed"),
-        "{shown}"
-    );
+    has(&shown, &["[y/N]", "nothing was changed"]);
     assert_eq!(cli(&data, &["export"]).ok(), before);
 }

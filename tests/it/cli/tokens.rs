@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Cli, cli, data, json_lines, keys, new_server};
+use crate::support::{Cli, cli, data, entries, json_lines, keys, new_server};
 
 #[test]
 fn a_token_is_shown_once_and_kept_hashed() {
@@ -29,13 +29,10 @@ fn a_token_is_shown_once_and_kept_hashed() {
         fs::metadata(&data).unwrap().permissions().mode() & 0o777,
         0o700
     );
-    for entry in fs::read_dir(&data).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            let bytes = fs::read(&path).unwrap();
-            let text = String::from_utf8_lossy(&bytes);
-            assert!(!text.contains(&token[4..]), "{}", path.display());
-        }
+    for path in entries(&data).iter().filter(|path| path.is_file()) {
+        let bytes = fs::read(path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(&token[4..]), "{}", path.display());
     }
 
     let other = cli(&data, &["token", "create", "--scope", "metrics"]).ok();

@@ -22,8 +22,8 @@ use proptest::prelude::*;
 
 use crate::support::damaged_log as bench;
 use crate::support::damaged_log::{APPEND, DIR, Whole};
-use crate::support::files;
 use crate::support::flaky::Flaky;
+use crate::support::{entries, files};
 
 #[test]
 fn a_whole_log_is_clean() {
@@ -233,13 +233,11 @@ fn reading_from_a_real_disk_changes_no_file() {
     });
     files::write_folder(&RealDisk, dir.path(), &damaged);
     let times = || -> Vec<_> {
-        let mut entries: Vec<(PathBuf, _)> = std::fs::read_dir(dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.clone(), path.metadata().unwrap().modified().unwrap()))
-            .collect();
-        entries.sort();
-        entries
+        let changed = |path: PathBuf| {
+            let time = path.metadata().unwrap().modified().unwrap();
+            (path, time)
+        };
+        entries(dir.path()).into_iter().map(changed).collect()
     };
     let before = times();
     let opened = bench::open(Arc::new(RealDisk), dir.path(), OpenMode::Read);

@@ -17,6 +17,7 @@ use profiletrail::log::{Log, LogError, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 use proptest::prelude::*;
 
+use crate::support::crashed_log::aftermaths;
 use crate::support::files;
 
 const DIR: &str = "/log";
@@ -327,11 +328,7 @@ fn a_fault_at_any_operation_of_a_repair_loses_nothing() {
             disk.plan(operation, fault);
             let _ = repair(&disk);
             disk.make_room();
-            for found in (0..3)
-                .map(|seed| disk.power_cut(seed))
-                .chain([disk.process_killed()])
-            {
-                found.make_room();
+            for found in aftermaths(&disk, 0..3) {
                 // The next start, before anybody repairs.
                 let opened = open(&found, appending()).unwrap();
                 let (now, _) = readable(&opened.log);

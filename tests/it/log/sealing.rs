@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use profiletrail::log::{BlockRange, NotSealed, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
+use crate::support::crashed_log::aftermaths;
 use crate::support::files;
 use crate::support::sealed_log::{
     DIR, RECORDS, all, appending, disk_of, filled, names, open, readable, record, seal_all, time_of,
@@ -114,8 +115,7 @@ fn a_fault_at_any_operation_of_sealing_loses_nothing() {
                 }
             }
             drop(recovered);
-            let after = (0..2).map(|seed| disk.power_cut(seed));
-            for found in after.chain([disk.process_killed()]) {
+            for found in aftermaths(&disk, 0..2) {
                 let recovered = open(&found, appending()).unwrap();
                 assert_eq!(
                     recovered.report.damage,

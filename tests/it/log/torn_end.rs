@@ -9,7 +9,7 @@ use profiletrail::log::repair::{repair_segment, survey};
 use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Report, Scanned};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
-use crate::support::files;
+use crate::support::{files, has};
 
 const DIR: &str = "/log";
 const NAME: &str = "00000000000000000001.log";
@@ -81,10 +81,7 @@ fn is_kept(bytes: &[u8], last: u64, offset: usize) {
         if let Some(mut writer) = opened.writer {
             let poison = opened.report.poison.unwrap();
             let (place, way_out) = (format!("offset {offset} "), "`profiletrail repair`");
-            assert!(
-                poison.contains(&place) && poison.contains(way_out),
-                "{poison}"
-            );
+            has(&poison, &[&place, way_out]);
             assert_eq!(writer.append(&[b"x"]), Err(AppendError::Poisoned(poison)));
         }
     }

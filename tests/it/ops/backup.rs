@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::support::{
-    BINARY, Cli, Dice, Outcome, Server, clean, cli, copy_folder, data, exported, json_lines,
+    BINARY, Cli, Dice, Outcome, Server, clean, cli, copy_folder, data, exported, files_below, flip,
+    has, json_lines,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -62,20 +63,6 @@ fn filled(dir: &tempfile::TempDir) -> PathBuf {
     server.stop();
     cli(&data, &["seal"]).ok();
     data
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }
 
 #[test]
@@ -140,7 +127,7 @@ fn only_what_is_new_is_taken_and_only_closed_files_are_linked() {
     assert_eq!(first["last_event"], 300);
     assert_eq!(first["last_rejected"], 1);
     assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o777, 0o700);
-    for file in files(&copy) {
+    for file in files_below(&copy) {
         let name = file.strip_prefix(&copy).unwrap();
         let here = fs::metadata(&file).unwrap();
         assert_eq!(here.mode() & 0o777, 0o600, "{file:?}");
@@ -185,7 +172,7 @@ fn a_flipped_byte_anywhere_is_found_before_anything_is_put_in_place() {
     done(backup(&data, &copy, &["--copy"]));
     let target = dir.path().join("target");
     let mut dice = Dice(7);
-    for file in files(&copy) {
+    for file in files_below(&copy) {
         let whole = fs::read(&file).unwrap();
         let last = whole.len().saturating_sub(1) as u64;
         let places = [0, last, dice.below(last + 1), dice.below(last + 1)];
@@ -222,7 +209,7 @@ fn what_would_destroy_something_is_refused() {
     fs::create_dir(&letters).unwrap();
     fs::write(letters.join("letter"), "Dear").unwrap();
     refused(backup(&data, &letters, &[]), "other than a backup");
-    assert_eq!(files(&letters).len(), 1);
+    assert_eq!(files_below(&letters).len(), 1);
     refused(
         backup(&data, &data.join("backup"), &[]),
         "inside the data folder",
@@ -262,21 +249,12 @@ fn a_damaged_folder_is_backed_up_as_it_is_and_reported() {
     let data = filled(&dir);
     let copy = dir.path().join("backup");
     let segment = data.join("log/00000000000000000001.log.zst");
-    let mut bytes = fs::read(&segment).unwrap();
-    bytes[900] ^= 1;
-    fs::write(&segment, &bytes).unwrap();
+    flip(&segment, |_| 900);
     for _ in 0..2 {
         let outcome = backup(&data, &copy, &[]);
-        assert!(
-            outcome.stdout.contains("\"last_event\":300"),
-            "{}",
-            outcome.stdout
-        );
+        has(&outcome.stdout, &["\"last_event\":300"]);
         let error = outcome.failed(3);
-        assert!(
-            error.contains("damage in") && error.contains("checksum"),
-            "{error}"
-        );
+        has(&error, &["damage in", "checksum"]);
     }
     let outcome = verify(&copy);
     assert!(outcome.stderr.contains("damage in"), "{}", outcome.stderr);
@@ -420,7 +398,7 @@ fn a_disk_that_is_full_keeps_the_backup_before() {
         assert!(verify(&copy).ok().contains("event 300"));
     }
     assert!(
-        files(&copy)
+        files_below(&copy)
             .iter()
             .all(|file| !file.to_string_lossy().ends_with('~'))
     );

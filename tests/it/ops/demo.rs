@@ -2,13 +2,13 @@
 //!
 //! Proven: the story is the same for the same moment; each of its five questions
 //! is answered, by the command that is printed, with what is true of it: as it was
-//! counted by hand ([`EXPECTED`]), and as the story knows it from what the shop
+//! counted by hand ([`crate::support::counted`]), and as the story knows it from what the shop
 //! did.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::cli;
-use crate::support::counted::EXPECTED;
+use crate::support::counted::{EMMA, FIGHT, INCIDENT, LOST, VANISHED};
 use crate::support::fortnight::{NOW, ask, asked, stored_story, story};
 use profiletrail::event::{ProfileKey, seconds_to_rfc3339};
 use profiletrail::ops::demo::{SEED, Story, questions};
@@ -58,7 +58,7 @@ fn the_story_is_what_it_is() {
 #[test]
 fn whose_city_the_import_has_overwritten() {
     let (_dir, data, story) = stored_story();
-    let (import, expected) = (&story.import, &EXPECTED.incident);
+    let (import, expected) = (&story.import, &INCIDENT);
     let [list, undo] = commands(&story, 0);
     let found = asked(&data, &list);
     let pairs = expected
@@ -110,7 +110,7 @@ fn whose_city_the_import_has_overwritten() {
 #[test]
 fn which_systems_fight() {
     let (_dir, data, story) = stored_story();
-    let (fight, expected) = (&story.fight, &EXPECTED.fight);
+    let (fight, expected) = (&story.fight, &FIGHT);
     let [loops, history] = commands(&story, 1);
     let found = asked(&data, &loops);
     let changes: u64 = expected.sides.iter().map(|(.., changes)| changes).sum();
@@ -161,7 +161,7 @@ fn which_systems_fight() {
 #[test]
 fn which_hour_is_missing() {
     let (_dir, data, story) = stored_story();
-    let (lost, expected) = (&story.lost, &EXPECTED.lost);
+    let (lost, expected) = (&story.lost, &LOST);
     let [gaps] = commands(&story, 2);
     let mut found = asked(&data, &gaps);
     assert_eq!(found.len(), 1, "{found:?}");
@@ -238,7 +238,7 @@ fn since_when_emma_agrees() {
             ])
         })
         .collect();
-    let expected = EXPECTED.emma;
+    let expected = EMMA;
     let line = |(seq, time, label, value), cause| json!([seq, time, label, value, cause]);
     // What she had said before the first is not known.
     let first = line(expected[0], "first_seen");
@@ -270,7 +270,7 @@ fn since_when_emma_agrees() {
 #[test]
 fn who_had_an_address_that_is_not_found() {
     let (_dir, data, story) = stored_story();
-    let expected = &EXPECTED.vanished;
+    let expected = &VANISHED;
     let [find, history] = commands(&story, 4);
     let (profile, mail) = (expected.profile, expected.mail);
     assert_eq!(

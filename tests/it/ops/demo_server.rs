@@ -7,14 +7,14 @@
 //! printed address opens the page.
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use crate::support::browser::{Browser, key};
 use crate::support::fortnight::{AT, ask, story};
 use crate::support::http::ask as ask_over_http;
 use crate::support::visitor::Visitor;
-use crate::support::{Cli, Server, clean, cli, eventually};
+use crate::support::{Cli, Server, clean, cli, entries, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -29,16 +29,11 @@ fn demo(args: &[&str]) -> (Server, tempfile::TempDir) {
     (Server::spawn(command).unwrap(), temporary)
 }
 
-fn names(dir: &Path) -> Vec<PathBuf> {
-    let names = std::fs::read_dir(dir).unwrap();
-    names.map(|name| name.unwrap().path()).collect()
-}
-
 #[test]
 fn it_answers_until_a_signal_and_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (server, temporary) = demo(&["--listen", "127.0.0.1:0", "--now", AT]);
-        let data = names(temporary.path()).remove(0);
+        let data = entries(temporary.path()).remove(0);
         let newsletter = ["history", "1042", "--field", "newsletter", "--reverse"];
         assert_eq!(ask(&data, &newsletter).len(), 4);
         let body = "type=update&profile=1042&parameters[newsletter]=Nee";
@@ -53,7 +48,7 @@ fn it_answers_until_a_signal_and_leaves_nothing() {
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(log.contains("the folder is gone"), "{log}");
-        assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
+        assert_eq!(entries(temporary.path()), Vec::<PathBuf>::new());
     }
 }
 
@@ -66,7 +61,7 @@ fn a_folder_can_be_kept_and_another_is_left_alone() {
     let log = server.stop();
     let way_on = format!("serve --data '{}'", data.display());
     assert!(log.contains(&way_on), "{log}");
-    assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
+    assert_eq!(entries(temporary.path()), Vec::<PathBuf>::new());
     assert_eq!(cli(&data, &["verify"]).status, Some(0));
     let refused = Cli::bare(&[&["demo"], &keep[..]].concat()).run().failed(2);
     assert!(refused.contains("is not empty"), "{refused}");
@@ -86,13 +81,13 @@ fn a_second_one_takes_a_free_port() {
     let body = "type=update&profile=1042&parameters[newsletter]=Nee";
     second.client().post("/webhook", body).seq();
     for (temporary, events) in [(&of_first, 4), (&of_second, 5)] {
-        let data = names(temporary.path()).remove(0);
+        let data = entries(temporary.path()).remove(0);
         let lines = ask(&data, &["history", "1042", "--field", "newsletter"]);
         assert_eq!(lines.len(), events);
     }
     first.stop();
-    assert_eq!(names(of_first.path()), Vec::<PathBuf>::new());
-    assert_eq!(names(of_second.path()).len(), 1);
+    assert_eq!(entries(of_first.path()), Vec::<PathBuf>::new());
+    assert_eq!(entries(of_second.path()).len(), 1);
     second.stop();
 }
 

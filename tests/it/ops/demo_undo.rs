@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::support::fortnight::{ask, stored_story};
-use crate::support::{Outcome, Server, cli, json_lines};
+use crate::support::{Outcome, Server, cli, has, json_lines};
 use profiletrail::ops::demo::{Story, questions};
 use serde_json::{Value, json};
 
@@ -54,11 +54,9 @@ fn undone() -> (tempfile::TempDir, PathBuf, Story, PathBuf) {
     let (dir, data, story) = stored_story();
     let fix = dir.path().join("fix.csv");
     let outcome = undo(&data, &story, &fix);
-    assert!(
-        outcome.stderr.contains("wrote 105 values to restore to ")
-            && outcome.stderr.contains("15 are skipped"),
-        "{}",
-        outcome.stderr
+    has(
+        &outcome.stderr,
+        &["wrote 105 values to restore to ", "15 are skipped"],
     );
     let left = json_lines(&outcome.ok());
     let skipped: Vec<Value> = left
@@ -114,11 +112,7 @@ fn exactly_those_are_restored_who_still_have_what_it_wrote() {
 fn the_calls_of_its_import_make_it_good() {
     let (_dir, data, story, fix) = undone();
     let differing = reconcile(&data, &fix, &[]);
-    assert!(
-        differing.stderr.contains("105 rows compared") && differing.stderr.contains("0 the same"),
-        "{}",
-        differing.stderr
-    );
+    has(&differing.stderr, &["105 rows compared", "0 the same"]);
     let lines = json_lines(&differing.ok());
     let expected = harmed(&story, true).into_iter().map(|(profile, city)| {
         json!({"profile": profile, "subprofile": null, "field": "city",
@@ -157,11 +151,7 @@ fn where_they_are_lost_it_is_entered() {
     let before = of_left();
     let args = ["--record", "--yes", "--label", "undo"];
     let entered = reconcile(&data, &fix, &args);
-    assert!(
-        entered.stderr.contains("added 105 events"),
-        "{}",
-        entered.stderr
-    );
+    has(&entered.stderr, &["added 105 events"]);
     entered.ok();
     let observed = ask(&data, &["changes", "--cause", "observed"]);
     assert_eq!(observed.len(), RESTORED);
@@ -179,13 +169,7 @@ fn where_they_are_lost_it_is_entered() {
     assert_eq!(reconcile(&data, &fix, &[]).ok(), "");
     let again = dir.path().join("again.csv");
     let outcome = undo(&data, &story, &again);
-    assert!(
-        outcome
-            .stderr
-            .contains("nothing to restore; 120 are skipped"),
-        "{}",
-        outcome.stderr
-    );
+    has(&outcome.stderr, &["nothing to restore; 120 are skipped"]);
     assert_eq!(json_lines(&outcome.ok()).len(), story.import.harmed.len());
     assert!(!again.exists());
 }

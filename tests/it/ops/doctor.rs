@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use crate::support::dns::DnsServer;
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{BODY, Cli, Outcome, Server, cli, data, json_lines, keys, new_server};
+use profiletrail::event::now_seconds;
 use serde_json::Value;
 
 /// Every check that was made, and what it came to.
@@ -347,7 +348,7 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
         &asked,
     ];
     let server = Server::start(&data(&dir), &args);
-    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let now = now_seconds();
     let signed = |call: Call| raw_status(&server, &call.signed(&key));
     // All calls are ahead: it is this machine's clock.
     assert_eq!(signed(Call::new(BODY, now + 120)), 401);

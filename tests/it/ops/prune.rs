@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Cli, Dice, Server, cli, eventually, json_lines};
+use crate::support::{Cli, Dice, Server, cli, eventually, has, json_lines};
 use serde_json::Value;
 
 /// Times begin here.
@@ -106,11 +106,7 @@ fn it_shows_what_it_would_do_asks_and_frees_the_space() {
     assert!(again.contains("pruned already"), "{again}");
     // What was before is reported as unknown, with the reason.
     let then = cli(data, &["show", "7", "--at", &at(100)]);
-    assert!(
-        then.stderr.contains("events of 7 up to") && then.stderr.contains("pruned"),
-        "{}",
-        then.stderr
-    );
+    has(&then.stderr, &["events of 7 up to", "pruned"]);
     assert!(then.ok().contains("\"state\":\"unknown\""));
     let row = json_lines(&cli(data, &["blame", "7", "--at", &before]).ok()).remove(0);
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use crate::support::{Dice, Server, cli, json_lines};
+use crate::support::{Dice, Server, cli, files_below, flip, has, json_lines, segments};
 use serde_json::{Value, json};
 
 /// A folder of a server that has ended well: 200 events of ten profiles in
@@ -35,19 +35,6 @@ fn filled_with(events: u64) -> tempfile::TempDir {
     dir
 }
 
-fn segments(data: &Path) -> Vec<PathBuf> {
-    let names = fs::read_dir(data.join("log")).unwrap();
-    let mut paths: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
-
-fn flip(path: &Path, place: usize) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[place] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
 fn kinds(lines: &[Value]) -> Vec<&str> {
     let kinds = lines.iter().map(|line| line["kind"].as_str().unwrap());
     kinds.collect()
@@ -60,7 +47,7 @@ fn lost_events_are_reported_and_fail_no_command_any_more() {
     let damaged = segments(data)[1].clone();
     assert!(damaged.to_str().unwrap().ends_with(".log.zst"));
     let before = cli(data, &["export", "--raw"]).ok();
-    flip(&damaged, 100);
+    flip(&damaged, |_| 100);
     cli(data, &["export", "--raw"]).failed(3);
     let server = Server::start(data, &[]);
     let refused = cli(data, &["repair", "--yes"]).failed(3);
@@ -86,11 +73,7 @@ fn lost_events_are_reported_and_fail_no_command_any_more() {
     again.ok();
 
     let after = cli(data, &["export", "--raw"]);
-    assert!(
-        after.stderr.contains("were lost (repaired on"),
-        "{}",
-        after.stderr
-    );
+    has(&after.stderr, &["were lost (repaired on"]);
     let after = after.ok();
     let is_lost = |line: &str| {
         let seq = serde_json::from_str::<Value>(line).unwrap()["seq"]
@@ -145,14 +128,10 @@ fn a_damaged_end_is_saved_and_the_server_takes_events_again() {
         .filter_map(|(at, window)| (window == b"PTLF").then_some(at))
         .collect();
     assert!(frames.len() > 2);
-    flip(&last, frames[frames.len() - 1] + 40);
-    flip(&last, frames[frames.len() - 2] + 40);
+    flip(&last, |_| frames[frames.len() - 1] + 40);
+    flip(&last, |_| frames[frames.len() - 2] + 40);
     let poisoned = Server::start(data, &[]);
-    assert!(
-        poisoned.log().contains("profiletrail repair"),
-        "{}",
-        poisoned.log()
-    );
+    has(&poisoned.log(), &["profiletrail repair"]);
     poisoned.stop();
     let table = cli(data, &["repair", "--yes", "--format", "table"]).ok();
     assert!(table.contains("2 events are lost (204 to 205)"), "{table}");
@@ -199,25 +178,14 @@ fn stats_count_what_there_is_in_a_span() {
     assert_eq!(live["types"], part["types"]);
     server.stop();
     let text = cli(dir.path(), &["stats", "--format", "table"]).ok();
-    assert!(
-        text.contains("events          200\nprofiles        10\n"),
-        "{text}"
-    );
+    has(&text, &["events          200\nprofiles        10\n"]);
     assert!(text.contains("  2025-10-10  24  ██████████"), "{text}");
 }
 
 /// The bytes of all files below a folder.
 fn files(dir: &Path) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push(fs::read(&path).unwrap());
-        }
-    }
-    found
+    let read = |path: PathBuf| fs::read(path).unwrap();
+    files_below(dir).into_iter().map(read).collect()
 }
 
 #[test]
@@ -228,7 +196,7 @@ fn no_kill_leaves_a_repair_half_done() {
         .filter(|path| path.to_str().unwrap().ends_with(".log.zst"))
         .step_by(2)
         .map(|path| {
-            flip(path, 100);
+            flip(path, |_| 100);
             fs::read(path).unwrap()
         })
         .collect();

@@ -1,21 +1,16 @@
 //! `seal`, by the command and by the server: it reports what it did, and no answer
 //! changes.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::support::{Cli, NEVER, Server, cli, fixture, json_lines};
+use crate::support::{Cli, NEVER, Server, cli, fixture, json_lines, segments};
 
 /// The names of the events' segments that end so.
 fn count(data: &Path, end: &str) -> usize {
-    let names = fs::read_dir(data.join("log")).unwrap();
-    names
-        .filter(|name| {
-            let name = name.as_ref().unwrap().file_name();
-            name.to_str().unwrap().ends_with(end)
-        })
-        .count()
+    let segments = segments(data);
+    let ends = |path: &&PathBuf| path.to_str().unwrap().ends_with(end);
+    segments.iter().filter(ends).count()
 }
 
 /// Exported lines of a server that was sent the fixture's bodies.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::support::{Cli, Server, cli, copy_folder, json_lines};
+use crate::support::{Cli, Server, cli, copy_folder, entries, has, json_lines};
 use profiletrail::log::{Damage, Log, OpenMode, Visited};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 use serde_json::Value;
@@ -46,15 +46,9 @@ fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// All files of both logs with their content.
 fn contents(data: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = Vec::new();
-    for part in ["log", "rejected"] {
-        for entry in fs::read_dir(data.join(part)).unwrap() {
-            let path = entry.unwrap().path();
-            files.push((path.clone(), fs::read(&path).unwrap()));
-        }
-    }
-    files.sort();
-    files
+    let files = ["log", "rejected"].map(|part| entries(&data.join(part)));
+    let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+    files.into_iter().flatten().map(read).collect()
 }
 
 #[test]
@@ -190,10 +184,7 @@ fn an_index_that_is_not_the_logs_is_named() {
     let found = of_kind(&lines, "index");
     assert_eq!(found.len(), 1, "{lines:?}");
     let what = found[0]["what"].as_str().unwrap();
-    assert!(
-        what.contains("first of 1;") && what.contains("delete"),
-        "{what}"
-    );
+    has(what, &["first of 1;", "delete"]);
     fs::remove_dir_all(own.join("index")).unwrap();
     assert_eq!(verified(&own).0, Some(0));
 }

@@ -5,9 +5,10 @@
 //! phone, and without a mouse; all that can be done without the script, too;
 //! texts can be read on their ground, and nothing is wider than the screen.
 
-use crate::support::Client;
 use crate::support::browser::{Look, key};
-use crate::support::looks::{LOOKS, judge_console, judge_looks, now, visited};
+use crate::support::looks::{LOOKS, judge_console, judge_looks, visited};
+use crate::support::{Client, has};
+use profiletrail::event::now_seconds;
 use serde_json::json;
 
 /// How many events come before hers.
@@ -17,7 +18,7 @@ const OTHERS: u64 = 40;
 /// others, in the last two days.
 fn fill(client: &mut Client) {
     for number in 0..OTHERS {
-        let time = now() - i64::try_from(number * number * 90).unwrap();
+        let time = now_seconds() - i64::try_from(number * number * 90).unwrap();
         let body = format!(
             "type=create&profile={}&time={time}&fields[city]=Delft",
             200 + number
@@ -25,7 +26,7 @@ fn fill(client: &mut Client) {
         client.post("/webhook/shop", body).seq();
     }
     let mut post = |target: &str, days: i64, rest: &str| {
-        let time = now() - days * 86_400;
+        let time = now_seconds() - days * 86_400;
         let body =
             format!("profile=123&database=1&time={time}&fields[name]=Johny%20de%20Vries&{rest}");
         client.post(target, body).seq();
@@ -101,7 +102,7 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         browser.open(server.api(), "/");
         let body = format!(
             "type=update&profile=9&time={}&parameters[city]=Delft{number}&fields[city]=Delft{number}",
-            now()
+            now_seconds()
         );
         let seq = server.client().post("/webhook/live", body).seq();
         browser.await_text("#live-rows tr", &format!("Delft{number}"));
@@ -181,13 +182,9 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
     assert!(browser.text("#main").contains("last day"));
     browser.open(
         server.api(),
-        &format!("/profile/123?at=@{}", now() - 10 * 86_400),
+        &format!("/profile/123?at=@{}", now_seconds() - 10 * 86_400),
     );
-    assert!(
-        state().contains("differences from now") && state().contains("Utrecht"),
-        "{}",
-        state()
-    );
+    has(&state(), &["differences from now", "Utrecht"]);
     browser.open(server.api(), "/");
     assert!(browser.text("#live-rows").contains("johnny@example.com"));
     browser.click("[data-panel='/gaps?part=panel'] a");

@@ -7,7 +7,8 @@
 
 use crate::support::browser::{Browser, key};
 use crate::support::hostile::{BURST, IN_BURST, PAYLOADS, hostile_bursts, hostile_calls};
-use crate::support::looks::{judge_console, judge_looks, now, visited};
+use crate::support::looks::{judge_console, judge_looks, visited};
+use profiletrail::event::now_seconds;
 use serde_json::json;
 
 fn encoded(text: &str) -> String {
@@ -28,9 +29,9 @@ fn judge(browser: &Browser, looked: &mut u32, what: &str) {
 
 #[test]
 fn nothing_from_outside_runs() {
-    let calls = hostile_calls(77, now() - 3600);
+    let calls = hostile_calls(77, now_seconds() - 3600);
     let (_dir, server, browser) = visited(|client| {
-        for call in calls.iter().chain(&hostile_bursts(now() - 50_000)) {
+        for call in calls.iter().chain(&hostile_bursts(now_seconds() - 50_000)) {
             client.post("/webhook/label", call).seq();
         }
         for payload in PAYLOADS {
@@ -55,7 +56,7 @@ fn nothing_from_outside_runs() {
         let text = encoded(payload);
         let body = format!(
             "type=update&profile=78&time={}&fields[n]=live{number}&fields[{}]={text}&parameters[n]={number}",
-            now(),
+            now_seconds(),
             text.replace("%5B", "(")
         );
         server.client().post("/webhook", body).seq();

@@ -13,8 +13,9 @@
 //! ```
 
 use crate::support::browser::{Browser, Look, key};
-use crate::support::looks::{LOOKS, UI, judge_access, judge_console, judge_looks, log_in, now};
+use crate::support::looks::{LOOKS, UI, judge_access, judge_console, judge_looks, log_in};
 use crate::support::{Server, data, eventually};
+use profiletrail::event::now_seconds;
 use profiletrail::ops::demo::{SEED, Story, load};
 
 /// Waits until a panel of the start page is there.
@@ -77,7 +78,7 @@ fn nothing_is_left_empty(browser: &Browser, server: &Server, story: &Story) {
 #[test]
 fn the_shop_is_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::generate(SEED, now());
+    let story = Story::generate(SEED, now_seconds());
     load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
     let server = Server::start(
         &data(&dir),

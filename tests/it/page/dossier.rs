@@ -7,8 +7,8 @@
 use crate::support::dossier::must_be_harmless;
 use crate::support::hostile::judge_html;
 use crate::support::http::Reply;
-use crate::support::visitor::{Visitor, has, text, visited};
-use crate::support::{cli, data};
+use crate::support::visitor::{Visitor, text, visited};
+use crate::support::{cli, data, has};
 
 #[test]
 fn what_an_export_showed_is_no_call() {

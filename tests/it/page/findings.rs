@@ -10,13 +10,10 @@ use crate::support::hostile::{
     BURST, IN_BURST, PAYLOADS, hostile_bursts, hostile_calls, judge_html, judge_text,
 };
 use crate::support::http::token;
-use crate::support::visitor::{UI, Visitor, encoded, has, text, visited};
-use crate::support::{Server, data};
+use crate::support::visitor::{UI, Visitor, encoded, text, visited};
+use crate::support::{Server, data, has};
+use profiletrail::event::now_seconds;
 use profiletrail::ops::demo::{SEED, Story, load};
-
-fn now() -> i64 {
-    profiletrail::event::now_micros().div_euclid(1_000_000)
-}
 
 /// Makes a page's panel, too, and holds it to be the same.
 #[track_caller]
@@ -32,7 +29,7 @@ fn finding(visitor: &Visitor, path: &str) -> String {
 #[test]
 fn what_went_wrong_in_the_shop_is_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::generate(SEED, now());
+    let story = Story::generate(SEED, now_seconds());
     load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
     let server = Server::start(&data(&dir), &[&UI[..], &["--lookup", "mail"]].concat());
     let mut visitor = Visitor::new(server.api());
@@ -192,10 +189,10 @@ fn the_outcome_of_each_requested_change_is_shown() {
 fn a_text_from_outside_is_text_in_every_finding() {
     let (_dir, server, visitor) = visited();
     let mut client = server.client();
-    for body in hostile_bursts(now() - 50_000) {
+    for body in hostile_bursts(now_seconds() - 50_000) {
         client.post("/webhook/label", body).seq();
     }
-    for body in hostile_calls(77, now() - 3600) {
+    for body in hostile_calls(77, now_seconds() - 3600) {
         client.post("/webhook/label", body).seq();
     }
     let [set, unseen, loops] = BURST.map(|name| maud::html! { (name) }.into_string());

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 use crate::support::hostile::{judge_html, judge_text};
 use crate::support::http::{Reply, token};
-use crate::support::visitor::{UI, Visitor, encoded, has, text};
-use crate::support::{BINARY, Server, clean, cli, data, json_lines};
+use crate::support::visitor::{UI, Visitor, encoded, text};
+use crate::support::{BINARY, Server, clean, cli, data, has, json_lines};
 use chrono::Utc;
+use profiletrail::event::now_seconds;
 use profiletrail::ops::demo::{SEED, Story, load};
 
 struct Shop {
@@ -24,7 +25,7 @@ struct Shop {
 impl Shop {
     fn open() -> (Self, Server) {
         let dir = tempfile::tempdir().unwrap();
-        let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+        let now = now_seconds();
         let story = Story::generate(SEED, now);
         load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
         let more = ["--lookup", "mail,phone", "--title", "firstname,lastname"];

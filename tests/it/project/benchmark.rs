@@ -1,7 +1,7 @@
 //! The benchmark: a small run measures everything it names, agrees with the
 //! program that it measures, and leaves nothing behind, however it ends.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::{BINARY, NEVER, clean};
+use crate::support::{BINARY, NEVER, clean, entries, has};
 
 const EVENTS: u64 = 2_000;
 
@@ -17,12 +17,13 @@ fn bench() -> Command {
     clean(env!("CARGO_BIN_EXE_profiletrail-bench"))
 }
 
-/// A small run of so many rounds on stores that are kept in `dir`.
+/// A small run of so many rounds on stores that are kept in `dir`; what is asked of them is asked
+/// twice.
 fn small_run(dir: &Path, events: u64, rounds: u64) -> Command {
     let mut command = bench();
     command
         .args(["--events", &events.to_string(), "--seconds", "0.1"])
-        .args(["--large", "2"])
+        .args(["--large", "2", "--times", "2"])
         .args([
             "--rounds",
             &rounds.to_string(),
@@ -174,10 +175,7 @@ fn calls_with_proofs_are_measured_beside_those_without() {
     let (status, stdout, stderr) = run(&mut command);
     assert_eq!(status, Some(0), "{stderr}");
     assert!(stderr.contains("8 connections, pair 2: "), "{stderr}");
-    assert!(
-        stdout.contains("with proofs to those without, 8 connections"),
-        "{stdout}"
-    );
+    has(&stdout, &["with proofs to those without, 8 connections"]);
     assert!(!stdout.contains("NaN"), "{stdout}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -187,11 +185,9 @@ fn a_kept_store_is_used_again_and_not_taken_for_another() {
     let dir = tempfile::tempdir().unwrap();
     let made = dir.path().join("stores/500/made.json");
     let log = dir.path().join("stores/500/data/log");
-    let bytes_of_log = || -> Vec<(std::ffi::OsString, Vec<u8>)> {
-        let entries = std::fs::read_dir(&log).unwrap().map(Result::unwrap);
-        entries
-            .map(|entry| (entry.file_name(), std::fs::read(entry.path()).unwrap()))
-            .collect()
+    let bytes_of_log = || -> Vec<(PathBuf, Vec<u8>)> {
+        let read = |path: PathBuf| (path.clone(), std::fs::read(path).unwrap());
+        entries(&log).into_iter().map(read).collect()
     };
     let (status, _, stderr) = run(&mut small_run(dir.path(), 500, 0));
     assert_eq!(status, Some(0), "{stderr}");

@@ -16,6 +16,7 @@ use crate::support::dns::DnsServer;
 use crate::support::notary::{Authority, Witness};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{Client, cli, eventually, fixture};
+use profiletrail::event::now_seconds;
 
 /// The beginning of a command that sends a call.
 const SEND: &str = "curl -s http://127.0.0.1:8080/webhook";
@@ -139,7 +140,7 @@ fn serve_signed(dir: &Path) -> (Server, DnsServer) {
             &asked,
         ],
     );
-    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let now = now_seconds();
     let mut client = Client::connect(server.address.parse().unwrap());
     let example = fixture("signed/valid-2048.http");
     let (_, body) = example.split_once("\r\n\r\n").unwrap();

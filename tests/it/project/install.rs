@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::support::{BINARY, Cli, Outcome, clean};
+use crate::support::{BINARY, Cli, Outcome, clean, files_below, has};
 
 fn install(root: &Path, args: &[&str]) -> Outcome {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install");
@@ -23,21 +23,12 @@ fn install(root: &Path, args: &[&str]) -> Outcome {
 
 /// Every file below a folder, with its mode.
 fn files(root: &Path) -> BTreeMap<String, u32> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
-            found.insert(name.to_owned(), mode);
-        }
-    }
-    found
+    let with_mode = |path: PathBuf| {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let mode = path.metadata().unwrap().permissions().mode() & 0o7777;
+        (name.to_owned(), mode)
+    };
+    files_below(root).into_iter().map(with_mode).collect()
 }
 
 const UNITS: [&str; 6] = [
@@ -85,10 +76,7 @@ fn an_upgrade_keeps_what_was_written_and_nothing_takes_data_away() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     let said = install(root, &["--binary", BINARY]).ok();
-    assert!(
-        said.contains("systemctl enable --now profiletrail"),
-        "{said}"
-    );
+    has(&said, &["systemctl enable --now profiletrail"]);
     assert_eq!(files(root), expected("usr/local"));
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let unit = read("etc/systemd/system/profiletrail.service");
@@ -138,10 +126,7 @@ fn the_prefix_stands_in_the_unit_and_low_ports_are_asked_for() {
     let text = fs::read_to_string(&unit).unwrap();
     assert!(text.contains("ExecStart=/opt/p-1/bin/profiletrail serve\n"));
     let pull = fs::read_to_string(root.join("opt/p-1/bin/profiletrail-pull")).unwrap();
-    assert!(
-        pull.contains(" /opt/p-1/bin/profiletrail import "),
-        "{pull}"
-    );
+    has(&pull, &[" /opt/p-1/bin/profiletrail import "]);
     assert!(!text.contains("CAP_NET_BIND_SERVICE"));
     install(root, &["--binary", BINARY, "--low-port"]).ok();
     let drop_in = root.join("etc/systemd/system/profiletrail.service.d/low-port.conf");

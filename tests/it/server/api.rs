@@ -8,7 +8,9 @@ use std::net::TcpStream;
 
 use crate::support::api::{API, fill, text};
 use crate::support::http::{ask, token};
-use crate::support::{BODY, Client, Server, cli, data, eventually, json_lines, keys, new_server};
+use crate::support::{
+    BODY, Client, Server, cli, data, eventually, has, json_lines, keys, new_server,
+};
 
 #[test]
 fn every_answer_is_that_of_the_command() {
@@ -280,11 +282,7 @@ fn health_needs_no_token_and_nothing_is_there_without_the_flag() {
     server.stop();
     // Where others can reach it, that is said.
     let server = Server::start(&data(&dir), &["--api", "0.0.0.0:0"]);
-    assert!(
-        server.log().contains("put TLS in front"),
-        "{}",
-        server.log()
-    );
+    has(&server.log(), &["put TLS in front"]);
     server.stop();
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::http::{self, token};
-use crate::support::{Server, clean, data};
+use crate::support::{Server, clean, data, flip, segments};
 
 /// Calls with values that do harm elsewhere, of the profiles 1 to 4.
 fn fill(server: &Server) {
@@ -55,24 +55,6 @@ fn fill(server: &Server) {
         .seq();
 }
 
-/// Damages an event in the middle.
-fn damage(log: &Path) {
-    let mut segments: Vec<_> = std::fs::read_dir(log)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|end| end == "log" || end == "zst")
-        })
-        .collect();
-    segments.sort();
-    let path = &segments[segments.len() / 2];
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(path, bytes).unwrap();
-}
-
 /// Where schemathesis is; it is installed where it is not.
 fn programs() -> String {
     let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/install");
@@ -92,7 +74,9 @@ fn schemathesis_finds_nothing() {
     let server = Server::start(&data(&dir), &["--segment-size", "1000B"]);
     fill(&server);
     server.stop();
-    damage(&data(&dir).join("log"));
+    // An event in the middle is damaged.
+    let segments = segments(&data(&dir));
+    flip(&segments[segments.len() / 2], |bytes| bytes.len() / 2);
     let server = Server::start(&data(&dir), &["--api", "127.0.0.1:0"]);
     let lines = http::ask(server.api(), &token(&data(&dir), "read"), "/v1/export").body;
     assert!(String::from_utf8(lines).unwrap().contains("{\"damage\":"));

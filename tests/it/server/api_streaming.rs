@@ -11,7 +11,8 @@ use std::process::Stdio;
 use crate::support::api::{API, call, fill, text};
 use crate::support::http::{ask, token};
 use crate::support::{
-    BINARY, BODY, Client, NEVER, Server, clean, cli, data, eventually, json_lines, keys, new_server,
+    BINARY, BODY, Client, NEVER, Server, clean, cli, data, eventually, flip, json_lines, keys,
+    new_server, segments,
 };
 
 /// A server with some MiB to export, and a token.
@@ -187,20 +188,7 @@ fn what_cannot_be_read_is_reported_in_the_answer() {
     fill(&server);
     server.stop();
     // A byte of the first event's record.
-    let log = data.join("log");
-    let mut segments: Vec<_> = std::fs::read_dir(&log)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|end| end == "log" || end == "zst")
-        })
-        .collect();
-    segments.sort();
-    let mut bytes = std::fs::read(&segments[0]).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(&segments[0], bytes).unwrap();
+    flip(&segments(&data)[0], |bytes| bytes.len() / 2);
     let server = Server::start(&data, &API);
     let command = cli(&data, &["export"]);
     assert_eq!(command.status, Some(3), "{}", command.stderr);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::http::FORM;
 use crate::support::tls::Certificate;
 use crate::support::{
-    BODY, Cli, Client, Server, clean, cli, data, exported, json_lines, new_server,
+    BODY, Cli, Client, Server, clean, cli, data, exported, has, json_lines, new_server,
 };
 
 fn request(body: &str) -> Vec<u8> {
@@ -50,15 +50,9 @@ fn certificate_and_key_are_both_there_and_fit() {
     assert!(refused(&data, &[cert_flag, cert], 2).contains("--tls-key"));
     assert!(refused(&data, &[key_flag, key], 2).contains("--tls-cert"));
     let swapped = refused(&data, &[cert_flag, key, key_flag, cert], 3);
-    assert!(
-        swapped.contains(key) && swapped.contains("--tls-cert"),
-        "{swapped}"
-    );
+    has(&swapped, &[key, "--tls-cert"]);
     let missing = refused(&data, &[cert_flag, "/nowhere/cert.pem", key_flag, key], 3);
-    assert!(
-        missing.contains("/nowhere/cert.pem") && missing.contains("--tls-cert"),
-        "{missing}"
-    );
+    has(&missing, &["/nowhere/cert.pem", "--tls-cert"]);
     // The environment does as flags do.
     let mut command = clean(crate::support::BINARY);
     command.args(Server::arguments(&data, &[]));

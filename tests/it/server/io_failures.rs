@@ -8,7 +8,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::time::Instant;
 
-use crate::support::{BINARY, Client, NEVER, Server, clean, cli, eventually, fixture, json_lines};
+use crate::support::{
+    BINARY, Client, NEVER, Server, clean, cli, eventually, fixture, flip, json_lines,
+};
 
 fn bodies(count: usize) -> Vec<String> {
     fixture("stream-2k.txt")
@@ -117,10 +119,9 @@ fn unreadable_events_are_reported_by_an_index_made_without_them() {
     cli(dir.path(), &["history", "1"]).ok();
     server.stop();
     let log = dir.path().join("log/00000000000000000001.log");
-    let mut bytes = fs::read(&log).unwrap();
-    let second = bytes.windows(6).position(|at| at == b"time=2").unwrap();
-    bytes[second] ^= 1;
-    fs::write(&log, bytes).unwrap();
+    flip(&log, |bytes| {
+        memchr::memmem::find(bytes, b"time=2").unwrap()
+    });
     for index in ["as it was", "made anew", "and kept"] {
         if index == "made anew" {
             fs::remove_dir_all(dir.path().join("index")).unwrap();

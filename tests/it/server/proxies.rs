@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::support::dns::DnsServer;
 use crate::support::recorder::{recorder, value_of};
 use crate::support::{Cli, Server, clean, cli, eventually, json_lines};
 
@@ -331,12 +332,14 @@ fn doctor_tries_the_public_address() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let proxy = start(nginx, server.address);
-    let doctor = |roots: &Path, host: &str, dir: &Path| {
-        let certificate = proxy.dir.path().join("fullchain.pem");
-        let certificate = certificate.to_str().unwrap();
+    let dns = DnsServer::start();
+    let asked = dns.address().to_string();
+    let trusted = proxy.certificate();
+    let doctor = |roots: &Path, host: &str| {
+        let certificate = trusted.to_str().unwrap();
         let args = ["doctor", "--format", "jsonl", "--public-host", host];
-        let more = ["--tls-cert", certificate, "--dns-server", "127.0.0.1:1"];
-        let outcome = Cli::new(dir, &[&args[..], &more].concat())
+        let more = ["--tls-cert", certificate, "--dns-server", &asked];
+        let outcome = Cli::new(data.path(), &[&args[..], &more].concat())
             .env("SSL_CERT_FILE", roots)
             .run();
         json_lines(&outcome.stdout)
@@ -351,9 +354,8 @@ fn doctor_tries_the_public_address() {
     let file = proxy.dir.path().join("v.txt");
     fs::write(&file, "content").unwrap();
     cli(data.path(), &["validation", "add", file.to_str().unwrap()]).ok();
-    let trusted = proxy.dir.path().join("fullchain.pem");
     let host = format!("localhost:{}", proxy.address.port());
-    let found = doctor(&trusted, &host, data.path());
+    let found = doctor(&trusted, &host);
     for check in ["public", "certificate", "validation"] {
         let (result, line) = result(&found, check);
         assert_eq!(result, "ok", "{line}");
@@ -361,22 +363,23 @@ fn doctor_tries_the_public_address() {
     // Nobody trusts it whose roots do not hold it.
     let none = proxy.dir.path().join("none.pem");
     fs::write(&none, "").unwrap();
-    let (verdict, line) = result(&doctor(&none, &host, data.path()), "public");
+    let (verdict, line) = result(&doctor(&none, &host), "public");
     assert_eq!(verdict, "problem", "{line}");
     assert!(line.contains("is not trusted"), "{line}");
     // Nor where the name is another.
     let other = format!("127.0.0.1:{}", proxy.address.port());
-    let found = doctor(&trusted, &other, data.path());
+    let found = doctor(&trusted, &other);
     for check in ["public", "certificate"] {
         let (verdict, line) = result(&found, check);
         assert_eq!(verdict, "problem", "{line}");
     }
     // A proxy with nothing behind it.
     server.stop();
-    let (verdict, line) = result(&doctor(&trusted, &host, data.path()), "public");
+    let found = doctor(&trusted, &host);
+    let (verdict, line) = result(&found, "public");
     assert_eq!(verdict, "problem", "{line}");
     assert!(line.contains("is answered 502"), "{line}");
-    let (verdict, line) = result(&doctor(&trusted, &host, data.path()), "validation");
+    let (verdict, line) = result(&found, "validation");
     assert_eq!(verdict, "problem", "{line}");
 }
 

@@ -10,7 +10,10 @@ use std::time::Duration;
 use crate::support::dns::DnsServer;
 use crate::support::http::{again, ask, token};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
-use crate::support::{BODY, Dice, Server, cli, data, eventually, exported, json_lines, new_server};
+use crate::support::{
+    BODY, Dice, Server, cli, data, entries, eventually, exported, json_lines, new_server,
+};
+use profiletrail::event::now_seconds;
 use serde_json::{Value, json};
 
 fn retry(data: &Path, numbers: &[&str]) -> Vec<Value> {
@@ -102,10 +105,6 @@ fn what_can_be_read_now_is_entered_once() {
     cli(&data, &["verify"]).ok();
 }
 
-fn now() -> i64 {
-    profiletrail::event::now_micros().div_euclid(1_000_000)
-}
-
 #[test]
 fn a_signed_call_keeps_its_proof_and_its_message_is_entered_once() {
     let (dir, key) = (tempfile::tempdir().unwrap(), Key::new("sender-2048"));
@@ -130,11 +129,11 @@ fn a_signed_call_keeps_its_proof_and_its_message_is_entered_once() {
     };
     let data = data(&dir);
     // Its time is that of its receipt, so that a second event would be no duplicate.
-    let accepted = Call::new("type=update&profile=1&fields[a]=1", now()).signed(&key);
+    let accepted = Call::new("type=update&profile=1&fields[a]=1", now_seconds()).signed(&key);
     assert_eq!(send(&server, &accepted).seq(), 1);
-    let ahead = Call::new("type=update&profile=1&fields[a]=2", now() + 3600).signed(&key);
+    let ahead = Call::new("type=update&profile=1&fields[a]=2", now_seconds() + 3600).signed(&key);
     assert_eq!(send(&server, &ahead).status, 401);
-    let late = Call::new("type=update&profile=2&fields[a]=3", now() - 60).signed(&key);
+    let late = Call::new("type=update&profile=2&fields[a]=3", now_seconds() - 60).signed(&key);
     assert_eq!(send(&server, &late).status, 401);
     eventually("the accepted message is too old", || {
         std::thread::sleep(Duration::from_millis(200));
@@ -199,9 +198,9 @@ fn rejected_calls_take_no_more_space_than_they_may() {
         }
     };
     let bytes = || -> u64 {
-        let files = std::fs::read_dir(data.join("rejected")).unwrap();
+        let files = entries(&data.join("rejected")).into_iter();
         files
-            .map(|file| file.unwrap().metadata().map_or(0, |data| data.len()))
+            .map(|file| file.metadata().map_or(0, |data| data.len()))
             .sum()
     };
     send(&server, 40);

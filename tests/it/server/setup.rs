@@ -6,24 +6,14 @@
 //! their label; and `doctor` says at each step what is next.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::proxies::{Kind, caddy, nginx, start};
 use crate::support::dns::DnsServer;
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
-use crate::support::{Cli, Server, cli, exported, json_lines};
-
-/// The finding of a check of `doctor` with the roots that trust the proxy.
-fn finding(data: &Path, roots: &Path, host: &str, check: &str) -> Value {
-    let args = ["doctor", "--format", "jsonl", "--public-host", host];
-    let args = [&args[..], &["--dns-server", "127.0.0.1:1"]].concat();
-    let outcome = Cli::new(data, &args).env("SSL_CERT_FILE", roots).run();
-    let lines = json_lines(&outcome.stdout);
-    let found = lines.into_iter().find(|line| line["check"] == check);
-    found.unwrap_or_else(|| panic!("{check} is not in {outcome:?}"))
-}
+use crate::support::{Cli, Server, cli, exported, has, json_lines};
+use profiletrail::event::now_seconds;
 
 fn a_first_day(kind: Kind) {
     let dir = tempfile::tempdir().unwrap();
@@ -33,9 +23,20 @@ fn a_first_day(kind: Kind) {
     let roots = proxy.certificate();
     let host = format!("localhost:{}", proxy.address.port());
     let form = "Content-Type: application/x-www-form-urlencoded";
+    let dns = DnsServer::start();
+    let asked = dns.address().to_string();
+    // The finding of a check of `doctor` with the roots that trust the proxy.
+    let finding = |check: &str| {
+        let args = ["doctor", "--format", "jsonl", "--public-host", &host];
+        let args = [&args[..], &["--dns-server", &asked]].concat();
+        let outcome = Cli::new(&data, &args).env("SSL_CERT_FILE", &roots).run();
+        let lines = json_lines(&outcome.stdout);
+        let found = lines.into_iter().find(|line| line["check"] == check);
+        found.unwrap_or_else(|| panic!("{check} is not in {outcome:?}"))
+    };
 
     // The address answers, and there is no file yet.
-    let found = finding(&data, &roots, &host, "validation");
+    let found = finding("validation");
     assert_eq!(found["result"], "unknown");
     assert!(
         found["fix"]
@@ -50,7 +51,7 @@ fn a_first_day(kind: Kind) {
     for path in ["/smtpeter-abc12.txt", "/webhook/smtpeter-abc12.txt"] {
         assert_eq!(proxy.call(path, &[], b""), (200, "smtpeter=42".to_owned()));
     }
-    let found = finding(&data, &roots, &host, "validation");
+    let found = finding("validation");
     assert_eq!(found["result"], "ok");
     assert!(
         found["what"]
@@ -63,23 +64,15 @@ fn a_first_day(kind: Kind) {
     // The test button.
     let (status, text) = proxy.call("/webhook/crm", &[form], b"test=1");
     assert_eq!(status, 400);
-    assert!(
-        text.contains("the call arrived") && text.contains("no event"),
-        "{text}"
-    );
-    assert_eq!(finding(&data, &roots, &host, "rejected")["result"], "ok");
-    assert_eq!(
-        finding(&data, &roots, &host, "signatures")["result"],
-        "warning"
-    );
+    has(&text, &["the call arrived", "no event"]);
+    assert_eq!(finding("rejected")["result"], "ok");
+    assert_eq!(finding("signatures")["result"], "warning");
     drop(proxy);
     server.stop();
 
     // Signatures are turned on, with a key that nobody has seen.
     let key = Key::fresh();
-    let dns = DnsServer::start();
     dns.set_txt(KEY_NAME, 3600, &[&key.record()]);
-    let asked = dns.address().to_string();
     let args = [
         "--trusted-proxy",
         "127.0.0.1",
@@ -93,7 +86,7 @@ fn a_first_day(kind: Kind) {
     let server = Server::start(&data, &args);
     let proxy = start(kind, server.address);
     let send = |body: &str, key: &Key| {
-        let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+        let now = now_seconds();
         let mut call = Call::new(body, now);
         call.target = "/webhook/crm".to_owned();
         let signature = call.signature(&key.sign(&call.text()));
@@ -147,7 +140,7 @@ fn a_first_day(kind: Kind) {
         );
     }
     for check in ["rejected", "signatures", "clock", "events"] {
-        let found = finding(&data, &roots, &host, check);
+        let found = finding(check);
         assert_eq!(found["result"], "ok", "{found}");
     }
     server.stop();

@@ -10,17 +10,14 @@ use std::process::Command;
 use crate::support::dns::{DnsServer, Mode};
 use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{Cli, Client, Server, cli, data, eventually, exported, json_lines};
+use profiletrail::event::now_seconds;
 use serde_json::Value;
 
 const FIELDS: &str = "type=update&profile=1&fields[a]=";
 
-fn now() -> i64 {
-    profiletrail::event::now_micros().div_euclid(1_000_000)
-}
-
 /// A call of this moment that sets the field `a`.
 fn call(value: &str) -> Call {
-    Call::new(&format!("{FIELDS}{value}"), now())
+    Call::new(&format!("{FIELDS}{value}"), now_seconds())
 }
 
 /// A DNS server that knows the sender's key.
@@ -90,21 +87,21 @@ fn a_signed_call_is_kept_once_with_evidence_and_nothing_else_is() {
         assert!(reply.header("WWW-Authenticate").is_some());
     }
     // What was signed well but cannot be read is kept as such.
-    let unreadable = Call::new("type=update&profile=12x", now()).signed(&key);
+    let unreadable = Call::new("type=update&profile=12x", now_seconds()).signed(&key);
     assert_eq!(send(&server, &unreadable).status, 400);
     // Sent again, it gets the same answer, and is not kept again.
     assert_eq!(send(&server, &unreadable).status, 400);
     // So is what was signed well but has a wrong date or address, once.
-    let stale = Call::new(FIELDS, now() - 3600).signed(&key);
+    let stale = Call::new(FIELDS, now_seconds() - 3600).signed(&key);
     assert_eq!(send(&server, &stale).status, 401);
     assert_eq!(send(&server, &stale).status, 401);
-    let ahead = Call::new(FIELDS, now() + 3600).signed(&key);
+    let ahead = Call::new(FIELDS, now_seconds() + 3600).signed(&key);
     assert_eq!(send(&server, &ahead).status, 401);
     let expected = "kept as rejected: the date is in the future";
     eventually("the log says that it is kept", || {
         server.log().contains(expected)
     });
-    let forged = Call::new(FIELDS, now() - 3600).signed(&Key::new("other-2048"));
+    let forged = Call::new(FIELDS, now_seconds() - 3600).signed(&Key::new("other-2048"));
     assert_eq!(send(&server, &forged).status, 401);
     let mut lost = call("l");
     lost.target = "/webhook//crm".to_owned();

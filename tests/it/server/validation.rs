@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{BODY, Outcome, cli, data, json_lines, new_server};
+use crate::support::{BODY, Outcome, cli, data, has, json_lines, new_server};
 use serde_json::json;
 
 fn validation(data: &Path, args: &[&str]) -> Outcome {
@@ -86,10 +86,7 @@ fn names_sizes_and_numbers_have_limits() {
         &format!("{}.txt", "a".repeat(65)),
     ] {
         let said = add(dir.path(), name, "x").failed(2);
-        assert!(
-            said.contains("is not the name of a validation file"),
-            "{said}"
-        );
+        has(&said, &["is not the name of a validation file"]);
     }
     let long = add(dir.path(), "long.txt", vec![b'x'; 4097]).failed(3);
     assert!(long.contains("4096 bytes"), "{long}");

@@ -13,7 +13,7 @@ use super::proofs::{by_go, forge, import, key, prove};
 use crate::support::api::{call, text};
 use crate::support::notary::{Authority, Notary, Witness};
 use crate::support::visitor::Visitor;
-use crate::support::{Cli, Server, clean, cli, data, eventually, json_lines, new_server};
+use crate::support::{Cli, Server, clean, cli, data, eventually, has, json_lines, new_server};
 
 /// A witness of the log of a folder, whose key it knows.
 fn witness(data: &Path, name: &str, seed: u8) -> Witness {
@@ -208,9 +208,9 @@ fn an_anchor_is_shown_kept_in_backups_and_survives_a_prune() {
     assert_eq!(json_lines(text(&ask("/v1/anchors"))), anchors(&data));
     assert!(text(&ask("/metrics")).contains("\nprofiletrail_last_anchor_age_seconds "));
     let listed = cli(&data, &["checkpoint", "--anchors", "--format", "table"]).ok();
-    assert!(
-        listed.contains("; time stamp of ") && listed.contains("; signed by witness.example/w"),
-        "{listed}"
+    has(
+        &listed,
+        &["; time stamp of ", "; signed by witness.example/w"],
     );
     let event = dir.path().join("event");
     prove(&data, 30, &event);
@@ -277,11 +277,7 @@ fn a_forger_with_the_real_key_is_exposed_by_an_anchor() {
         .unwrap();
     fs::write(&stamp, "nonsense").unwrap();
     let output = cli(&data, &["verify"]);
-    assert!(
-        output.stdout.contains("is no time stamp of RFC 3161"),
-        "{}",
-        output.stdout
-    );
+    has(&output.stdout, &["is no time stamp of RFC 3161"]);
     prove(&data, 7, &dir.path().join("event"));
 }
 

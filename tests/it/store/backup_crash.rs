@@ -13,6 +13,9 @@ use profiletrail::ops::Output;
 use profiletrail::ops::backup::{BackupDone, BackupOrder, Manifest, Source, back_up, read_backup};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
+use crate::support::crashed_log::aftermaths;
+use crate::support::has;
+
 const ID: u64 = 0xBAC0_0000_0000_0001;
 const BACKUP: &str = "/backup";
 const FAULTS: [Fault; 3] = [Fault::Error, Fault::Full, Fault::PowerCut];
@@ -138,13 +141,6 @@ fn holds(disk: &SimulatedDisk, data: &str, events: u64, rejected: u64) {
     }
 }
 
-/// The disk as it may be found after a fault.
-fn found(disk: &SimulatedDisk) -> Vec<SimulatedDisk> {
-    disk.make_room();
-    let cut = (0..4).map(|seed| disk.power_cut(seed));
-    cut.chain([disk.process_killed()]).collect()
-}
-
 /// Makes a backup with a fault at every operation; `before` is how far the
 /// backup goes that is there, and `after` how far the new one goes.
 fn faults_everywhere(disk: &SimulatedDisk, copy: bool, before: Option<u64>, after: u64) {
@@ -176,11 +172,11 @@ fn faults_everywhere(disk: &SimulatedDisk, copy: bool, before: Option<u64>, afte
                 let old = there == before && ended.is_err();
                 assert!(old || there == Some(after), "{operation} {fault:?}");
             };
+            disk.make_room();
             if fault != Fault::PowerCut {
-                disk.make_room();
                 check_one(&disk);
             }
-            for found in found(&disk) {
+            for found in aftermaths(&disk, 0..4) {
                 check_one(&found);
                 assert_eq!(run(&found, copy).unwrap().last_event, after);
                 let manifest = check(&found);
@@ -289,10 +285,7 @@ fn a_lost_file_of_a_backup_is_taken_anew() {
     let error = read_backup(&disk, Path::new(BACKUP), None, |_, _| ())
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("00000000000000000001.log is missing"),
-        "{error}"
-    );
+    has(&error, &["00000000000000000001.log is missing"]);
     assert_eq!(run(&disk, true).unwrap().copied_files, 1);
     check(&disk);
 }
@@ -313,7 +306,8 @@ fn a_fault_at_any_operation_of_a_restore() {
             let disk = disk.process_killed();
             disk.plan(operation, fault);
             let _ = run(&disk);
-            for found in found(&disk) {
+            disk.make_room();
+            for found in aftermaths(&disk, 0..4) {
                 let whole = disk_has(&found, "/new/data/format");
                 if whole {
                     assert_eq!(names(&found, "/new/data.restoring"), [""; 0]);

@@ -7,6 +7,7 @@ use std::fs;
 use profiletrail::event::ProfileKey;
 use profiletrail::store::{Append, EraseError, EraseOrder, Outcome, Trail};
 
+use crate::support::flip;
 use crate::support::store::{BEGIN, Store, arrival, history};
 
 /// Who is erased.
@@ -104,13 +105,10 @@ fn what_cannot_be_erased_yet_makes_no_more_files() {
         dir,
     } = store.reopened_after(|data| {
         let first = data.join("log/00000000000000000001.log");
-        let mut bytes = fs::read(&first).unwrap();
         // In the same segment as an event of the person.
-        let of_another = b"profile=2";
-        let mut windows = bytes.windows(of_another.len());
-        let at = windows.position(|window| window == of_another).unwrap();
-        bytes[at] ^= 1;
-        fs::write(&first, bytes).unwrap();
+        flip(&first, |bytes| {
+            memchr::memmem::find(bytes, b"profile=2").unwrap()
+        });
     });
     let appender = RefCell::new(appender);
     let append = |group| appender.borrow_mut().append(group);

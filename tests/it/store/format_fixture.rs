@@ -23,7 +23,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::http::FORM;
-use crate::support::{Cli, Server, cli, copy_folder, fixture, fixture_path, json_lines};
+use crate::support::{
+    Cli, Server, cli, copy_folder, entries, fixture, fixture_path, has, json_lines,
+};
 
 const JSON: &str = "application/json";
 
@@ -140,12 +142,8 @@ fn copy_of_the_folder(dir: &tempfile::TempDir) -> PathBuf {
 
 /// The files of a folder and their bytes, by their names.
 fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    files
-        .map(|path| (path.clone(), fs::read(path).unwrap()))
-        .collect()
+    let read = |path: PathBuf| (path.clone(), fs::read(path).unwrap());
+    entries(folder).into_iter().map(read).collect()
 }
 
 fn is_answered_as_pinned(data: &Path, how: &str) {
@@ -249,10 +247,7 @@ fn a_folder_of_a_later_format_is_refused() {
     let format = fs::read_to_string(data.join("format")).unwrap();
     fs::write(data.join("format"), format.replacen(":1,", ":2,", 1)).unwrap();
     let refused = cli(&data, &["changes"]).failed(3);
-    assert!(
-        refused.contains("has format 2") && refused.contains("knows formats up to 1"),
-        "{refused}"
-    );
+    has(&refused, &["has format 2", "knows formats up to 1"]);
 }
 
 /// What was pruned is not taken for what nobody ever saw.
@@ -269,14 +264,13 @@ fn nothing_is_recorded_for_a_time_that_was_pruned() {
     let mut args = RECORD;
     args[3] = "@1760000050";
     let outcome = Cli::new(&data, &args).stdin("id;mail\n1;x\n9;y\n").run();
-    assert!(
-        outcome
-            .stderr
-            .contains("events of 1 profiles and subprofiles up to")
-            && outcome.stderr.contains("1 row may not differ")
-            && outcome.stderr.contains("added 1 event"),
-        "{}",
-        outcome.stderr
+    has(
+        &outcome.stderr,
+        &[
+            "events of 1 profiles and subprofiles up to",
+            "1 row may not differ",
+            "added 1 event",
+        ],
     );
     assert_eq!(json_lines(&outcome.ok()).len(), 2);
     assert_eq!(observed(&data), before);

@@ -9,7 +9,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Dice, Server, cli, copy_folder, eventually, fixture};
+use crate::support::{
+    Dice, Server, cli, copy_folder, eventually, files_below, fixture, has, segments,
+};
 use tempfile::TempDir;
 
 /// What is asked each time.
@@ -112,20 +114,8 @@ fn set_aside(data: &Path) -> usize {
 
 /// The files of an index, by their path in it.
 fn files(index: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![index.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.push(path.strip_prefix(index).unwrap().to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
+    let relative = |path: &PathBuf| path.strip_prefix(index).unwrap().to_owned();
+    files_below(index).iter().map(relative).collect()
 }
 
 #[test]
@@ -186,11 +176,7 @@ fn a_segment_that_is_put_back_heals_the_index() {
     server.stop();
     cli(&data, &["seal"]).ok();
     let expected = answers(&data);
-    let mut segments: Vec<_> = fs::read_dir(data.join("log"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    segments.sort();
+    let segments = segments(&data);
     assert!(segments.len() > 3, "{segments:?}");
     let backup = fs::read(&segments[1]).unwrap();
     let mut damaged = backup.clone();
@@ -216,11 +202,7 @@ fn a_segment_that_is_put_back_heals_the_index() {
             server.stop();
         }
         let repaired = cli(&data, &["repair", "--yes"]);
-        assert!(
-            repaired.stderr.contains("nothing to repair"),
-            "{}",
-            repaired.stderr
-        );
+        has(&repaired.stderr, &["nothing to repair"]);
         repaired.ok();
         assert_eq!(set_aside(&data), 0, "it was no damaged index");
         // The lookups of the fields are kept.

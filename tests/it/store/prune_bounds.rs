@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::copy_folder;
 use crate::support::store::{BEGIN, Store, blame, changes, history, show};
+use crate::support::{copy_folder, flip, segments};
 use profiletrail::event::ProfileKey;
 use profiletrail::query::answer;
 use profiletrail::store::{PruneError, PruneOrder, RetentionPeriod};
@@ -205,17 +205,10 @@ fn is_not_pruned_where_an_event_cannot_be_read(the_index_knows: bool) {
     }
     store.trail.wait_for_index(|_| ()).unwrap();
     let data = store.trail.folder().path().to_owned();
-    let mut segments: Vec<_> = std::fs::read_dir(data.join("log"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
-        .collect();
-    segments.sort();
     // An event that is not the last of its profile.
-    let mut bytes = std::fs::read(&segments[3]).unwrap();
-    let whole = bytes.clone();
-    bytes[100] ^= 1;
-    std::fs::write(&segments[3], bytes).unwrap();
+    let segment = &segments(&data)[3];
+    let whole = std::fs::read(segment).unwrap();
+    flip(segment, |_| 100);
     if the_index_knows {
         store = store.reopened(true);
     }
@@ -232,7 +225,7 @@ fn is_not_pruned_where_an_event_cannot_be_read(the_index_knows: bool) {
     assert!(!format.contains("pruned"), "{format}");
     let baselines = std::fs::read_dir(data.join("baselines"));
     assert_eq!(baselines.map_or(0, Iterator::count), 0);
-    std::fs::write(&segments[3], whole).unwrap();
+    std::fs::write(segment, whole).unwrap();
     if the_index_knows {
         store = store.reopened(true);
     }

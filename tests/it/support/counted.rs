@@ -4,20 +4,7 @@
 //! the one that the (sub)profile's call before it showed, and a change is claimed
 //! if the field is among the call's `parameters`. Both gave these numbers.
 
-/// What was counted by hand.
-pub struct Expected {
-    /// The bad import.
-    pub incident: Incident,
-    /// The one fight.
-    pub fight: Fight,
-    /// The hour of which no call came.
-    pub lost: Lost,
-    /// What Emma said when and by which way, in the order of time.
-    pub emma: [(u64, &'static str, &'static str, &'static str); 4],
-    /// Who vanished.
-    pub vanished: Vanished,
-}
-
+/// The bad import.
 pub struct Incident {
     pub first_seq: u64,
     pub last_seq: u64,
@@ -29,6 +16,7 @@ pub struct Incident {
     pub pairs: [(&'static str, u64); 5],
 }
 
+/// The one fight.
 pub struct Fight {
     pub profile: u64,
     pub sides: [(&'static str, &'static str, u64); 2],
@@ -38,6 +26,7 @@ pub struct Fight {
     pub every: u64,
 }
 
+/// The hour of which no call came.
 pub struct Lost {
     /// The hour in the story.
     pub hour: (&'static str, &'static str),
@@ -53,6 +42,7 @@ pub struct Lost {
     pub set_by: [(&'static str, u64, u64); 4],
 }
 
+/// Who vanished.
 pub struct Vanished {
     pub mail: &'static str,
     pub profile: u64,
@@ -61,59 +51,62 @@ pub struct Vanished {
     pub orders: [u64; 3],
 }
 
-pub const EXPECTED: Expected = Expected {
-    incident: Incident {
-        first_seq: 3923,
-        last_seq: 4044,
-        from: "2026-03-13T09:00:00Z",
-        until: "2026-03-13T09:03:58Z",
-        profiles: 120,
-        value: "Nederland",
-        pairs: [
-            ("'s-Hertogenbosch", 13),
-            ("Nijmegen", 13),
-            ("Súdwest-Fryslân", 11),
-            ("IJsselstein", 9),
-            // As many were in Zwolle.
-            ("Leiden", 9),
-        ],
-    },
-    fight: Fight {
-        profile: 1088,
-        sides: [("crm", "+31612345678", 72), ("webshop", "06-12345678", 72)],
-        first: "2026-03-11T10:00:00Z",
-        last: "2026-03-12T19:20:23Z",
-        every: 839,
-    },
-    lost: Lost {
-        hour: ("2026-03-10T13:00:00Z", "2026-03-10T14:00:00Z"),
-        quiet: ("2026-03-10T12:59:09Z", "2026-03-10T14:00:31Z"),
-        span: ("2026-03-10T12:59:09Z", "2026-03-10T14:02:47Z"),
-        fields: [
-            ("newsletter", 42),
-            ("last_visit", 2),
-            ("city", 1),
-            ("points", 1),
-        ],
-        shown_by: [("webshop", 45), ("import", 1)],
-        set_by: [
-            ("webshop", 1439, 3),
-            ("crm", 564, 0),
-            ("import", 120, 0),
-            ("newsletter-form", 109, 0),
-        ],
-    },
-    emma: [
-        (89, "2026-03-03T12:09:21Z", "webshop", "Nee"),
-        (520, "2026-03-05T19:12:07Z", "newsletter-form", "Ja"),
-        (1515, "2026-03-08T08:12:07Z", "crm", "Nee"),
-        (3758, "2026-03-12T18:12:07Z", "newsletter-form", "Ja"),
+pub const INCIDENT: Incident = Incident {
+    first_seq: 3923,
+    last_seq: 4044,
+    from: "2026-03-13T09:00:00Z",
+    until: "2026-03-13T09:03:58Z",
+    profiles: 120,
+    value: "Nederland",
+    pairs: [
+        ("'s-Hertogenbosch", 13),
+        ("Nijmegen", 13),
+        ("Súdwest-Fryslân", 11),
+        ("IJsselstein", 9),
+        // As many were in Zwolle.
+        ("Leiden", 9),
     ],
-    vanished: Vanished {
-        mail: "sanne.bakker@example.com",
-        profile: 1187,
-        first: (131, "2026-03-03T18:36:56Z"),
-        deleted: (4664, "2026-03-14T15:20:00Z"),
-        orders: [50_001, 50_002, 50_003],
-    },
+};
+
+pub const FIGHT: Fight = Fight {
+    profile: 1088,
+    sides: [("crm", "+31612345678", 72), ("webshop", "06-12345678", 72)],
+    first: "2026-03-11T10:00:00Z",
+    last: "2026-03-12T19:20:23Z",
+    every: 839,
+};
+
+pub const LOST: Lost = Lost {
+    hour: ("2026-03-10T13:00:00Z", "2026-03-10T14:00:00Z"),
+    quiet: ("2026-03-10T12:59:09Z", "2026-03-10T14:00:31Z"),
+    span: ("2026-03-10T12:59:09Z", "2026-03-10T14:02:47Z"),
+    fields: [
+        ("newsletter", 42),
+        ("last_visit", 2),
+        ("city", 1),
+        ("points", 1),
+    ],
+    shown_by: [("webshop", 45), ("import", 1)],
+    set_by: [
+        ("webshop", 1439, 3),
+        ("crm", 564, 0),
+        ("import", 120, 0),
+        ("newsletter-form", 109, 0),
+    ],
+};
+
+/// What Emma said when and by which way, in the order of time.
+pub const EMMA: [(u64, &str, &str, &str); 4] = [
+    (89, "2026-03-03T12:09:21Z", "webshop", "Nee"),
+    (520, "2026-03-05T19:12:07Z", "newsletter-form", "Ja"),
+    (1515, "2026-03-08T08:12:07Z", "crm", "Nee"),
+    (3758, "2026-03-12T18:12:07Z", "newsletter-form", "Ja"),
+];
+
+pub const VANISHED: Vanished = Vanished {
+    mail: "sanne.bakker@example.com",
+    profile: 1187,
+    first: (131, "2026-03-03T18:36:56Z"),
+    deleted: (4664, "2026-03-14T15:20:00Z"),
+    orders: [50_001, 50_002, 50_003],
 };

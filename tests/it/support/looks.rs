@@ -58,11 +58,6 @@ pub const UNREADABLE: &str = "const part = (v) => { v /= 255; return v <= .04045
          }
          return found";
 
-/// The present moment in Unix seconds.
-pub fn now() -> i64 {
-    profiletrail::event::now_micros().div_euclid(1_000_000)
-}
-
 /// A browser that has logged in at a folder's server.
 pub fn log_in(data: &Path, server: &Server) -> Browser {
     let browser = Browser::start();

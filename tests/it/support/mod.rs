@@ -218,6 +218,14 @@ pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(parse).collect()
 }
 
+/// All of these stand in a text.
+#[track_caller]
+pub fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
 /// The keys of an object, in their order.
 pub fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
@@ -275,6 +283,47 @@ pub fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(&source, &target).unwrap();
         }
     }
+}
+
+/// What is in a folder, in order.
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The files, without sockets, in a folder and in those below it, in order.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The segments of a data folder's events, plain and sealed, in order.
+pub fn segments(data: &Path) -> Vec<PathBuf> {
+    let mut paths = entries(&data.join("log"));
+    paths.retain(|path| {
+        matches!(
+            path.extension().and_then(OsStr::to_str),
+            Some("log" | "zst")
+        )
+    });
+    paths
+}
+
+/// Changes a bit of the byte of a file at a place, which is found by its bytes.
+pub fn flip(path: &Path, place: impl FnOnce(&[u8]) -> usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let place = place(&bytes);
+    bytes[place] ^= 1;
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// A call like any other.

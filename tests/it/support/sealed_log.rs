@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use profiletrail::log::{Log, LogError, NotSealed, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{SimulatedDisk, Storage};
@@ -71,17 +71,21 @@ pub fn seal_all(log: &Log) -> Result<usize, NotSealed> {
     Ok(count)
 }
 
+/// The records, made once: they are compared with what thousands of logs have.
+static EXPECTED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| (1..=RECORDS + 1).map(record).collect());
+
 /// The numbers of the records that can be read, each with the right bytes, in a
 /// row and alone; those that cannot must be reported as damage.
 pub fn readable(log: &Log, count: u64) -> BTreeSet<u64> {
     assert_eq!(log.last_seq(), count);
+    let expected = |seq: u64| &EXPECTED[seq as usize - 1];
     let (mut found, mut lost) = (BTreeSet::new(), BTreeSet::new());
     let mut scan = log.scan(1);
     while let Some(step) = scan.step().unwrap() {
         match step {
             Scanned::Records(records) => {
                 for (seq, bytes) in records {
-                    assert!(bytes == record(seq), "event {seq} differs");
+                    assert!(bytes == *expected(seq), "event {seq} differs");
                     assert!(found.insert(seq), "event {seq} comes twice");
                 }
             }
@@ -93,7 +97,7 @@ pub fn readable(log: &Log, count: u64) -> BTreeSet<u64> {
     let mut cursor = log.cursor();
     for seq in 1..=count {
         match cursor.get(seq) {
-            Ok(bytes) => assert!(bytes == record(seq) && found.contains(&seq)),
+            Ok(bytes) => assert!(bytes == *expected(seq) && found.contains(&seq)),
             Err(LogError::Damaged { .. }) => assert!(lost.contains(&seq), "{seq}"),
             Err(error) => panic!("{error}"),
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::store::fill;
 use crate::support::{Dice, Outcome, Server, cli, json_lines};
 
 /// 2025-10-06T00:00:00Z, a Monday.
@@ -56,12 +57,12 @@ impl Fields {
 /// The calls of a shop's week, in their order: label and body.
 struct Week {
     profiles: BTreeMap<u64, Fields>,
-    calls: Vec<(&'static str, String)>,
+    calls: Vec<(Option<&'static str>, String)>,
 }
 
 impl Week {
     /// Does what a call says; it comes, but in the lost hour.
-    fn call(&mut self, label: &'static str, profile: u64, time: u64, set: &[(&str, &str)]) {
+    fn call(&mut self, label: Option<&'static str>, profile: u64, time: u64, set: &[(&str, &str)]) {
         let fields = self.profiles.entry(profile).or_default();
         let event_type = if fields.0.is_empty() {
             "create"
@@ -85,7 +86,7 @@ impl Week {
         for profile in 1..=400 {
             let mail = old(profile);
             week.call(
-                "",
+                None,
                 profile,
                 BEGIN + profile,
                 &[
@@ -113,24 +114,24 @@ impl Week {
         times.sort_unstable();
         for (number, (time, what)) in times.into_iter().enumerate() {
             match what {
-                1_000..2_000 => week.call("import", what - 999, time, &[("mail", "BAD")]),
-                2_000 => week.call("crm", 390, time, &[("city", "Delft")]),
-                2_001 => week.call("form", 390, time, &[("city", "Gouda")]),
+                1_000..2_000 => week.call(Some("import"), what - 999, time, &[("mail", "BAD")]),
+                2_000 => week.call(Some("crm"), 390, time, &[("city", "Delft")]),
+                2_001 => week.call(Some("form"), 390, time, &[("city", "Gouda")]),
                 profile => {
                     let value = number.to_string();
                     // What one call changed unseen, one for the other field shows.
                     let field = ["points", "visits"][number % 2];
-                    week.call("shop", profile, time, &[(field, &value)]);
+                    week.call(Some("shop"), profile, time, &[(field, &value)]);
                 }
             }
         }
         // What some have changed since, and one who is gone.
         let after = BEGIN + 6 * DAY + 20 * HOUR;
-        week.call("form", 1, after, &[("mail", "new@example.com")]);
-        week.call("form", 2, after, &[("mail", "x")]);
-        week.call("form", 2, after + 1, &[("mail", "BAD")]);
+        week.call(Some("form"), 1, after, &[("mail", "new@example.com")]);
+        week.call(Some("form"), 2, after, &[("mail", "x")]);
+        week.call(Some("form"), 2, after + 1, &[("mail", "BAD")]);
         let gone = week.profiles[&3].body("delete", 3, after, &[]);
-        week.calls.push(("form", gone));
+        week.calls.push((Some("form"), gone));
         week
     }
 }
@@ -145,15 +146,8 @@ pub struct Shop {
 pub fn shop() -> (Shop, Server) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
+    fill(&data, Week::new().calls);
     let server = Server::start(&data, &["--api", "127.0.0.1:0"]);
-    let mut client = server.client();
-    for (label, body) in Week::new().calls {
-        let target = match label {
-            "" => "/webhook".to_owned(),
-            label => format!("/webhook/{label}"),
-        };
-        client.post(&target, &body).seq();
-    }
     (Shop { dir, data }, server)
 }
 

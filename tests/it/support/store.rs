@@ -122,10 +122,14 @@ pub struct Store {
 
 /// Opens a data folder with segments of about one event.
 pub fn open(data: &Path) -> (Arc<Trail>, Appender) {
+    open_with(data, 700, 1 << 20)
+}
+
+fn open_with(data: &Path, segment_size: u64, cache: u64) -> (Arc<Trail>, Appender) {
     let options = OpenOptions {
-        mode: OpenMode::Append { segment_size: 700 },
+        mode: OpenMode::Append { segment_size },
         server: false,
-        cache: 1 << 20,
+        cache,
         patience: Duration::from_secs(10),
     };
     let (trail, appender) = Trail::open(data, options).unwrap();
@@ -134,18 +138,41 @@ pub fn open(data: &Path) -> (Arc<Trail>, Appender) {
 
 /// A form that was received at a moment in Unix microseconds.
 pub fn arrival((body, received): (String, i64)) -> Arrival {
+    labelled(None, body, received)
+}
+
+/// The same at the address of a label.
+pub fn labelled(label: Option<&str>, body: String, received: i64) -> Arrival {
     let zone = zone_from_name("Europe/Amsterdam").unwrap();
     let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
     Arrival::Call(Box::new(ParsedCall {
         received,
         remote: None,
-        label: None,
+        label: label.map(str::to_owned),
         content_type: None,
         evidence: None,
         read: Ok((BodyKind::Form, envelope)),
         body: body.into_bytes(),
         is_repeated: false,
     }))
+}
+
+/// Makes a data folder that holds these calls, each with its label, if any. Posting them to a
+/// server one by one takes much longer.
+pub fn fill<'a>(data: &Path, calls: impl IntoIterator<Item = (Option<&'a str>, String)>) {
+    Folder::make(data).unwrap();
+    let (trail, mut appender) = open_with(data, 64 << 20, 8 << 20);
+    let calls = calls.into_iter().zip(now_micros()..);
+    let calls: Vec<_> = calls
+        .map(|((label, body), received)| labelled(label, body, received))
+        .collect();
+    // A few in each frame, as in the log of a busy server.
+    for group in calls.chunks(8) {
+        let outcomes = appender.append(group.to_vec());
+        let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::Kept(_));
+        assert!(outcomes.iter().all(is_kept), "{outcomes:?}");
+    }
+    trail.wait_for_index(|_| ()).unwrap();
 }
 
 impl Store {

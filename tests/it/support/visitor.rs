@@ -67,14 +67,6 @@ pub fn text(reply: Reply) -> String {
     String::from_utf8(reply.body).unwrap()
 }
 
-/// All of these stand in a page.
-#[track_caller]
-pub fn has(page: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(page.contains(part), "{part} in {page}");
-    }
-}
-
 /// A server with a page, and who has logged in there.
 pub fn visited() -> (tempfile::TempDir, Server, Visitor) {
     let (dir, server) = new_server(&UI);

@@ -6,11 +6,12 @@ mod others;
 mod traces;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use memchr::memmem;
 use serde_json::Value;
 
-use crate::support::{Cli, cli, json_lines};
+use crate::support::{Cli, cli, files_below, json_lines};
 
 /// The person; the subprofile's number has too few digits to be found in any text.
 const PERSON: u64 = 47_110_815;
@@ -83,45 +84,31 @@ fn erase(data: &Path, more: &[&str]) -> Vec<Value> {
     json_lines(&cli(data, &all).ok())
 }
 
-fn files_in(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        match entry.file_type().unwrap() {
-            kind if kind.is_dir() => files_in(&entry.path(), files),
-            kind if kind.is_file() => files.push(entry.path()),
-            _ => {}
-        }
-    }
-}
-
-/// Whether a text is in the bytes as they are, or after every place where zstd begins.
-fn holds(bytes: &[u8], text: &str) -> bool {
-    let has = |bytes: &[u8]| {
-        bytes
-            .windows(text.len())
-            .any(|found| found == text.as_bytes())
-    };
+/// Which of the texts are in the bytes as they are, or after a place where zstd begins.
+fn found_within<'a>(bytes: Vec<u8>, texts: &[&'a str]) -> Vec<&'a str> {
     const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-    let starts = bytes.windows(4).enumerate();
-    let mut starts = starts.filter(|(_, found)| *found == MAGIC);
-    has(bytes)
-        || starts.any(|(at, _)| {
-            let mut plain = Vec::new();
-            let decoder = zstd::Decoder::new(&bytes[at..]).unwrap().single_frame();
-            let _ = std::io::Read::read_to_end(&mut { decoder }, &mut plain);
-            has(&plain)
-        })
+    let decompressed = memmem::find_iter(&bytes, &MAGIC).map(|at| {
+        let mut plain = Vec::new();
+        let decoder = zstd::Decoder::new(&bytes[at..]).unwrap().single_frame();
+        let _ = std::io::Read::read_to_end(&mut { decoder }, &mut plain);
+        plain
+    });
+    let mut forms: Vec<_> = decompressed.collect();
+    forms.push(bytes);
+    let is_there = |text: &&&str| {
+        let is_in = |form: &Vec<u8>| memmem::find(form, text.as_bytes()).is_some();
+        forms.iter().any(is_in)
+    };
+    texts.iter().filter(is_there).copied().collect()
 }
 
 /// The files of a folder in which one of the texts occurs.
 fn found_in(dir: &Path, texts: &[&str]) -> Vec<String> {
-    let mut files = Vec::new();
-    files_in(dir, &mut files);
     let mut found = Vec::new();
-    for file in files {
-        let bytes = fs::read(&file).unwrap();
-        let own = texts.iter().filter(|text| holds(&bytes, text));
-        found.extend(own.map(|text| format!("{text} in {}", file.display())));
+    for file in files_below(dir) {
+        let own = found_within(fs::read(&file).unwrap(), texts);
+        let shown = |text: &str| format!("{text} in {}", file.display());
+        found.extend(own.into_iter().map(shown));
     }
     found
 }
