@@ -86,7 +86,7 @@ pub(super) struct GroupReader<B> {
 }
 
 impl<B: AsRef<[u8]>> GroupReader<B> {
-    /// A reader that stands before the first group.
+    /// A reader at the first group.
     pub fn new(bytes: B) -> Result<Self, IndexError> {
         let mut rest = bytes.as_ref();
         take_bytes(&mut rest).ok_or(IndexError::Entry)?;

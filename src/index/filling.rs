@@ -9,8 +9,8 @@ use super::store::EventStore;
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{LogError, Scan, Scanned};
 
-/// How many events are indexed at once; a step of a merge goes between, so that runs
-/// do not pile up.
+/// How many events are indexed at once; a merge step follows each batch, so that runs do
+/// not pile up.
 const BATCH_LEN: usize = 1024;
 
 /// How many values of baselines are added at once.
@@ -36,7 +36,7 @@ impl From<LogError> for Failed {
     }
 }
 
-/// Indexes what the log holds after an event, in steps.
+/// Indexes the log after an event, in steps.
 pub(super) struct Filling {
     /// Ends with the last event that is read, and at the end indexed.
     pub scan: Scan,
@@ -83,7 +83,7 @@ impl Batch {
 }
 
 impl Filling {
-    /// Reads the log after what an index has.
+    /// Reads the log after the last event of an index.
     pub fn after(shared: &Shared, index: &EventStore) -> Self {
         let position = index.position();
         Self {

@@ -48,8 +48,8 @@ pub struct LookupState {
 pub struct LookupValues(pub(super) BTreeSet<LookupKey>);
 
 impl LookupValues {
-    /// Adds those that an event may set. An event whose body cannot be read has none: it is
-    /// damage wherever it is replayed.
+    /// Adds those that an event may set. An event with an unreadable body has none: every
+    /// replay of it reports damage.
     pub fn add_record(&mut self, record: &[u8], fields: &[String]) {
         let Ok(record) = EventRecord::decode(record) else {
             return;

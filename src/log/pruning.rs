@@ -1,4 +1,4 @@
-//! Which closed segments pruning must look at.
+//! Selects the closed segments that pruning must examine.
 
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ impl Log {
         Ok(bytes)
     }
 
-    /// How many bytes the sealed blocks have, up to a `seq`, for whose first and
-    /// last `seq` `wanted` is true: about what removing their records gives back.
+    /// The size in bytes of the sealed blocks up to a `seq` for whose first and last
+    /// `seq` `wanted` is true: about the space that the removal of their records frees.
     pub fn bytes_of_blocks(
         &self,
         last_seq: u64,

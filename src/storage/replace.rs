@@ -24,9 +24,9 @@ pub fn name_of_new(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a new file and syncs its content, but not its name. A file that an
-/// interrupted run left under that name is removed first, so that its content,
-/// its owner or what it links to does not matter.
+/// Writes a new file and syncs its content, but not its name. A file that an interrupted
+/// run left under that name is removed first, so that its content, its owner or its link
+/// target does not matter.
 pub fn write_new(storage: &dyn Storage, path: &Path, content: &[u8]) -> io::Result<()> {
     storage.remove_if_there(path)?;
     let file = storage.open(path, Access::CreateNew)?;

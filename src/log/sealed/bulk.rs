@@ -1,8 +1,8 @@
 //! Writing sealed segments in bulk.
 //!
-//! Nothing is appended to a log of this kind. It holds *generations* of records,
-//! each complete before anything refers to it. Which generation is valid, and so
-//! which files, is recorded elsewhere.
+//! Nothing is appended to such a log. It holds *generations* of records, each complete
+//! before anything refers to it. The valid generation, and so its files, is recorded
+//! elsewhere.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,8 @@ impl BulkSegmentWriter {
         self.next_seq
     }
 
-    /// Writes a record. `range` is what the footer notes in place of the least and
-    /// the greatest time.
+    /// Writes a record. The footer has `range` instead of the least and the greatest
+    /// time.
     pub fn add(&mut self, record: &[u8], range: (i64, i64)) -> Result<(), NotSealed> {
         let is_full = |open: &SealedWriter| self.next_seq - open.first_seq >= SEGMENT_RECORDS;
         if self.open.as_ref().is_some_and(is_full) {

@@ -49,7 +49,7 @@ impl SealedFile {
         &self.footer
     }
 
-    /// What is wrong with the block that holds an offset.
+    /// The fault of the block that holds an offset.
     pub fn fault(&self, offset: u64) -> Option<&'static str> {
         let (_, block) = self.footer.block_of_offset(offset)?;
         let mut plain = vec![0; block.plain_len as usize];
@@ -122,7 +122,7 @@ impl Work {
         Ok(())
     }
 
-    /// Decompresses a block into `plain`, which has its length, or says what is wrong with it.
+    /// Decompresses a block into `plain`, which has its length; an error names the fault.
     fn decompress(
         &mut self,
         file: &dyn StorageFile,
