@@ -18,12 +18,13 @@
 //! Invariants:
 //! - of a client's head only the method, the target and the headers in [`head::PASSED`] go upstream
 //!   as a head, and that head is well formed;
-//! - every request has a number of its own, and the answer with that number goes to the client that
+//! - every request has a unique number, and the answer with that number goes to the client that
 //!   asked or to nobody; the unanswered requests of a private connection are bounded;
 //! - a client's requests are answered in order;
 //! - the memory of one client is bounded by the limits on head and body, and that of all by
 //!   `max_buffered`;
-//! - whoever sends a complete request is answered, however many connections send none.
+//! - a client that sends a complete request is answered, regardless of the number of connections
+//!   that send none.
 
 mod admission;
 mod call;

@@ -21,7 +21,7 @@ pub(super) struct Readiness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadOutcome {
     Bytes(usize),
-    /// Nothing now; an event will come.
+    /// Nothing now; an event will follow.
     Drained,
     /// The peer has ended its sending side.
     End,
@@ -56,8 +56,8 @@ impl Readiness {
                     return ReadOutcome::End;
                 }
                 Ok(count) => {
-                    // A read that leaves room has emptied the socket; what arrives later
-                    // brings an event of its own.
+                    // A read that leaves room has emptied the socket; later bytes cause
+                    // their own event.
                     self.ready = self.ending || count == into.len();
                     return ReadOutcome::Bytes(count);
                 }
@@ -148,13 +148,13 @@ impl Outbox {
         self.watches_writing || !self.bytes.is_empty()
     }
 
-    /// Whether the socket took no more, so that an event will come.
+    /// Whether the socket was full, so that an event will follow.
     pub(super) fn is_blocked(&self) -> bool {
         self.watches_writing
     }
 
-    /// Appends parts without writing them. What is written already is dropped, so that an outbox
-    /// that is never quite empty does not grow.
+    /// Appends parts without writing them. Written bytes are dropped, so that an outbox that is
+    /// never empty does not grow.
     pub(super) fn append(&mut self, parts: &[&[u8]]) {
         if self.sent > 0 {
             self.bytes.drain(..self.sent.min(self.bytes.len()));
@@ -172,7 +172,7 @@ impl Outbox {
         self.append(&[start, headers, rest]);
     }
 
-    /// Writes what is unwritten; [`Self::watch`] must follow.
+    /// Writes the unwritten bytes; [`Self::watch`] must follow.
     pub(super) fn write(&mut self, to: &mut impl Write) -> WriteOutcome {
         let outcome = write_from(to, &self.bytes, &mut self.sent);
         if outcome == WriteOutcome::Done {
@@ -182,8 +182,8 @@ impl Outbox {
         outcome
     }
 
-    /// Writes a message after what is unwritten, and holds only what the socket does not take;
-    /// [`Self::watch`] must follow.
+    /// Writes a message after the unwritten bytes, and keeps only the bytes that the socket
+    /// does not accept; [`Self::watch`] must follow.
     pub(super) fn send(&mut self, to: &mut impl Write, message: &[u8]) -> WriteOutcome {
         if !self.bytes.is_empty() {
             self.append(&[message]);
@@ -197,7 +197,7 @@ impl Outbox {
         outcome
     }
 
-    /// Watches for room in the socket only while it is wanted: a Unix socket reports it whenever
+    /// Watches for room in the socket only while it is needed: a Unix socket reports it whenever
     /// the peer has read, which would wake the loop for every request.
     pub(super) fn watch(
         &mut self,

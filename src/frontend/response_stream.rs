@@ -6,8 +6,8 @@
 //! answer's end.
 //!
 //! Invariants: the memory of an answer is bounded by the watermark and one part; an answer without
-//! [`ResponseStream::end`], whatever became of its maker, has no last chunk, and its connection is
-//! reset, so that nobody takes it for complete; a client that has gone, or reads nothing for
+//! [`ResponseStream::end`] has no last chunk, and its connection is reset, so that nobody treats it
+//! as complete; a client that has disconnected, or reads nothing for
 //! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
 use super::Answers;
@@ -168,7 +168,7 @@ impl EventLoop {
         }
         client.outbox.append_message(head, headers.as_bytes());
         if client.options.bodyless {
-            // What was made for a body finds nobody.
+            // The pieces of a body have no receiver.
             client.phase = Phase::Answer;
             let outcome = client.flush(self.poll.registry());
             return self.finish(call.client, outcome);
@@ -218,7 +218,7 @@ impl EventLoop {
         }
     }
 
-    /// Sends what there is of an answer, and lets its maker know how far that came.
+    /// Sends the available part of an answer, and reports the progress to its maker.
     fn push_stream(&mut self, index: usize) {
         let registry = self.poll.registry();
         let Some(client) = self.clients.get(index) else {

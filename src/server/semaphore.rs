@@ -24,7 +24,7 @@ pub(super) const CAPACITY: u32 = 4;
 /// How often progress is reported while a query waits.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Whom a query is counted for. The owner's commands are counted for nobody.
+/// The client that a query is counted for. The owner's commands are not counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Client(Vec<ClientKey>);
 
@@ -48,7 +48,7 @@ impl Client {
     }
 }
 
-/// What is taken of a limit: in total, and by each client.
+/// The used part of a limit: in total, and by each client.
 #[derive(Debug, Default)]
 struct Taken {
     total: u32,
@@ -210,7 +210,7 @@ mod tests {
             try_acquire("a", "192.0.2.1").unwrap(),
         ];
         try_acquire("a", "2001:db8::1").unwrap_err();
-        // Others at the loopback address are not taken for the same client, …
+        // Others at the loopback address are not treated as the same client, …
         drop(try_acquire("b", "127.0.0.1").unwrap());
         drop(held);
         // … but those of one network are.

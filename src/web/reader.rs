@@ -1,5 +1,5 @@
-//! What a page needs to know of its reader: the clock, the names of profiles, and the
-//! flags with which a command sees the same data.
+//! The context of a page's reader: the clock, the names of profiles, and the flags with
+//! which a command sees the same data.
 
 use std::ops::Deref;
 
@@ -16,11 +16,11 @@ const TITLE: usize = 60;
 
 /// Gives the names of profiles.
 pub trait Titles {
-    /// The name that is shown beside a (sub)profile's number, if there is one.
+    /// The name that is shown next to a (sub)profile's number, if any.
     fn title(&self, key: ProfileKey) -> Option<String>;
 }
 
-/// Numbers alone.
+/// Only numbers.
 impl Titles for () {
     fn title(&self, _: ProfileKey) -> Option<String> {
         None

@@ -8,7 +8,7 @@ use crate::format::seconds_of;
 pub use crate::query::Clock;
 
 impl Clock {
-    /// What the zone's clocks show at a moment.
+    /// The zone's local time at a moment.
     pub fn local(&self, seconds: i64) -> NaiveDateTime {
         // Clamped to the years of answers, so that no zone overflows.
         let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);

@@ -39,12 +39,12 @@ pub struct Mark {
     pub seq: u64,
     /// That event's time.
     pub time: i64,
-    /// What the value was before the first of them.
+    /// The value before the first of them.
     pub old: Shown,
-    /// What it is after the last of them.
+    /// The value after the last of them.
     pub new: Shown,
     /// Why: the last cause, or the first of several that is `unexplained` or `observed`;
-    /// `None` where the (sub)profile was deleted.
+    /// `None` if the (sub)profile was deleted.
     pub cause: Option<Cause>,
 }
 

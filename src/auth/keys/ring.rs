@@ -156,7 +156,8 @@ impl KeyRing {
             name,
             fetched: None,
         };
-        // On a runtime that has just ended, this drops the look-up, which calls back.
+        // If the runtime has just ended, this drops the look-up, which calls its
+        // callback.
         self.0.runtime.spawn(async move {
             let fetched = look_up.shared.dns.fetch(&look_up.name).await;
             look_up.finish(fetched);

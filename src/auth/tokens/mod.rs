@@ -14,8 +14,8 @@
 //! changes it holds a lock on `tokens.lock`, so two commands never overwrite each
 //! other's changes. It is not part of a backup: new tokens are created instead.
 //!
-//! Invariants: no token is stored or logged; a file that cannot be read admits
-//! nobody; a token is compared with every stored one, in constant time.
+//! Invariants: no token is stored or logged; a file that cannot be read admits nobody; a token is
+//! compared with every stored token in constant time.
 
 mod file;
 mod watched;

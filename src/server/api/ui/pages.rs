@@ -18,7 +18,7 @@ use crate::web::{Clock, Reader, shell, start};
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
 
-/// What one page is made from.
+/// The data for one page.
 pub(in crate::server::api) struct Site<'a> {
     pub parts: &'a ApiParts,
     pub ui: &'a Ui,
@@ -100,7 +100,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// What has come after an event.
+    /// The events after an event.
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
         let latest = latest::latest(self, after, cursor)?;
