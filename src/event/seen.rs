@@ -1,12 +1,12 @@
-//! What an observed event saw.
+//! The content of an observed event.
 //!
-//! An observed event is not a call: `reconcile --record` adds it for what an
-//! export of Copernica shows. It is known by the kind of its body, which no
-//! call can have, never by its type's word, which any call may send.
+//! An observed event is not a call: `reconcile --record` adds it for what an export of
+//! Copernica shows. It is recognised by the kind of its body, which no call can have, and
+//! not by its type's word, which any call may send.
 
 use super::body::BodyKind;
 
-/// What an observed event saw of a (sub)profile.
+/// The observed state of a (sub)profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// It was there, with the values in the event.
@@ -27,7 +27,7 @@ impl Seen {
         }
     }
 
-    /// What a word in an export line says.
+    /// The meaning of a word in an export line.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Present, Self::Gone]
             .into_iter()

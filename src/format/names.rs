@@ -1,4 +1,4 @@
-//! How every command names labels, events and profiles.
+//! The names of labels, events and profiles in all commands.
 
 use super::number::{counted, grouped};
 use super::sanitize::plain;

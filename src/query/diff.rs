@@ -12,8 +12,8 @@ pub(super) fn answer(
     query: &DiffQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    // Both states are read from the same snapshot: an event that arrives meanwhile
-    // is not a difference.
+    // Both states are read from the same snapshot: an event that arrives in between is
+    // not a difference.
     let events = snapshot.events_of(query.key)?;
     if events.is_empty() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! `checkpoint` and `prove`: what is signed of the log, and the proof of one event.
+//! `checkpoint` and `prove`: the signed state of the log, and the proof of one event.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use super::answer::Query;
 use super::filter::{Filter, Span};
 
 impl Query {
-    /// Which changes it is about, of a question over all profiles.
+    /// The filter of a question over all profiles.
     pub(super) const fn filter(&self) -> Option<&Filter> {
         match self {
             Self::Changes(query) => Some(&query.filter),

@@ -1,4 +1,4 @@
-//! Which columns of a file are fields.
+//! Selects the columns of a file that are fields.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a replay passes to its visitor.
+//! The steps that a replay passes to its visitor.
 
 use crate::event::Event;
 use crate::history::{Change, Interval, IntervalBuilder, Replay};

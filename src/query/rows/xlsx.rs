@@ -31,7 +31,7 @@ pub struct Xlsx<'a, W> {
 }
 
 impl<'a, W: io::Write + Send> Xlsx<'a, W> {
-    /// A writer of these columns; `dir` is where the rows wait.
+    /// A writer of these columns; `dir` is for the waiting rows.
     pub fn new(columns: CsvColumns, dir: &Path, out: &'a mut W) -> io::Result<Self> {
         let mut workbook = Workbook::new();
         workbook.set_tempdir(dir).map_err(io::Error::other)?;
