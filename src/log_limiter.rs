@@ -65,8 +65,8 @@ impl LogLimiter {
         }
     }
 
-    /// Logs what is suppressed once this time has passed; false if no thread can be had, in which
-    /// case the next warning after the period says it.
+    /// Logs the suppressed warnings after this time. Returns false if no thread can be started;
+    /// the next warning after the period then logs them.
     fn flush_after(&self, left: Duration) -> bool {
         let state = Arc::downgrade(&self.state);
         let flush = move || {

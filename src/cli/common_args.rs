@@ -58,7 +58,7 @@ fn reader_zone(name: &str) -> Result<Zone, String> {
     if name != "local" {
         return zone_from_name(name);
     }
-    // As the C library does it: first what the environment says.
+    // Like the C library: the environment comes first.
     let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
     let named = named.or_else(|| iana_time_zone::get_timezone().ok());
     let zone = named.and_then(|name| zone_from_name(name.trim_start_matches(':')).ok());

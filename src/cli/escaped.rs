@@ -1,4 +1,4 @@
-//! What programs read, shown on a terminal: JSON lines and CSV.
+//! JSON lines and CSV on a terminal.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use crate::format::is_unsafe;
 /// Writes characters that would control the terminal as `\u009b`, which JSON reads back.
 pub struct Escaped<W> {
     out: W,
-    /// The first bytes of a character whose others have not arrived.
+    /// The first bytes of an incomplete character.
     held: Vec<u8>,
 }
 

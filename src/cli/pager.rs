@@ -36,8 +36,8 @@ struct Running {
 }
 
 impl PagedStdout {
-    /// Standard output for an answer in a form, through the pager if there is to be one.
-    /// What programs read can hold characters that control a terminal.
+    /// Standard output for an answer in a form, through the pager if one is wanted.
+    /// Output for programs can hold characters that control a terminal.
     pub fn new(context: &CommandContext, format: Format) -> Self {
         Self {
             pager: context.pager.clone(),
@@ -47,8 +47,8 @@ impl PagedStdout {
         }
     }
 
-    /// Standard output as it is, as before a prompt: a pager would end the command when it is
-    /// left.
+    /// Standard output without a pager, for example before a prompt: leaving a pager would
+    /// end the command.
     pub const fn unpaged() -> Self {
         Self {
             pager: None,
@@ -79,7 +79,7 @@ impl PagedStdout {
         })
     }
 
-    /// Writes what is left, and waits until the reader leaves the pager.
+    /// Writes the rest, and waits until the reader leaves the pager.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()
     }
@@ -114,7 +114,7 @@ impl Write for PagedStdout {
 
 impl Drop for PagedStdout {
     fn drop(&mut self) {
-        // After a failure, its message is printed below what was read.
+        // After a failure, its message is printed below the output.
         let _ = self.close();
     }
 }
@@ -155,8 +155,8 @@ fn start(pager: &str) -> io::Result<(ChildStdin, Running)> {
     Ok((stdin, Running { finished, waiter }))
 }
 
-/// Waits for the pager's end. If it ends before all was written, nobody reads on,
-/// and the command ends too, whatever it is doing.
+/// Waits for the pager's end. If it ends before all output was written, nobody reads the
+/// rest, and the command ends at once.
 fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
     let status = child.wait();
     if status.is_ok_and(|status| status.code() == Some(NOT_FOUND)) {

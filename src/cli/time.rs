@@ -9,7 +9,7 @@ pub fn parse_span(text: &str) -> Result<RetentionPeriod, String> {
     let trimmed = text.trim();
     let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
     let number: u32 = digits.parse().map_err(|_| wrong())?;
-    // Not interim's units, which take `m` for minutes and `monday` for a month.
+    // Not the units of interim, which reads `m` as minutes and `monday` as a month.
     let span = match unit.trim_start().to_ascii_lowercase().as_str() {
         "h" | "hour" | "hours" => number.checked_mul(3_600).map(RetentionPeriod::Seconds),
         "d" | "day" | "days" => Some(RetentionPeriod::Days(number)),

@@ -20,8 +20,8 @@ use crate::proofs::{ProofError, Prover};
 /// How often a node publishes a mark.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The same while the stream may still have what was erased, as the others wait for this node's
-/// mark before they purge; and for how long that applies.
+/// The same while the stream may still have erased data, since the others wait for this node's
+/// mark before they purge; and how long that applies.
 const HASTE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
 
 /// How long another node's mark counts.
@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Marks {
     shared: Arc<Shared>,
     publish: UnboundedSender<Publish>,
-    /// Whether the last mark of each node agrees, and when it came.
+    /// Whether the last mark of each node agrees, and when it arrived.
     others: HashMap<String, (bool, Instant)>,
 }
 

@@ -1,23 +1,23 @@
 //! A cluster: several nodes, each a server with its own data folder, share one order of events.
 //!
 //! The order is a stream of NATS JetStream. A node publishes its groups of encoded records
-//! there, and appends to its own log what it reads back, its own groups among it. So all logs
-//! have the same records under the same numbers, though none of them is written over the
-//! network, and the stream is a hand-over: each node keeps everything.
+//! there, and appends every group that it reads back to its own log, including its own. So all
+//! logs have the same records under the same numbers, and each node keeps everything; the
+//! stream only transports the records.
 //!
-//! - [`status`]: what the rest of the server knows of the cluster; in every build.
+//! - [`status`]: the state of the cluster for the rest of the server; in every build.
 //! - `message`: the bytes of a group and of a mark.
-//! - `sequencer`: what the committer calls; publishes, and waits.
-//! - `session`: the connection: reads the stream, publishes, and looks whether both work.
-//! - `applier`: the one thread that appends to the own log.
-//! - `marks`: what the nodes publish of their trees.
-//! - `erasures`: repeats what was erased on another node.
+//! - `sequencer`: called by the committer; publishes, and waits.
+//! - `session`: the connection: reads the stream, publishes, and checks that both work.
+//! - `applier`: the one thread that appends to the node's own log.
+//! - `marks`: the roots that the nodes publish of their trees.
+//! - `erasures`: repeats erasures of other nodes.
 //!
 //! **The number** of a record is counted: a group's records follow those of the groups before
-//! it. **The place** of a log in the stream follows from how many records it has: a mark says
-//! how many the log of its node had after which message, and from the last mark that is not
-//! ahead of the own log on the messages are counted. Records that the own log has already
-//! must be the same. Nothing is added to the log for that.
+//! it. **The place** of a log in the stream follows from its number of records: a mark says how
+//! many records the log of its node had after which message. The node counts the messages from
+//! the last mark that is not ahead of its own log. Records that its log already has must be
+//! equal. Nothing is added to the log for this.
 //!
 //! **What a record depends on** is decided by the node that publishes it: the profile of a
 //! subprofile is looked up, and then the group is accepted at that place of the stream only.

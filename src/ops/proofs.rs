@@ -1,4 +1,4 @@
-//! What `verify` says of proofs.
+//! The findings of `verify` about proofs.
 
 use super::Output;
 use crate::proofs::{Comparison, Examined, Hash, Old, ProofError, examine, hash_of};
@@ -22,7 +22,7 @@ pub(super) fn compare(
     });
     let old = checkpoint.as_ref().map(|of| (of, tiles.as_deref()));
     let found = examine(trail.prover(), old, output.progress)?;
-    // Without `--checkpoint`, only what is wrong is of interest; damage is reported as such.
+    // Without `--checkpoint`, only faults are reported, as damage.
     let asked = old.is_some();
     let kept = found.into_iter();
     Ok(kept

@@ -10,7 +10,7 @@ use crate::ops::doctor::{Address, Finding, Verdict};
 /// Between the name of a check and its result.
 const GAP: &str = "  ";
 
-/// Writes each finding with what to do below it, and what to enter in Copernica.
+/// Writes each finding with its fix below it, and the addresses to enter in Copernica.
 pub(super) fn write(
     findings: &[Finding],
     addresses: &[Address],

@@ -5,7 +5,7 @@ use super::details::{Field, Section, field};
 use crate::format::{Text, View};
 use crate::query::lines::EvidenceLine;
 
-/// What proves that Copernica sent an event.
+/// The proof that Copernica sent an event.
 pub fn sections(line: &EvidenceLine<'_>, _: &View) -> Vec<Section> {
     let mut rows: Vec<Field> = vec![field("event", Cell::seq(line.seq))];
     let mut put = |what: &str, value: &str| rows.push(field(what, Cell::outside(value)));

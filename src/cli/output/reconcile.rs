@@ -54,7 +54,7 @@ pub fn reconcile_summary(
     lines
 }
 
-/// Writes what differs.
+/// Writes the differences.
 pub fn reconcile_table<'a>(view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
     Box::new(TablePrinter::new(tables::RECONCILE, view, out))
 }

@@ -52,7 +52,7 @@ pub fn run(
         if !std::mem::replace(&mut said, true) {
             message!("the server has stopped; waiting for one");
         }
-        // What was written is safe while it is waited.
+        // The written lines are safe while the tail waits.
         sink.finish()?;
         std::thread::sleep(PAUSE);
     }
@@ -67,9 +67,8 @@ pub fn run(
     Ok(ExitStatus::Success)
 }
 
-/// Ends the process when nobody reads standard output any more, which a tail
-/// that waits would only find out with the next event. Wherever it is then, the
-/// cursor file is good.
+/// Ends the process when nobody reads standard output any more, which a waiting tail
+/// would only notice at the next event. The cursor file is valid at any point.
 fn end_with_reader() -> io::Result<()> {
     let watch = || {
         let stdout = io::stdout();
@@ -124,7 +123,8 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     }
 }
 
-/// Reads what a server sends; returns whether that is all, or it has stopped before the end.
+/// Reads the lines of a server; returns whether they are complete, or the server has stopped
+/// before the end.
 fn read(
     connection: Connection,
     query: &TailQuery,
@@ -165,7 +165,7 @@ fn read(
     }
 }
 
-/// Whether an error says that the other side has gone.
+/// Whether an error means that the other side has disconnected.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,13 +1,15 @@
-//! Removes from the stream what was erased.
+//! Removes erased data from the stream.
 //!
-//! JetStream keeps the bytes of a message until nothing of their file is left: in a block of the
-//! stream (8 MiB at most), and in the log of each server's Raft group until that has a snapshot
-//! (at 8 MiB, or after some minutes without traffic). So a purge alone removes no byte of the
-//! newest messages. Once all nodes have the erasure, messages of random bytes are published,
-//! more than fit these files; once all nodes have read them, everything up to there is purged.
+//! JetStream keeps the bytes of a message as long as their file has any other message: in a
+//! block of the stream (8 MiB at most), and in the log of each server's Raft group until that
+//! has a snapshot (at 8 MiB, or after some minutes without traffic). So a purge alone removes no
+//! byte of the newest messages. When all nodes have the erasure, messages of random bytes are
+//! published, more than fit into these files. When all nodes have read them, everything up to
+//! there is purged.
 //!
-//! A node that is away holds it up until it is back, or cannot follow the stream any more. How
-//! far the stream is purged is in the folder, so that a restart neither forgets nor repeats it.
+//! A node that is down delays the purge until it is back, or can no longer follow the stream.
+//! The purged position is stored in the folder, so that a restart neither forgets nor repeats
+//! it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,8 +28,8 @@ use crate::cluster::sequencer::DEADLINE;
 /// compress.
 const FILLER: (usize, usize) = (46, 250_000);
 
-/// How long a node waits for each one whose name comes before its own: one of them suffices.
-/// It is longer than the minute between two marks of a node.
+/// How long a node waits for each node whose name comes before its own, since one of them
+/// suffices. It is longer than the minute between two marks of a node.
 const RANK: Duration = Duration::from_secs(90);
 
 /// The pause after a request that failed.
@@ -76,8 +78,8 @@ pub(super) struct Due {
 }
 
 impl Session {
-    /// Purges the stream whenever something was erased. What fails is tried again: nobody waits
-    /// for it.
+    /// Purges the stream after every erasure. A failed purge is tried again: nobody waits for
+    /// it.
     pub(super) async fn purge(&self, context: &Context, stream: &Stream) -> Infallible {
         loop {
             sleep(LOOK).await;
@@ -127,7 +129,7 @@ impl Session {
         done
     }
 
-    /// Publishes random bytes, or purges, when all nodes have read what is before.
+    /// Publishes random bytes, or purges, when all nodes have read the messages before.
     async fn fill_or_purge(
         &self,
         context: &Context,
@@ -149,7 +151,8 @@ impl Session {
             return self.fill(context, due).await;
         }
         if applied >= due.filler {
-            // The mark of a node that has read just so far still names what comes next.
+            // The mark of a node that has read exactly this far still names the next
+            // message.
             let purged = stream.purge().sequence(due.filler + 1).await;
             purged.map_err(Trouble::passing)?;
         }

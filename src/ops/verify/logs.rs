@@ -14,7 +14,7 @@ use crate::query::parallel::in_order;
 use crate::store::Snapshot;
 use crate::store::retention::SeqSet;
 
-/// What is wrong with an event whose removal nothing explains.
+/// The fault of an event whose removal nothing explains.
 const UNEXPLAINED: &str =
     "it was removed, and neither a prune nor the receipt of an erasure says so";
 
@@ -215,7 +215,7 @@ pub(super) fn check_log(
     })?;
     let mut absent = SeqSet::default();
     let mut leave_out = |first: u64, last: u64| {
-        // Of damage at the end of a log the last event is not known.
+        // For damage at the end of a log the last event is unknown.
         (first..=last.min(part.last)).for_each(|seq| absent.insert(seq));
     };
     let start = part.log.missing_start();
