@@ -5,8 +5,8 @@
 //! binary of libFuzzer and a corpus for each; `scripts/fuzz` builds and runs them, and
 //! `tests/it/project/fuzz_corpora.rs` replays the corpora in every ordinary test run.
 //!
-//! A new target is a function next to its code, a line in each of the two lists
-//! below, a file and an entry in `tests/fuzz`, and a folder with some seeds.
+//! A new target needs a function next to its code, a line in each of the two lists below, a file
+//! and an entry in `tests/fuzz`, and a folder with seeds.
 
 pub use crate::auth::signature::fuzzing::signature;
 pub use crate::cli::fuzzing::command_line;

@@ -1,11 +1,10 @@
 //! Standard output of answers, through a pager on a terminal.
 //!
-//! As with git, all output to a terminal goes through the pager, and `LESS` defaults
-//! to `FRX`, so that less shows colours and exits at once if everything fits on the
-//! screen. The pager starts with the first byte, so an answer that fails earlier
-//! starts none. If no pager can be started, output goes to the terminal. If the
-//! reader quits the pager early, the command ends with success. While the pager
-//! runs, it handles interrupts.
+//! As in git, all output to a terminal goes through the pager. `LESS` defaults to `FRX`,
+//! so that less shows colours and exits at once if everything fits on the screen. The
+//! pager starts with the first byte, so an answer that fails earlier starts none. If no
+//! pager can be started, output goes to the terminal. If the reader quits the pager
+//! early, the command ends with success. While the pager runs, it handles interrupts.
 
 use std::io::{self, BufWriter, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

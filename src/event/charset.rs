@@ -1,9 +1,8 @@
 //! From the bytes of a call to text.
 //!
 //! Text is read in the charset that the `Content-Type` names, else as UTF-8. Invalid text
-//! is read as Windows-1252, which has a character for every byte (the bytes that it does
-//! not assign are the C1 controls of the same number), so no two different invalid values
-//! look equal.
+//! is read as Windows-1252, which has a character for every byte, so different invalid
+//! values never look equal. (Unassigned bytes are the C1 controls of the same number.)
 
 use std::borrow::Cow;
 

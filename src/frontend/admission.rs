@@ -1,9 +1,9 @@
 //! Accepting connections, and evicting others for them.
 //!
-//! A new connection is accepted as long as an existing one can be evicted. Idle connections go
-//! first, then those with an incomplete request, then those that do not read their answer, and of
-//! each kind the one that has been in its phase longest. So a crowd of silent or slow clients
-//! evicts its own oldest connections, and a client that sends a complete request at once is
+//! A new connection is accepted as long as an existing one can be evicted. Idle connections are
+//! evicted first, then those with an incomplete request, then those that do not read their answer;
+//! within each kind, the one that has been in its phase longest. So a crowd of silent or slow
+//! clients evicts its own oldest connections, and a client that sends a complete request at once is
 //! answered. A new connection is refused only if every connection has a request with tiny_http.
 //!
 //! The same applies within one address that has as many connections as it may, and when the process

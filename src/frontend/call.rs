@@ -5,9 +5,9 @@
 //! would cost a wake-up. So the body waits here, under the request's number.
 //!
 //! An answer does not use the private connection of the request. The responder puts it into the
-//! frontend's [`Answers`] under the request's number, several at a time if they are ready together,
-//! and the frontend is woken once for all of them. That saves a write, an event and a read for each
-//! request, and a private connection can carry many requests.
+//! frontend's [`Answers`] under the request's number. Answers that are ready together wake the
+//! frontend only once. That saves a write, an event and a read for each request, and a private
+//! connection can carry many requests.
 //!
 //! Invariant: a number is never reused, so an answer reaches the client that asked, or nobody.
 

@@ -160,10 +160,10 @@ impl Frontend {
         })
     }
 
-    /// Closes the listener and the idle connections at once, lets every request whose first byte
-    /// has been read finish and be answered, for at most `grace`, and returns when the thread
-    /// has ended. A connection without a request so far may begin one within a second
-    /// of its opening.
+    /// Closes the listener and the idle connections at once, and returns when the thread has
+    /// ended. Every request whose first byte has been read is still answered, for at most
+    /// `grace`. A connection without a request so far may begin one within a second of its
+    /// opening.
     pub fn shutdown(&mut self, grace: Duration) {
         let Some(thread) = self.thread.take() else {
             return;

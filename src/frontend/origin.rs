@@ -6,9 +6,9 @@
 //! untrusted. The headers of untrusted peers are ignored.
 //!
 //! `X-Forwarded-For` and `Forwarded` (RFC 7239) must agree if both are present: a proxy that sets
-//! one passes the other through as the client wrote it. If they differ, or if an entry that is
-//! needed is not an address (`unknown`, a hidden name, a Unix socket), the proxy's own address is
-//! used, so that nobody can choose another address.
+//! one passes the other through as the client wrote it. If they differ, or if a needed entry is not
+//! an address (`unknown`, a hidden name, a Unix socket), the proxy's own address is used, so that
+//! nobody can choose another address.
 //!
 //! Invariant: addresses are canonical: an IPv4 address mapped into IPv6 is an IPv4 address, in lists
 //! of proxies too.

@@ -1,9 +1,8 @@
 //! Streamed answers.
 //!
-//! The maker of a [`ResponseStream`] writes parts, and waits while the bytes that the client has not
-//! read exceed a watermark, so that the answer is never held whole and the event loop never waits.
-//! HTTP/1.1 clients get the chunked transfer coding; for HTTP/1.0 the connection's end is the
-//! answer's end.
+//! The maker of a [`ResponseStream`] writes parts, and waits while the unread bytes of the client
+//! exceed a watermark. So the answer is never held whole, and the event loop never waits. HTTP/1.1
+//! clients get the chunked transfer coding; for HTTP/1.0 the connection's end is the answer's end.
 //!
 //! Invariants: the memory of an answer is bounded by the watermark and one part; an answer without
 //! [`ResponseStream::end`] has no last chunk, and its connection is reset, so that nobody treats it

@@ -2,7 +2,7 @@
 //!
 //! A connection carries the heads of many requests at one time, one after the other. Bodies and
 //! answers do not use it (see [`super::call`]), so only its end is ever read from it. A request
-//! goes to the first connection with room, and all requests of a round of events are written at its
+//! goes to the first connection with room. All requests of a round of events are written at its
 //! end, so that tiny_http is woken once and reads several at a time. The other connections carry
 //! the requests that the first cannot accept.
 //!

@@ -4,9 +4,9 @@
 //! export that lacks a profile also shows that its subprofiles are gone. This counts as a
 //! delete at the time of the export, since the real time is unknown.
 //!
-//! A subprofile that is not present cannot end: of several deletes between two
-//! of its events only the first can matter, so that a subprofile has at most
-//! two ends for each of its events, however often its profile was deleted.
+//! A subprofile that is not present cannot end: only the first of several deletes between
+//! two of its events can matter, so a subprofile has at most two ends for each of its
+//! events, even if its profile was deleted more often.
 
 use super::baseline::{Baseline, Place};
 use crate::event::{EventType, Seen};

@@ -8,8 +8,8 @@
 //! crash only the last run is read from the log again.
 //!
 //! A question about one (sub)profile reads every run, one about all of them walks over
-//! the runs ([`EventStore::timelines_after`]), and one about some passes over each run
-//! once, if it is needed ([`EventStore::slices`]).
+//! the runs ([`EventStore::timelines_after`]), and one about some reads each needed run
+//! once ([`EventStore::slices`]).
 //!
 //! sled is not trusted with durability, its files can be damaged by an abrupt
 //! stop, and some damage makes it panic. So every call into it is caught, and

@@ -17,9 +17,9 @@
 //! ([`start_prover`]). No event waits for it.
 //!
 //! **Signing** ([`Prover::sign`]) happens at most once a minute, and when a command asks.
-//! The events are synced before they are seen here; then the tiles are synced, the tree
-//! is checked against the last checkpoint, the leaves after the last tile and the new
-//! note are written under temporary names, synced and renamed, and only then the note is
+//! The events are synced before they are seen here; then the tiles are synced, and the
+//! tree is checked against the last checkpoint. The leaves after the last tile and the
+//! new note are written under temporary names, synced and renamed. Only then the note is
 //! published. So all published checkpoints are consistent, even if the process dies at
 //! any point. A tree that is smaller than the last checkpoint, or does not begin with it,
 //! is never signed: a signature cannot be taken back.

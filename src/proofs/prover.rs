@@ -207,8 +207,9 @@ impl Prover {
         Ok(self.sign(stop)?.size / TILE)
     }
 
-    /// The public key, the oldest anchor with a time stamp that covers an event, or else the
-    /// oldest, or else the last checkpoint, and the proof that the event's leaf is in there.
+    /// The public key, a checkpoint, and the proof that the event's leaf is in it. The
+    /// checkpoint is the oldest anchor with a time stamp that covers the event, or else the
+    /// oldest anchor, or else the last checkpoint.
     pub(super) fn inclusion(&self, seq: u64) -> Result<Inclusion, ProofError> {
         let anchors = self.anchors()?;
         self.with(&|| false, |state| {

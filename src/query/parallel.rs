@@ -26,9 +26,9 @@ type Slot<J, T, E> = (Mutex<Option<J>>, Mutex<Option<Result<T, E>>>);
 /// The work of a thread, boxed so that the start of a thread is compiled once.
 type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-/// Makes jobs with `next` until there are no more, processes them with `work`, with
-/// a separate state per thread, and passes the results in order to `take` until it
-/// returns `false`. The first error ends everything.
+/// Makes jobs with `next` until there are no more, and processes them with `work`, with a
+/// separate state per thread. Passes the results in order to `take` until it returns
+/// `false`. The first error ends everything.
 pub(crate) fn in_order<J, S, T, E>(
     mut next: impl FnMut() -> Result<Option<J>, E> + Send,
     state: impl Fn() -> S + Sync,

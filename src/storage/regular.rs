@@ -1,7 +1,7 @@
 //! Opening files that may be something else than their name says.
 //!
-//! A named pipe in the place of a file would be waited for, a device be read for ever,
-//! and a symbolic link in the data folder be followed to a file that is not ours.
+//! Otherwise a named pipe in place of a file would block the program, a device could be
+//! read for ever, and a symbolic link in the data folder could point to a foreign file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};

@@ -1,9 +1,9 @@
 //! Detects which minutes of a field are a burst.
 //!
-//! Time is divided into slices, [`SLICES`] of which are as long as `within`; each
-//! has the number of (sub)profiles that had the field changed in it. A slice is hot
-//! if the stretch of length `within` that ends with it counts at least `least`, and
-//! [`TIMES`] times as many as is usual for the field around then.
+//! Time is divided into slices, [`SLICES`] of which are as long as `within`; each has the
+//! number of (sub)profiles that had the field changed in it. A slice is hot if the
+//! stretch of length `within` that ends with it counts at least `least`, and [`TIMES`]
+//! times the usual rate of the field at that time.
 //!
 //! The *usual* rate is the 90th percentile of such stretches of the day before and the
 //! day after, including quiet ones. If a shop is busy for some hours of a day, it is the
