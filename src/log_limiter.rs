@@ -1,8 +1,6 @@
-//! Rate-limited warnings.
-//!
-//! Strangers can cause some warnings as often as they like. A [`LogLimiter`] logs the first at once
-//! and counts the following ones within a period. At the end of the period it logs their number and
-//! the last of them, so that the end of a burst is logged, too.
+//! Rate-limited warnings, since strangers can cause some warnings at will. A [`LogLimiter`] logs
+//! the first at once and counts the following ones within a period. At the end of the period it
+//! logs their number and the last of them, so that the end of a burst is logged, too.
 //!
 //! Invariant: at most two lines a period, and at most one sleeping thread for each limiter.
 

@@ -7,8 +7,8 @@
 //! turn ends when they are used up. profiletrail takes part twice: with an empty store
 //! and with one of many events.
 //!
-//! After each turn of profiletrail a query runs that is answered only when the
-//! index has every event. Its duration is reported, so deferred work is visible.
+//! After each turn of profiletrail, a query waits until the index has every event. Its
+//! duration is reported, so deferred work is visible.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

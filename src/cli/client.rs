@@ -1,4 +1,4 @@
-//! Reaching the data: the running server if there is one, else the folder.
+//! Connects a command to the running server, or else opens the folder.
 //!
 //! If no server runs, this process opens the folder and answers its own command
 //! ([`Commands`]) in a thread, over a pair of sockets. So both cases share one code path.

@@ -1,4 +1,4 @@
-//! `import`: sending exported lines to the server, or into the folder.
+//! `import`: sends exported lines to the server, or writes them into the folder.
 
 use std::fs::File;
 use std::io::{self, Read};

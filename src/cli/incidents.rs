@@ -1,4 +1,5 @@
-//! `incidents`: bursts of changes, one's changes, and a file that undoes one.
+//! `incidents`: lists bursts of changes, shows the changes of one, and writes a file that
+//! undoes one.
 
 use std::path::PathBuf;
 

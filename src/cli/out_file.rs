@@ -1,4 +1,4 @@
-//! A file that a command writes: it is there completely, or not at all.
+//! A file that a command writes: it exists completely, or not at all.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! `serve`: running the server until a signal.
+//! `serve`: runs the server until a signal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

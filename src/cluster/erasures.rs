@@ -1,8 +1,8 @@
 //! Repeats erasures of other nodes on this node.
 //!
 //! The control record of an erasure comes through the stream, at the same place in each log. A
-//! thread reads what is appended, and repeats the erasures that it finds. How far it has read
-//! is in the folder, so that a crash in between repeats them, too.
+//! thread reads appended records and repeats the erasures among them. Its position is stored
+//! in the folder, so that erasures are repeated after a crash, too.
 
 use std::io;
 use std::sync::Arc;

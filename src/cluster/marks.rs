@@ -1,8 +1,8 @@
 //! Marks: the sizes and roots that each node publishes of its logs, and their comparison.
 //!
-//! Each node publishes once a minute how many events it has and their root. A node that
-//! contradicts as many others as agree with it, itself among these, accepts no calls: with
-//! three nodes the one that is wrong stops, and with two both do.
+//! Each node publishes its number of events and their root once a minute. A node that
+//! contradicts as many nodes as agree with it (including itself) accepts no calls: of
+//! three nodes the wrong one stops, and of two both stop.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -19,8 +19,8 @@
 //! the last mark that is not ahead of its own log. Records that its log already has must be
 //! equal. Nothing is added to the log for this.
 //!
-//! **What a record depends on** is decided by the node that publishes it: the profile of a
-//! subprofile is looked up, and then the group is accepted at that place of the stream only.
+//! **Dependencies** of a record are resolved by the node that publishes it: it looks up the
+//! profile of a subprofile, and the group is then accepted only at that place of the stream.
 
 #[cfg(feature = "nats")]
 mod applier;

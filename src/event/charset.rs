@@ -1,4 +1,4 @@
-//! From the bytes of a call to text.
+//! Decodes the bytes of a call to text.
 //!
 //! Text is read in the charset that the `Content-Type` names, else as UTF-8. Invalid text
 //! is read as Windows-1252, which has a character for every byte, so different invalid

@@ -1,4 +1,4 @@
-//! From a body to an event.
+//! Decodes a body to an event.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! The content of an observed event.
 //!
-//! An observed event is not a call: `reconcile --record` adds it for what an export of
-//! Copernica shows. It is recognised by the kind of its body, which no call can have, and
-//! not by its type's word, which any call may send.
+//! An observed event is not a call: `reconcile --record` adds it for the content of a
+//! Copernica export. It is recognised by the kind of its body, which no call can have,
+//! and not by its type's word, which any call may send.
 
 use super::body::BodyKind;
 

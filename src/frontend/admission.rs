@@ -7,8 +7,8 @@
 //! answered. A new connection is refused only if every connection has a request with tiny_http.
 //!
 //! The same applies within one address that has as many connections as it may, and when the process
-//! has no descriptor left. Then a reserved descriptor lets a connection be refused that would
-//! otherwise wait unheard.
+//! has no descriptor left. Then a reserved descriptor is used to refuse a connection that would
+//! otherwise wait unanswered.
 //!
 //! Invariants: a client with a complete request is never evicted unanswered; the loop returns to its
 //! other events after a bounded number of new connections.

@@ -1,4 +1,4 @@
-//! Requests in flight: how their bodies get to those who answer, and how the answers come back.
+//! Requests in flight: the ways of their bodies to the responders, and of the answers back.
 //!
 //! A private connection carries only a request's head. tiny_http reads a body of more than 1 KiB
 //! only when a worker has taken the request, and no further request until then, so each such body

@@ -8,10 +8,8 @@
 //!
 //! Only the heads of requests go over the private connections; bodies and answers go in process
 //! ([`call`]). A request then costs a read and a write of the client's socket and a share of
-//! everything else.
-//!
-//! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
-//! whole, except streamed answers (see [`response_stream`]).
+//! everything else. The same loop handles TLS, in a client's [`stream`]. Requests and answers are
+//! held whole, except streamed answers (see [`response_stream`]).
 //!
 //! Not here: HTTP/2, transfer codings other than chunked (passed on as a fault), and routing.
 //!

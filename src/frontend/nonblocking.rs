@@ -1,7 +1,7 @@
 //! Reading and writing non-blocking sockets under edge-triggered readiness.
 //!
 //! Invariant: a [`Readiness`] is set whenever the socket may hold bytes (or an end) for which no
-//! further event will come, so nothing is waited for that has already arrived.
+//! further event will come, so the loop never waits for bytes that have already arrived.
 
 use std::io::{ErrorKind, Read, Write};
 

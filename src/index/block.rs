@@ -11,7 +11,7 @@
 //! | key | the profile, or an owner's subprofile, less that of the group before (wrapping); of a subprofile's events its number too; for a value [`super::lookup_key::LookupKey::put`] |
 //! | each item | number and value less those of the item before in the group (wrapping), the value's zigzag; a value has none |
 //!
-//! All of them but values are varints.
+//! All except values are varints.
 
 use super::error::IndexError;
 use super::key::{Base, IndexKey, Item};

@@ -1,4 +1,4 @@
-//! Several runs read as one, and which of them are merged.
+//! Reads several runs as one, and selects runs to merge.
 
 use std::cmp::Ordering;
 use std::ops::Range;

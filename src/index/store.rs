@@ -1,9 +1,9 @@
 //! The runs of an index, and the items that are not in a run yet.
 //!
-//! Items are gathered in memory ([`Pending`]) and written as runs. Runs are
-//! never changed; when enough adjacent runs are of one size they are
-//! merged into one, in small steps. A query reads the runs from the oldest to
-//! the newest, and then the pending items.
+//! Items are collected in memory ([`Pending`]) and written as runs. Runs are never
+//! changed; when enough adjacent runs are of one size they are merged into one, in small
+//! steps. A query reads the runs from the oldest to the newest, and then the pending
+//! items.
 //!
 //! A run's tree is written before the manifest lists it and dropped after the manifest no
 //! longer does; unlisted trees left by a crash are dropped at the next opening. So the

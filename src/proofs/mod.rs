@@ -30,9 +30,9 @@
 //! or is not needed, since its tile has a root. A record that never had a leaf when it
 //! was signed has a stand-in ([`crate::log::stand_in`]).
 //!
-//! **Anchors.** A thread has others sign a checkpoint a day ([`start_countersigning`]). A
-//! prune keeps the leaves of the tile in which an anchor ends, so that consistency with
-//! every anchor can be shown for ever.
+//! **Anchors.** A thread requests signatures of third parties once a day
+//! ([`start_countersigning`]). A prune keeps the leaves of the tile in which an anchor
+//! ends, so that consistency with every anchor can be shown for ever.
 //!
 //! **Forks.** A restored folder has no key and may reuse numbers. It gets a new key and a
 //! new origin.

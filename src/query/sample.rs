@@ -1,4 +1,4 @@
-//! Values that represent many: long ones are truncated to bound memory.
+//! Sample values of a group: long ones are truncated to bound memory.
 
 use std::borrow::Cow;
 

@@ -6,7 +6,7 @@
 //! once, through the frontend.
 //!
 //! A call passes through five threads, and on a small machine their wake-ups cost more than their
-//! work. Each hop therefore carries many calls at a time when there are many.
+//! work. So each hop carries several calls at a time under load.
 //!
 //! [`control_socket`] takes commands in the data folder, and [`commands`] answers them; [`api`] answers
 //! the same questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the

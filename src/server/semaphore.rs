@@ -3,8 +3,8 @@
 //! A query that reads the whole log holds some MiB for each core while it runs, so it
 //! waits for a permit of its weight. A command keeps its permit while its reader pages
 //! through the answer, so commands and the query API have a semaphore each. A client of
-//! the query API gets half of each at most, so that answers which it does not read leave
-//! the others their share.
+//! the query API gets at most half of each, so that its unread answers leave the rest to
+//! others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

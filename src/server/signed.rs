@@ -1,4 +1,4 @@
-//! Checking who sent a call, before anything of it is kept.
+//! Checks the sender of a call before it is kept.
 //!
 //! [`Checker::check`] makes the cheap checks that need no key; [`Checker::verify`] verifies the
 //! signature once, on any free worker. A call whose key must be looked up waits for the key ring,

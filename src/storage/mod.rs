@@ -1,4 +1,4 @@
-//! The narrow seam between the log and the file system.
+//! The interface between the log and the file system.
 //!
 //! Two implementations: [`RealDisk`], and, only for tests, `SimulatedDisk`, which loses
 //! unsynced data, tears writes and fails on demand, so that the log is tested against

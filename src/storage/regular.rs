@@ -1,4 +1,4 @@
-//! Opening files that may be something else than their name says.
+//! Opens only regular files.
 //!
 //! Otherwise a named pipe in place of a file would block the program, a device could be
 //! read for ever, and a symbolic link in the data folder could point to a foreign file.

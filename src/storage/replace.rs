@@ -1,7 +1,7 @@
-//! Replacing a file so that a crash leaves the old content or the new, whole.
+//! Replaces a file atomically: a crash leaves the old or the new content.
 //!
-//! The new content is written next to the file, under its name with `.new`
-//! appended, and takes the file's name by a rename.
+//! The new content is written next to the file, under its name plus `.new`, and then
+//! renamed to the file's name.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! `*.damaged-*` files are segments that a repair has replaced.
 //!
 //! Only the owner has access to the folder (mode 0700). The data folder itself may be a
-//! symbolic link; what is in it may not.
+//! symbolic link; its contents may not.
 
 mod files;
 mod format;

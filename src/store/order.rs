@@ -1,4 +1,4 @@
-//! The order of the events of one second, and which of them are duplicates.
+//! The order of the events of one second, and the duplicates among them.
 
 use sha2::{Digest, Sha256};
 

@@ -1,12 +1,11 @@
 //! Sealing closed segments in the background.
 //!
-//! The same thread keeps the rejected calls to their limit (`--max-rejected`), since strangers may
-//! be able to cause them: the oldest segments are emptied.
+//! The same thread keeps the rejected calls within their limit (`--max-rejected`), since strangers
+//! may be able to cause them: it empties the oldest segments.
 //!
-//! A server thread looks once a second for closed segments that are not sealed
-//! and seals them, oldest first. It runs at the lowest priority and one block at
-//! a time, so that calls do not wait for it. Under a load that leaves no CPU
-//! time, segments stay unsealed until there is some.
+//! A server thread looks once a second for closed segments that are not sealed and seals them,
+//! oldest first. It runs at the lowest priority and one block at a time, so that calls do not wait
+//! for it. Under a load that leaves no CPU time, segments stay unsealed.
 
 use std::collections::HashSet;
 use std::sync::Arc;

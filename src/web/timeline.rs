@@ -1,9 +1,9 @@
 //! The timeline of a (sub)profile: the values of each field and interest over time.
 //!
-//! It takes the state at its begin and then the events of its span, in order. Each
-//! row has a resolution of [`PARTS`] positions: changes at one position become one
-//! mark with a count. If there are still more than [`MARKS`] marks, positions are
-//! merged. So neither memory nor the drawing grows with the number of events.
+//! It takes the state at its start and then the events of its span, in order. Each row
+//! has a resolution of [`PARTS`] positions: changes at one position become one mark with
+//! a count. If there are still more than [`MARKS`] marks, positions are merged. So
+//! neither memory nor the drawing grows with the number of events.
 
 use indexmap::IndexMap;
 

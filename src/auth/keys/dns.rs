@@ -5,7 +5,7 @@
 //! left to the system's resolver.
 //!
 //! The system's configuration is read at the start, and again after a look-up that found DNS
-//! unreachable, as a machine that changes networks gets another one.
+//! unreachable, since it changes when a machine changes networks.
 
 use std::io;
 use std::time::Duration;

@@ -13,8 +13,8 @@
 //! - A key is used until its TTL ends (within bounds); the next call then waits for it to be
 //!   fetched again. A missing key is cached, too, for a shorter time.
 //! - DNS decides: when a key is removed from DNS or replaced, the old one is no longer used.
-//! - A verified key ([`KeyRing::mark_verified`]) is used on while DNS is unreachable, until it would
-//!   have been rotated, and across a restart ([`key_store`]).
+//! - A verified key ([`KeyRing::mark_verified`]) stays in use while DNS is unreachable, until it
+//!   would have been rotated, also after a restart ([`key_store`]).
 //! - A signature that does not verify may mean that the key changed within its TTL:
 //!   [`KeyRing::recheck`] says when to ask DNS again, at most once in [`MIN_TTL`].
 //!

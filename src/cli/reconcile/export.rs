@@ -1,4 +1,4 @@
-//! The file of an export: opened, decoded, and how its rows are written.
+//! The file of an export: opening, decoding, and the format of its rows.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The connection to NATS: reads the stream, publishes, and looks whether both work.
+//! The connection to NATS: reads the stream, publishes, and checks that both work.
 
 mod place;
 mod purge;

@@ -1,4 +1,5 @@
-//! The frontend in crowds: many connections, of one address or of all, and much that is half sent.
+//! The frontend under load: many connections, from one address or from many, and many incomplete
+//! requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::{Peer, Rig, peer_of, peer_over, rig_with};

@@ -1,8 +1,7 @@
 //! Shared by the frontend's tests: a real tiny_http server that echoes the requests that reach it,
 //! and a client.
 //!
-//! Leaves out the tests. Invariant: every read has a deadline, so a lost answer fails a test and
-//! does not hang it.
+//! Invariant: every read has a deadline, so a lost answer fails a test and does not hang it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod hostile;

@@ -1,9 +1,9 @@
 //! The (sub)profiles to examine for a query over all of them.
 //!
-//! Those with a matching event in the span are found from the heads of the log's
-//! events; if the log has few events, all (sub)profiles are examined. The result may
-//! be a superset of the matching ones, never a subset. Beyond a maximum number there
-//! is not a result, since a pass over the whole log costs less then.
+//! Those with a matching event in the span are found from the heads of the log's events;
+//! if the log has few events, all (sub)profiles are examined. The result may be a
+//! superset of the matching ones, never a subset. Beyond a maximum number there is no
+//! result, since a pass over the whole log is then cheaper.
 
 use super::Filter;
 use crate::event::ProfileKey;

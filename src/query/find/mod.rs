@@ -1,4 +1,4 @@
-//! `find`: which (sub)profiles have or had a value, since when until when.
+//! `find`: the (sub)profiles that have or had a value, with its start and end.
 //!
 //! Two steps: [`candidates`] finds the (sub)profiles that may have had it, from the
 //! lookup index or the log; the history of each is replayed into intervals

@@ -1,5 +1,5 @@
-//! `incidents`: bursts in which many (sub)profiles got the same field changed
-//! within minutes, as a bad import leaves them.
+//! `incidents`: bursts in which the same field of many (sub)profiles changed within
+//! minutes, as after a bad import.
 //!
 //! [`counts`] counts by field and slice of time, and [`detect`] finds the slices
 //! that are a burst rather than a usual rate; then the changes of each burst are

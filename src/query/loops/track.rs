@@ -1,4 +1,4 @@
-//! When a field's changes are a loop.
+//! Detects a loop in the changes of a field.
 //!
 //! *Turns*: each change reverts the previous one, within a maximum time. *Rewrites*: each
 //! change comes within [`FEW_SECONDS`] of the previous one, with any values. A run is a

@@ -1,7 +1,7 @@
 //! Answers as an Excel workbook: the rows of [`super::csv`], with texts as text cells.
 //!
-//! A spreadsheet then changes no text: `0612345678` keeps its zero, and `=1+1` is no
-//! formula. Rows go to a temporary file as they come.
+//! A spreadsheet then changes no text: `0612345678` keeps its zero, and `=1+1` is not a
+//! formula. Rows go to a temporary file as they arrive.
 
 use std::io;
 use std::path::{Path, PathBuf};

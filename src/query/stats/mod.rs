@@ -1,4 +1,4 @@
-//! `stats`: how much there is, by day, type, label, database and field.
+//! `stats`: counts by day, type, label, database and field.
 //!
 //! It reads the log once, on several cores, and skips blocks whose times are
 //! outside the time range. The index provides the numbers of (sub)profiles.

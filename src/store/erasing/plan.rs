@@ -1,4 +1,4 @@
-//! Finds everything of the persons who are to be erased.
+//! Finds all data of the persons to erase.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

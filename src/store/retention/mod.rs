@@ -7,12 +7,12 @@
 //! only pruned events had are lost: a baseline holds the last state, but not its causes,
 //! times or earlier values.
 //!
-//! **On disk**, `baselines/` is a log of sealed segments that are written in one
-//! go ([`crate::log::BulkSegmentWriter`]), a *generation* for each prune:
-//! first the baselines, ordered by (sub)profile, then the owners: which profile
-//! a subprofile belongs to, ordered by subprofile. Their footers have the numbers
-//! of profiles and subprofiles instead of times, so that one block is read to find
-//! one ([`Baselines`]). Numbers continue from one generation to the next.
+//! **On disk**, `baselines/` is a log of sealed segments that are written in one go
+//! ([`crate::log::BulkSegmentWriter`]), a *generation* for each prune: first the
+//! baselines, ordered by (sub)profile, then the owners: the profile of each subprofile,
+//! ordered by subprofile. Their footers have the numbers of profiles and subprofiles
+//! instead of times, so that one block is read to find one ([`Baselines`]). Numbers
+//! continue from one generation to the next.
 //!
 //! **The commit** is the rename of the data folder's `format` file, which then has the
 //! bounds of the pruned events ([`Pruned`]). Before it nothing is pruned, and the next
