@@ -1,5 +1,4 @@
-//! Work in the background: threads that work until their handle is dropped, and the pace of what
-//! takes long.
+//! Background threads that run until their handle is dropped, and the pace of long work.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +10,8 @@ use parking_lot::{Condvar, Mutex};
 /// From so many events a second on the processor is left to calls.
 const MANY: f64 = 1_000.0;
 
-/// How many times as long as it has worked long work rests then, and for how long at most.
+/// How long work rests on a busy server: this many times as long as it has worked, and at
+/// most this long.
 const REST: (u32, Duration) = (3, Duration::from_secs(1));
 
 /// Over how short a step the rate of events is taken at least.
@@ -76,8 +76,8 @@ impl Background {
     }
 }
 
-/// The pace of long work on a busy server. A low priority alone does not leave enough to calls:
-/// the disk and the memory's bandwidth are shared, too.
+/// The pace of long work on a busy server. A low priority alone is not enough, since calls also
+/// share the disk and the memory bandwidth.
 pub struct Pace {
     since: Instant,
     last_seq: u64,
@@ -92,7 +92,7 @@ impl Pace {
         }
     }
 
-    /// How long the work is to rest after a step, if many events came during it.
+    /// How long to rest after a step, if many events arrived during it.
     pub fn rest(&self, last_seq: u64) -> Option<Duration> {
         let worked = self.since.elapsed();
         let came = last_seq.saturating_sub(self.last_seq) as f64;
@@ -109,9 +109,9 @@ pub fn lower_priority() {
     }
 }
 
-/// Lets the calling thread run only where a processor has nothing else to do, for work that may
-/// fall behind for as long as the machine is busy. With a low priority alone, Linux takes the
-/// processor for busy, and wakes threads that answer calls on another one.
+/// Lets the calling thread run only on an idle processor, for work that may fall behind while
+/// the machine is busy. With only a low priority, Linux treats the processor as busy and wakes
+/// threads that answer calls on another one.
 pub fn run_when_idle() {
     #[cfg(target_os = "linux")]
     {

@@ -1,14 +1,12 @@
-//! The fuzz targets: code of this crate that reads what strangers or a damaged
-//! disk have written, run on arbitrary bytes.
+//! The fuzz targets: they run the code that reads untrusted or damaged bytes on arbitrary input.
 //!
-//! Each target is a function of bytes that panics where a promise is broken. It
-//! is in a file `fuzzing.rs` next to the code that it runs, where it can reach
-//! what is private. `tests/fuzz` has a binary of libFuzzer and a corpus for each;
-//! `scripts/fuzz` builds and runs them, and `tests/it/project/fuzz_corpora.rs` replays the corpora
-//! in every ordinary test run.
+//! Each target is a function of bytes that panics if an invariant is broken. It is in a file
+//! `fuzzing.rs` next to the code that it runs, where it can use private items. `tests/fuzz` has a
+//! binary of libFuzzer and a corpus for each; `scripts/fuzz` builds and runs them, and
+//! `tests/it/project/fuzz_corpora.rs` replays the corpora in every ordinary test run.
 //!
-//! A new target is a function next to its code, a line in each of the two lists
-//! below, a file and an entry in `tests/fuzz`, and a folder with some seeds.
+//! A new target needs a function next to its code, a line in each of the two lists below, a file
+//! and an entry in `tests/fuzz`, and a folder with seeds.
 
 pub use crate::auth::signature::fuzzing::signature;
 pub use crate::cli::fuzzing::command_line;

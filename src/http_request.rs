@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-/// How long connecting and answering may take together.
+/// The time limit for the connection and the answer together.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest body of an answer that is read, in bytes.
@@ -23,7 +23,7 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
-/// Gets what is at a URL as a sender would: without a proxy of this machine.
+/// Fetches a URL as a sender would, without a proxy of this machine.
 pub fn get(url: &str) -> Result<HttpAnswer, ureq::Error> {
     read(agent(url, false).get(url).call()?)
 }

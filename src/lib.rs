@@ -12,11 +12,11 @@
 //! command line ─▶ query ─▶ history ◀── store ──┘
 //! ```
 //!
-//! An event passes through four states, and these words are used for them
-//! everywhere: *received* (read and decoded; a crash loses it, and the sender
-//! has no answer), *appended* (written to the log), *synced* (on stable
-//! storage: only now it is answered 200, and no crash loses it), *indexed*
-//! (found by its (sub)profile; a lost index is rebuilt from the log).
+//! An event passes through four states, and these words are used for them everywhere:
+//! *received* (read and decoded; a crash loses it, and the sender has no answer),
+//! *appended* (written to the log), *synced* (on stable storage, and then answered 200;
+//! no crash loses it), *indexed* (found by its (sub)profile; a lost index is rebuilt from
+//! the log).
 
 #![allow(
     rustdoc::private_intra_doc_links,

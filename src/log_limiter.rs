@@ -1,8 +1,6 @@
-//! Rate-limited warnings.
-//!
-//! Strangers can cause some warnings as often as they like. A [`LogLimiter`] logs the first at once,
-//! counts those that follow within a period, and logs their number and the last of them when the
-//! period ends, so that the end of a burst is logged too.
+//! Rate-limited warnings, since strangers can cause some warnings at will. A [`LogLimiter`] logs
+//! the first at once and counts the following ones within a period. At the end of the period it
+//! logs their number and the last of them, so that the end of a burst is logged, too.
 //!
 //! Invariant: at most two lines a period, and at most one sleeping thread for each limiter.
 
@@ -65,8 +63,8 @@ impl LogLimiter {
         }
     }
 
-    /// Logs what is suppressed once this time has passed; false if no thread can be had, in which
-    /// case the next warning after the period says it.
+    /// Logs the suppressed warnings after this time. Returns false if no thread can be started;
+    /// the next warning after the period then logs them.
     fn flush_after(&self, left: Duration) -> bool {
         let state = Arc::downgrade(&self.state);
         let flush = move || {

@@ -7,11 +7,10 @@ fn main() -> ExitCode {
     profiletrail::cli::main()
 }
 
-/// Lets the C library keep two heaps instead of eight a core, from which every
-/// thread takes, and give large pieces and the ends of heaps back at once. What
-/// a thread has freed stays in its heap otherwise: after all of `changes`, of
-/// ten million events, in the server, 394 MiB were resident in sixteen of them.
-/// Pieces are large from 1 MiB on: with 128 KiB, the C library's own figure, a
+/// Limits the C library to two heaps instead of eight a core, and makes it return large
+/// allocations and the ends of heaps at once. Otherwise memory that a thread has freed
+/// stays in its heap: after `changes` over ten million events, the server had 394 MiB in
+/// sixteen heaps. Allocations are large from 1 MiB on. With the default of 128 KiB, a
 /// long history takes three times as long, since queries read 256 KiB at once.
 fn bound_heaps() {
     #[cfg(target_env = "gnu")]

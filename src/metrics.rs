@@ -1,8 +1,7 @@
 //! The server's metrics in the OpenMetrics text format, and in Prometheus' older one.
 //!
-//! [`Metrics`] counts what happens; it is cheap to clone, and counting is an atomic addition, once
-//! for a group of calls. What exists anyway (sizes, lengths, ages) is read at each scrape, by a
-//! [`Collector`].
+//! [`Metrics`] has the counters; it is cheap to clone, and counting is one atomic addition for a
+//! group of calls. A [`Collector`] reads existing values (sizes, lengths, ages) at each scrape.
 //!
 //! A call is *accepted* once it is synced, *rejected* if it could not be read and is kept as such,
 //! and *refused* if nothing of it is kept.
@@ -32,7 +31,8 @@ pub enum Exposition {
 }
 
 impl Exposition {
-    /// The one that an `Accept` header asks for: OpenMetrics unless only the older one is named.
+    /// The format for an `Accept` header: OpenMetrics, unless the header names only the older
+    /// one.
     pub fn accepted(accept: Option<&str>) -> Self {
         let names = |kind: &str| {
             let kinds = accept.unwrap_or_default().split(',');
@@ -53,8 +53,8 @@ impl Exposition {
     }
 }
 
-/// Converts OpenMetrics text: the older format describes a counter under its name with `_total`, and
-/// knows neither units nor an end.
+/// Converts OpenMetrics text: the older format describes a counter under its name with `_total`,
+/// and has neither units nor an end.
 fn to_prometheus(text: &str) -> String {
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let counters: HashSet<&str> = typed

@@ -1,6 +1,6 @@
-//! The machine's limit for tiny_http: a server that reads a call and answers
-//! it, and does nothing else. It runs as a process of its own, as the measured
-//! server does, with as many worker threads.
+//! The machine's limit for tiny_http: a server that reads a call and answers it, and does
+//! nothing else. Like the measured server, it runs as a separate process, with as many
+//! worker threads.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn answer_all(server: &Server, header: &Header) {
     let mut body = Vec::new();
     while let Ok(mut request) = server.recv() {
         body.clear();
-        // A sender that has gone is the load generator's to report.
+        // The load generator reports a sender that has disconnected.
         let _ = request.as_reader().read_to_end(&mut body);
         let answer = b"{\"seq\":1}";
         let response = Response::new(

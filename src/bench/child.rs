@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::supervised::supervised;
 
-/// What a server prints before its address.
+/// The text that a server prints before its address.
 const LISTENING: &str = "listening on ";
 
 /// How long a server may take to stop.
@@ -24,14 +24,14 @@ const TICKS: f64 = 100.0;
 /// A running server; dropping it kills it.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
 }
 
 /// The memory of a process in KiB.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Memory {
-    /// What is in memory now.
+    /// The resident memory.
     pub rss_kib: u64,
     /// The most that ever was.
     pub peak_kib: u64,
@@ -94,7 +94,7 @@ impl Server {
         Ok(())
     }
 
-    /// Asks it to stop and waits for its end, whatever its status.
+    /// Asks it to stop and waits for its end, with any status.
     pub fn end(mut self) -> anyhow::Result<ExitStatus> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let begun = Instant::now();
@@ -131,9 +131,9 @@ impl Server {
         })
     }
 
-    /// Lets the most that ever was begin anew, where the kernel lets us.
+    /// Resets the peak memory, if the kernel allows it.
     pub fn forget_peak(&self) {
-        // Without it the peak is that of the whole life, which is no less.
+        // Otherwise the peak is that of the whole run, which is not lower.
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
@@ -176,7 +176,7 @@ fn address(lines: &mut BufReader<ChildStderr>) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// What a server has to say is worth seeing.
+/// The server's messages are worth showing.
 fn pass_on(lines: BufReader<ChildStderr>) {
     for line in lines.lines().map_while(Result::ok) {
         eprintln!("{line}");

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections while servers are killed.
 const CONNECTIONS: usize = 32;
 
-/// How long calls come before a server is killed, and after.
+/// How long calls are sent before and after a server is killed.
 const AROUND: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Requests that are prepared; they are sent again and again.
@@ -40,10 +40,10 @@ pub struct Cluster {
     _others: Vec<Server>,
 }
 
-/// What the death of a NATS server costs.
+/// The cost of killing a NATS server.
 #[derive(Debug, Serialize)]
 pub struct Outage {
-    /// Which one was killed, from 1.
+    /// The number of the killed server, from 1.
     pub server: usize,
     /// The longest that a call waited for its answer, in milliseconds.
     pub longest_ms: f64,
@@ -114,7 +114,7 @@ impl Cluster {
             .with_context(|| format!("starting {}", self.program.display()))
     }
 
-    /// Kills each NATS server while calls come to a node, and starts it again.
+    /// Kills each NATS server while a node receives calls, and starts it again.
     pub fn kill_servers(&mut self, args: &RunArgs, node: &Server) -> anyhow::Result<Vec<Outage>> {
         let prepared = prepare(&mut args.later_bodies(), PREPARED);
         let mut requests = prepared.iter().cycle();
@@ -136,7 +136,7 @@ impl Cluster {
             if let Some(server) = self.servers.get_mut(own) {
                 *server = again;
             }
-            // The others have what it missed.
+            // The others have the messages that it missed.
             std::thread::sleep(AROUND.1);
             wait_ready(node)?;
         }

@@ -19,7 +19,7 @@ struct Line {
 }
 
 impl Line {
-    /// The cells; a ratio only beside a number of profiletrail's.
+    /// The cells; with a ratio only if profiletrail has a number.
     fn cells(self) -> Vec<String> {
         let Self { own, write, .. } = self;
         let beside = |value: Option<f64>| match (value, own) {

@@ -1,5 +1,5 @@
-//! The machine's limit for durable appends: bodies written to a file and
-//! `fdatasync`ed, one at a time and in groups, with nothing around it.
+//! The machine's limit for durable appends: bodies written to a file and `fdatasync`ed,
+//! one at a time and in groups, without other work.
 
 use std::fs::File;
 use std::io::Write;

@@ -18,7 +18,7 @@ pub fn serve(text: String) -> io::Result<SocketAddr> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         loop {
-            // An error is that of an earlier answer whose receiver has gone.
+            // An error is that of an earlier answer whose receiver has disconnected.
             let Ok((len, from)) = socket.recv_from(&mut buffer) else {
                 continue;
             };

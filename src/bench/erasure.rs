@@ -1,4 +1,4 @@
-//! What proofs cost, and how long it takes to erase a person.
+//! Measures the cost of proofs, and the time to erase a person.
 
 use std::path::Path;
 use std::thread::ScopedJoinHandle;
@@ -15,10 +15,10 @@ use super::storage_cost::milliseconds;
 use super::store::disk_bytes;
 use super::timed::{answer, ask};
 
-/// How long is waited between two questions whether the person is hidden.
+/// The pause between two checks whether the person is hidden.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long calls come before it is asked whether an erasure has ended.
+/// How long calls are sent before each check whether an erasure has ended.
 const PART: Duration = Duration::from_millis(250);
 
 /// Connections over which calls come during an erasure.
@@ -42,12 +42,12 @@ pub struct Erasure {
     pub hidden_ms: f64,
     /// Until nothing of the person was in any file, in milliseconds.
     pub done_ms: f64,
-    /// Calls per second over 32 connections while another person is erased, beside those
-    /// before and after it.
+    /// Calls per second over 32 connections while another person is erased, relative to
+    /// those before and after it.
     pub calls_meanwhile: f64,
     /// Until nothing of that person was in any file, in milliseconds.
     pub loaded_done_ms: f64,
-    /// The server's memory, and the most meanwhile.
+    /// The server's memory, and its peak during the erasure.
     pub server: Memory,
     /// The same after the erasure under load.
     pub loaded_server: Memory,
@@ -105,8 +105,8 @@ pub fn measure(
     })
 }
 
-/// Erases a profile, and does something meanwhile. Returns its result, and the line of
-/// `erase`.
+/// Erases a profile and runs something at the same time. Returns its result, and the line
+/// of `erase`.
 fn while_erasing<T>(
     binary: &Path,
     data: &Path,
@@ -133,8 +133,8 @@ fn while_erasing<T>(
     })
 }
 
-/// Erases a profile while calls come. Returns their rate beside that without an erasure, and
-/// how long the erasure took, in milliseconds.
+/// Erases a profile while calls are sent. Returns their rate relative to that without an
+/// erasure, and the duration of the erasure in milliseconds.
 fn under_load(
     args: &RunArgs,
     server: &Server,

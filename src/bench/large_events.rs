@@ -1,6 +1,6 @@
 //! A store of large events of one profile: the memory of every question on it.
 //!
-//! A window that is bounded by a count alone holds all of them at once.
+//! A window that is bounded only by a count holds all of them at once.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ use super::timed::ask;
 /// Bytes of the field that makes an event large; below the default of `--max-body`.
 const FIELD: usize = 960_000;
 
-/// The questions, each with what it could hold too much of.
+/// The questions, each with the data of which it could hold too much.
 const QUESTIONS: [&[&str]; 13] = [
     &["history", "1"],
     &["show", "1"],

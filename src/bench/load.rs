@@ -1,10 +1,9 @@
 //! The load generator: one thread, keep-alive connections, one request under
 //! way on each.
 //!
-//! It must not decide what is measured, so per request it costs one write, one
-//! read and a share of an epoll wait. Connections are opened one by one, each
-//! with one answered request before the next: a plain tiny_http starves some of
-//! those that are opened together.
+//! It must not be the bottleneck, so a request costs it one write, one read and a share
+//! of an epoll wait. Connections are opened one by one, each with one answered request
+//! before the next: a plain tiny_http starves some of those that are opened together.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -27,7 +26,7 @@ const MAX_HEADERS: usize = 32;
 
 struct Connection {
     stream: Wire,
-    /// The answer, as far as it came in pieces.
+    /// The pieces of the answer so far.
     partial: Vec<u8>,
     sent: Instant,
 }
@@ -88,7 +87,7 @@ impl Outcome {
     }
 }
 
-/// The status of an answer and its length, where it is whole.
+/// The status and length of an answer, if it is complete.
 fn parse(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut answer = httparse::Response::new(&mut headers);

@@ -58,7 +58,7 @@ pub fn measure(
             break lookup;
         }
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the lookups are never complete");
-        // Asking walks the index, which is not to hold up what is waited for.
+        // The question walks the index, and must not delay the build.
         std::thread::sleep((begun.elapsed() / 8).max(Duration::from_millis(5)));
     };
     let entered_ms = milliseconds(begun);
@@ -83,7 +83,7 @@ pub fn measure(
     })
 }
 
-/// What a profile has in the field now.
+/// The current value of the field in a profile.
 fn value(binary: &Path, data: &Path, profile: u64) -> anyhow::Result<String> {
     let shown = answer(binary, data, &["show", &profile.to_string()])?;
     let value = shown
@@ -93,14 +93,14 @@ fn value(binary: &Path, data: &Path, profile: u64) -> anyhow::Result<String> {
     Ok(value.to_owned())
 }
 
-/// What `stats` says of the lookups; of no event, so that it is quick.
+/// The lookups in the answer of `stats`, over no event, so that it is quick.
 fn state(binary: &Path, data: &Path) -> anyhow::Result<Value> {
     let never = "2200-01-01T00:00:00Z";
     let mut stats = answer(binary, data, &["stats", "--since", never])?;
     Ok(stats.get_mut("lookup").map(Value::take).unwrap_or_default())
 }
 
-/// A number of an answer, 0 where it has none.
+/// A number of an answer, or 0.
 fn number(of: &Value, name: &str) -> u64 {
     of.get(name).and_then(Value::as_u64).unwrap_or_default()
 }

@@ -1,6 +1,5 @@
-//! What keeping events costs the peers: they share a database of the same
-//! schema, loaded in large transactions, because a million calls one by one
-//! would take them an hour and leave the same file.
+//! The storage cost of the peers. They share a database of the same schema, loaded in
+//! large transactions: a million single calls would take an hour and make the same file.
 
 use std::ffi::OsString;
 use std::io::{BufWriter, Write};
@@ -23,10 +22,10 @@ use super::store::{disk_bytes, folder, known, plan_of};
 use super::supervised::is_installed;
 use super::timed::{Timed, time};
 
-/// What is known of a database from its making.
+/// What the creation of a database recorded.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Made {
-    /// What was generated.
+    /// The generated events.
     plan: String,
     pub events: u64,
     /// A profile with about 20 events.
@@ -35,7 +34,7 @@ pub struct Made {
     pub bytes: u64,
 }
 
-/// What was measured of a peer.
+/// The measurements of a peer.
 #[derive(Debug, Serialize)]
 pub struct PeerKeeping {
     pub which: Which,
@@ -52,13 +51,12 @@ pub struct PeerKeeping {
     pub memory: Memory,
 }
 
-/// What was measured of all of them.
+/// The measurements of all peers.
 #[derive(Debug, Serialize)]
 pub struct PeersStorageCost {
     pub made: Made,
     pub peers: Vec<PeerKeeping>,
-    /// One profile's events by the `sqlite3` shell, a whole process; where there
-    /// is one.
+    /// One profile's events by a process of the `sqlite3` shell, if it is installed.
     pub shell_history: Option<Timed>,
     /// All bodies by the shell.
     pub shell_export: Option<Timed>,
@@ -205,7 +203,7 @@ fn one(
     })
 }
 
-/// A query by the `sqlite3` shell, where there is one.
+/// A query with the `sqlite3` shell, if it is installed.
 fn shell(database: &Path, query: &str, times: usize) -> anyhow::Result<Option<Timed>> {
     if !is_installed("sqlite3") {
         return Ok(None);
@@ -219,7 +217,7 @@ fn shell(database: &Path, query: &str, times: usize) -> anyhow::Result<Option<Ti
     time(&command, times).map(Some)
 }
 
-/// Removes a database with the files beside it.
+/// Removes a database with its other files.
 fn remove(database: &Path) -> anyhow::Result<()> {
     for end in ["", "-wal", "-shm"] {
         let mut path = database.as_os_str().to_owned();

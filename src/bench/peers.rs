@@ -7,17 +7,15 @@
 //! | `node` | Node with better-sqlite3, one commit a call |
 //! | `node-group` | the same, one commit a turn of the event loop |
 //!
-//! All have a write-ahead log with `synchronous=FULL` and an index by profile and
-//! time; all decode the form, refuse what has no type, profile or readable time,
-//! and keep the body (`peers/schema.sql`). Each is one process, as a plain user
-//! would run it.
+//! All have a write-ahead log with `synchronous=FULL` and an index by profile and time;
+//! all decode the form, refuse calls without a type, profile or readable time, and keep
+//! the body (`peers/schema.sql`). Each is one process, as a plain user would run it.
 //!
-//! They are set up below the folder that is kept between runs, from PyPI into a
-//! virtual environment and from npm. better-sqlite3 is compiled there: where its
-//! ready-made binary cannot be had, node-gyp needs Node's headers, and they are
-//! taken from where Node is installed (Debian's packages `nodejs` or
-//! `libnode-dev` put them there) before they would be downloaded. That takes
-//! `make`, a C++ compiler, and a minute.
+//! They are installed below the folder that is kept between runs, from PyPI into a
+//! virtual environment and from npm. If the binary of better-sqlite3 is not available, it
+//! is compiled there: node-gyp uses the headers of the installed Node (Debian's packages
+//! `nodejs` or `libnode-dev`) instead of downloading them. That needs `make`, a C++
+//! compiler, and a minute.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -159,7 +157,7 @@ fn write_files(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     for (name, text) in FILES {
         let path = dir.join(name);
-        // An installation is as old as the file that says what is in it.
+        // The age of an installation is that of the file that lists its content.
         if std::fs::read_to_string(&path).ok().as_deref() != Some(text) {
             std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         }

@@ -14,9 +14,9 @@ use super::args::RunArgs;
 pub struct Place {
     /// The program that is measured.
     pub binary: PathBuf,
-    /// What is kept between runs: the peers.
+    /// The folder that is kept between runs, with the peers.
     pub base: PathBuf,
-    /// Where data goes; gone afterwards.
+    /// The folder for data; removed afterwards.
     dir: tempfile::TempDir,
 }
 
@@ -56,7 +56,7 @@ impl Place {
         Ok(Self { binary, base, dir })
     }
 
-    /// A path for data of a name; gone afterwards.
+    /// A path for data of a name; removed afterwards.
     pub fn data(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -73,7 +73,7 @@ const TRIES: usize = 10;
 /// The folder that an interrupted run takes with it.
 static RUNNING: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Removes a folder, and no longer another, when the benchmark is asked to end.
+/// Removes this folder, instead of an earlier one, when the benchmark is asked to end.
 fn remove_when_interrupted(dir: &Path) -> anyhow::Result<()> {
     let earlier = RUNNING.lock().replace(dir.to_owned());
     if earlier.is_some() {

@@ -61,9 +61,8 @@ pub const FIELDS: [&str; 22] = [
 
 pub const SUB_FIELDS: [&str; 3] = ["order_id", "status", "total"];
 
-/// What is remembered of a (sub)profile: millions of them must fit in memory,
-/// so its first values are made again from the random generator that made them,
-/// and only what changed since is kept.
+/// The memory of a (sub)profile. Millions of them must fit in memory, so only changed
+/// values are kept; the first values are computed again from the same random generator.
 pub struct State {
     /// The generator as it was before it made the first values.
     origin: Random,
@@ -82,7 +81,7 @@ pub struct State {
     interests: [Option<u8>; INTERESTS.len()],
 }
 
-/// What an update changes.
+/// The changes of an update.
 pub enum Change {
     /// Nothing: it is a `create`.
     Created,
@@ -93,7 +92,7 @@ pub enum Change {
 }
 
 impl State {
-    /// A new (sub)profile; `random` goes on after its values.
+    /// A new (sub)profile; `random` continues after its values.
     pub fn create(random: &mut Random, mix: &Mix, profile: u64, sub: bool, created: i64) -> Self {
         let origin = random.clone();
         first_values(random, mix, profile, sub);

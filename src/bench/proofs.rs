@@ -1,5 +1,4 @@
-//! What proofs cost a call: the rate of a server that makes them beside that of one that does
-//! not.
+//! The cost of proofs for a call: the rate of a server with proofs relative to one without.
 
 use super::args::RunArgs;
 use super::child::Server;

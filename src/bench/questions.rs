@@ -16,7 +16,7 @@ const USUAL: u64 = 20;
 const TRIED: u64 = 200;
 
 pub struct Question {
-    /// What it is known by in tables and JSON.
+    /// Its name in tables and JSON.
     pub name: &'static str,
     pub command: Vec<String>,
     pub times: usize,
@@ -52,7 +52,7 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
             "changes", "--field", field, "--since", &now, "--until", until,
         ]
     };
-    // Of all fields in a day.
+    // All fields in a day.
     let over = |command| [command, "--since", &now, "--until", &day];
     vec![
         question("history", often, &["history", &usual]),

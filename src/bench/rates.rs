@@ -3,12 +3,12 @@
 //! where the noise is about the same for all. The order rotates from round to round,
 //! since a turn after a writer finds a busy disk.
 //!
-//! In a round all send the same bodies, which nobody has had before; signed calls have
-//! others, and their turn ends when they are used up. profiletrail takes part twice,
-//! with a store that was empty and with one of many events.
+//! In a round all receive the same new bodies. Signed calls have other bodies, and their
+//! turn ends when they are used up. profiletrail takes part twice: with an empty store
+//! and with one of many events.
 //!
-//! After each turn of profiletrail a query runs that is answered only when the
-//! index has every event. Its duration is reported, so deferred work is visible.
+//! After each turn of profiletrail, a query waits until the index has every event. Its
+//! duration is reported, so deferred work is visible.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ use super::supervised::is_installed;
 use super::wire::Secure;
 use super::{disk, median, timed, wrk};
 
-/// Requests that are prepared for a second of a turn; where a server is faster,
-/// they are sent again.
+/// The requests prepared for a second of a turn; for a faster server, they are sent
+/// again.
 const PREPARED: f64 = 40_000.0;
 
 /// The most requests that are prepared, of about a kilobyte each.
@@ -37,10 +37,10 @@ const MOST_PREPARED: f64 = 200_000.0;
 /// Sizes of the groups that are appended and synced.
 const GROUPS: [usize; 3] = [1, 32, 128];
 
-/// What the machine needs to become quiet after a turn.
+/// The pause in which the machine becomes quiet after a turn.
 const REST: Duration = Duration::from_millis(200);
 
-/// What a contestant is.
+/// The kind of a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -79,10 +79,10 @@ pub struct Row {
     pub p99_us: f64,
     /// Processor time of the server for a call, in microseconds.
     pub processor_us: f64,
-    /// The rate beside the do-nothing server's.
+    /// The rate relative to the do-nothing server's.
     #[serde(rename = "to_nothing")]
     pub to_baseline: f64,
-    /// The rate beside the first contestant's.
+    /// The rate relative to the first contestant's.
     pub to_first: f64,
     /// How long the index took after a turn, in milliseconds.
     pub index_ms: Option<f64>,
@@ -105,7 +105,7 @@ pub struct Rates {
     pub rows: Vec<Row>,
     /// By group.
     pub disk: Vec<DiskRow>,
-    /// What the death of each NATS server of a cluster cost.
+    /// The cost of killing each NATS server of a cluster.
     pub outages: Vec<Outage>,
 }
 
@@ -115,14 +115,14 @@ struct Contestant {
     server: Server,
     /// The program and the folder, of which the index is asked.
     asked: Option<(PathBuf, PathBuf)>,
-    /// The certificate, where it speaks TLS.
+    /// The certificate, if it uses TLS.
     secure: Option<Secure>,
-    /// Who signs its calls, where they are signed.
+    /// The signer of its calls, if they are signed.
     sender: Option<Sender>,
 }
 
 impl Contestant {
-    /// One whose index is not asked, without TLS and without signatures.
+    /// One without index, TLS and signatures.
     fn new(kind: Kind, name: &str, server: Server) -> Self {
         Self {
             kind,
@@ -135,7 +135,7 @@ impl Contestant {
     }
 }
 
-/// What was measured in a turn.
+/// The measurements of a turn.
 #[derive(Clone, Copy, Default)]
 pub struct Turn {
     /// Calls answered 200 in a second.

@@ -1,5 +1,5 @@
-//! What zstd makes of the raw lines in one piece: about the least that keeping
-//! every byte of them can take.
+//! The size of the raw lines after zstd in one piece: about the minimum for keeping every
+//! byte.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use super::generate::Bodies;
 /// The usual level of compression.
 const LEVEL: i32 = 3;
 
-/// Counts what is written to it.
+/// Counts the bytes that are written to it.
 #[derive(Default)]
 struct Counter(u64);
 
@@ -23,7 +23,7 @@ impl Write for Counter {
     }
 }
 
-/// The bytes of `count` bodies, one a line, as they are and compressed.
+/// The bytes of `count` bodies, one a line, uncompressed and compressed.
 pub fn zstd_bytes(bodies: &mut Bodies, count: u64) -> anyhow::Result<(u64, u64)> {
     let mut encoder = zstd::Encoder::new(Counter::default(), LEVEL)?;
     let mut raw = 0;

@@ -167,7 +167,7 @@ fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
     );
 }
 
-/// Prints what proofs and an erasure cost with so many events.
+/// Prints the cost of proofs and of an erasure with this many events.
 pub fn print_erasure(erasure: &Erasure, events: u64) {
     let mut table = Printed::new(&["proofs and erasure, live", "value"], 1);
     for (what, value) in [

@@ -29,7 +29,7 @@ pub fn run(args: &ScaleArgs) -> anyhow::Result<()> {
             run.connections = vec![CONNECTIONS];
         }
         runs.push(measure(&run)?);
-        // What is measured is not lost when a larger size fails.
+        // Measurements are not lost if a larger size fails.
         if let Some(path) = &args.run.json {
             write(path, &runs)?;
         }

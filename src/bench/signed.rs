@@ -28,7 +28,7 @@ const NAME: &str = "bench._domainkey.copernica.com";
 const ACCOUNT: &str = "account_1";
 const HOST: &str = "localhost";
 
-/// Who signs, and where the key is found.
+/// The signer, and the place of the key.
 pub struct Sender {
     key: RsaKeyPair,
     dns: SocketAddr,
@@ -50,7 +50,7 @@ impl Sender {
         })
     }
 
-    /// The flags of a server that takes this sender's calls alone.
+    /// The flags of a server that accepts only this sender's calls.
     pub fn flags(&self) -> [String; 4] {
         [
             format!("--copernica-id={ACCOUNT}"),

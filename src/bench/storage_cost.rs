@@ -21,10 +21,10 @@ use super::questions::{self, Question};
 use super::store::{Made, Store, disk_bytes};
 use super::timed::{Timed, ask};
 
-/// Connections over which events come before a kill.
+/// Connections that send events before a kill.
 const CONNECTIONS: usize = 32;
 
-/// Events that come before a kill.
+/// Events that are sent before a kill.
 const BEFORE_KILL: u64 = 20_000;
 
 /// How often a start is timed at most.
@@ -33,10 +33,10 @@ pub const STARTS: usize = 5;
 /// How long a first answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A question and what it took.
+/// A question and its cost.
 #[derive(Debug, Serialize)]
 pub struct Asked {
-    /// What it is known by.
+    /// Its name.
     pub name: &'static str,
     pub command: String,
     /// While the server runs.
@@ -118,7 +118,7 @@ pub struct StorageCost {
     pub usual_events: u64,
     pub after_start: Memory,
     pub asked: Vec<Asked>,
-    /// What looking up a field's values costs and brings.
+    /// The cost and benefit of looking up a field's values.
     pub looked_up: LookedUp,
     /// After a clean stop.
     pub after_stop: Start,
@@ -129,7 +129,7 @@ pub struct StorageCost {
 }
 
 impl StorageCost {
-    /// What was asked under a name.
+    /// The question with a name.
     pub fn asked(&self, name: &str) -> Option<&Asked> {
         let all = self.asked.iter().chain(&self.looked_up.asked);
         all.into_iter().find(|asked| asked.name == name)
@@ -140,7 +140,7 @@ impl StorageCost {
         (self.log_bytes + self.index_bytes) as f64 / self.made.events as f64
     }
 
-    /// Bytes on disk beside what `zstd -3` makes of the raw lines.
+    /// Bytes on disk relative to `zstd -3` of the raw lines.
     pub fn to_zstd(&self) -> f64 {
         (self.log_bytes + self.index_bytes) as f64 / self.made.zstd_bytes as f64
     }

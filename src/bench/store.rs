@@ -16,17 +16,17 @@ use super::{raw, timed};
 /// Connections over which the events are loaded.
 const CONNECTIONS: usize = 128;
 
-/// What is known of a store from its making.
+/// What the creation of a store recorded.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Made {
-    /// What was generated; another store is another plan.
+    /// The generated events; another plan makes another store.
     pub plan: String,
     pub events: u64,
     /// How many of them in a second.
     pub load_per_second: f64,
     /// Bytes of the bodies, one a line.
     pub raw_bytes: u64,
-    /// What `zstd -3` makes of them in one piece.
+    /// Their size after `zstd -3` in one piece.
     pub zstd_bytes: u64,
     /// Memory of the server right after the load.
     pub memory: Memory,
@@ -34,12 +34,12 @@ pub struct Made {
 
 pub struct Store {
     pub data: PathBuf,
-    /// Whether it stays for other runs, and must not be written to.
+    /// Whether it is kept for other runs, and must not be changed.
     pub kept: bool,
     pub made: Made,
 }
 
-/// Where the stores of a size are, and whether they stay.
+/// The place of the stores of a size, and whether they are kept.
 pub fn folder(args: &RunArgs, place: &Place, events: u64) -> (PathBuf, bool) {
     match &args.store {
         Some(dir) => (dir.join(events.to_string()), true),
@@ -47,12 +47,12 @@ pub fn folder(args: &RunArgs, place: &Place, events: u64) -> (PathBuf, bool) {
     }
 }
 
-/// What distinguishes a store from others of its size.
+/// The features that distinguish a store from others of its size.
 pub fn plan_of(args: &RunArgs, events: u64) -> String {
     format!("{:?} {:?}", args.plan(events), args.mix)
 }
 
-/// What was written of a kept store, where it is there and of this plan.
+/// The record of a kept store, if it exists and has this plan.
 pub fn known<T: for<'a> Deserialize<'a>>(
     path: &Path,
     plan: &str,
@@ -124,8 +124,8 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
     })
 }
 
-/// Seals what can be sealed, where the program does such a thing: what is kept
-/// for years is measured, not what waits for its turn.
+/// Seals all closed segments, if the program can: the measurement is about the form that
+/// is kept for years.
 fn seal(binary: &Path, data: &Path) -> anyhow::Result<()> {
     let mut help = super::supervised::supervised(binary)?;
     let help = help.args(["seal", "--help"]).output()?;
@@ -150,7 +150,7 @@ impl Store {
     }
 }
 
-/// Copies a data folder; what is sealed never changes and is linked.
+/// Copies a data folder; sealed segments never change and are linked.
 pub fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {

@@ -17,7 +17,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 pub fn supervised(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["supervised", "--"]).arg(program);
-    // What is measured is what is named here, not what somebody's shell sets.
+    // The measured settings are those named here, not those of a shell.
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"PROFILETRAIL_") {
             command.env_remove(name);

@@ -10,13 +10,13 @@ use super::table::{Printed, mib, ms, whole};
 /// A number and its mark.
 #[derive(Debug, Serialize)]
 pub struct Target {
-    /// What is measured.
+    /// The measurement.
     what: String,
     /// The result as text.
     value: String,
-    /// What it is to be, for people.
+    /// The target as text.
     mark: String,
-    /// Whether it is.
+    /// Whether it is met.
     met: bool,
 }
 
@@ -131,7 +131,7 @@ pub fn of(report: &Report) -> Vec<Target> {
             ),
             ("day", "changes of a field in a day, live", 1e3, "< 1 s"),
         ];
-        // What these read grows with the events of a day.
+        // These read more with more events a day.
         let of_a_million = [
             ("find", "find by a looked-up field, live", 20.0, "< 20 ms"),
             ("report", "report of a day, live", 1e3, "< 1 s"),
@@ -175,7 +175,7 @@ pub fn of(report: &Report) -> Vec<Target> {
             let what = format!("calls/s with TLS to those without, {connections} connections");
             all.at_least(&what, tls.to_first, 0.8);
         }
-        // At more connections no core is idle, and what wrk itself costs a call counts.
+        // At more connections no core is idle, and the cost of wrk itself counts.
         if let Some(wrk) = of(Kind::Wrk).next().filter(|_| connections == 1) {
             let what = "calls/s as wrk measures them, 1 connection";
             let ratio = wrk.to_first;

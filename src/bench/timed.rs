@@ -30,7 +30,7 @@ const ENOUGH: Duration = Duration::from_secs(60);
 /// After so long a program is ended, and with it the benchmark.
 const TOO_LONG: Duration = Duration::from_secs(3600);
 
-/// What a program took.
+/// The cost of running a program.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Timed {
     /// From its start to its end, each time, in milliseconds.
@@ -98,7 +98,7 @@ pub fn time(command: &[OsString], times: usize) -> anyhow::Result<Timed> {
     serde_json::from_slice(&output.stdout).context("what a program took")
 }
 
-/// What the process between does.
+/// The work of the helper process.
 pub fn run(times: usize, command: &[OsString]) -> anyhow::Result<()> {
     let running = end_it_too()?;
     let begun = Instant::now();
@@ -113,8 +113,8 @@ pub fn run(times: usize, command: &[OsString]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// When the benchmark ends before its time, so does the program that runs; its
-/// number goes into what is returned, 0 where there is none.
+/// Ends the running program if the benchmark ends early. Its process id is stored in the
+/// returned value; 0 if no program runs.
 fn end_it_too() -> anyhow::Result<Arc<AtomicI32>> {
     let running = Arc::new(AtomicI32::new(0));
     let number = Arc::clone(&running);
@@ -157,7 +157,7 @@ fn once(command: &[OsString], running: &AtomicI32, timed: &mut Timed) -> anyhow:
     let mut stderr = child.stderr.take().context("no standard error")?;
     let said = std::thread::spawn(move || {
         let mut said = String::new();
-        // What cannot be read cannot be passed on.
+        // Unreadable output cannot be passed on.
         let _ = stderr.read_to_string(&mut said);
         said
     });

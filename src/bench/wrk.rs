@@ -1,4 +1,4 @@
-//! A turn by a public load generator, wrk: what the own one measures is compared with it.
+//! A turn with wrk, a public load generator, to check the built-in one.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

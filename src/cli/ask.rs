@@ -227,7 +227,7 @@ pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Optio
     Some(ExitStatus::Nothing)
 }
 
-/// What was not found.
+/// The text for a result that was not found.
 fn nothing(query: &Query, context: &CommandContext) -> String {
     match query {
         Query::History(query) => no_event_of(query.key, is_narrowed(query)),
@@ -283,7 +283,7 @@ fn no_event_of(key: ProfileKey, is_narrowed: bool) -> String {
     }
 }
 
-/// Who was not found.
+/// The text for a (sub)profile that was not found.
 fn nobody(query: &FindQuery) -> String {
     let who = match query.subject() {
         Subject::Field(name) => format!("no profile or subprofile has this value in {name:?}"),
@@ -301,7 +301,7 @@ fn is_narrowed(query: &HistoryQuery) -> bool {
     by_name || query.span != Span::default() || query.limit == Some(0)
 }
 
-/// What to type next if the answer itself gave no hint.
+/// The next command to suggest if the answer itself gave no hint.
 fn next(query: &Query, context: &CommandContext) -> Option<String> {
     Some(match query {
         Query::History(all) if is_narrowed(all) => {

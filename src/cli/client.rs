@@ -1,8 +1,7 @@
-//! Reaching the data: the running server if there is one, else the folder.
+//! Connects a command to the running server, or else opens the folder.
 //!
-//! Where no server runs, this process opens the folder and answers its own command
-//! ([`Commands`]) in a thread, over a pair of sockets. So there is one way from a
-//! question to its answer.
+//! If no server runs, this process opens the folder and answers its own command
+//! ([`Commands`]) in a thread, over a pair of sockets. So both cases share one code path.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -38,7 +37,7 @@ pub const APPEND: OpenMode = OpenMode::Append {
 
 pub struct Connection {
     stream: UnixStream,
-    /// Where no server runs: the thread that answers.
+    /// If no server runs, the thread that answers.
     offline: Option<JoinHandle<()>>,
 }
 
@@ -151,7 +150,7 @@ impl Connection {
                 }
             }
         };
-        // Not waited for: it may be reading a pipe when the server breaks off.
+        // Not joined: it may be reading a pipe when the server disconnects.
         let thread = std::thread::Builder::new().name("upload".to_owned());
         thread.spawn(upload).context("starting a thread")?;
         Ok(Answer::of(self)?)
@@ -161,7 +160,7 @@ impl Connection {
 /// A request, and how it is run.
 pub struct Task {
     pub request: Request,
-    /// What the folder is opened for, where no server runs.
+    /// The mode in which the folder is opened if no server runs.
     pub mode: OpenMode,
     /// The text of the progress bar.
     pub doing: &'static str,
@@ -273,7 +272,7 @@ impl Answer {
         })
     }
 
-    /// The next part; an error where the other side has gone.
+    /// The next part; an error if the other side has disconnected.
     pub fn next(&mut self) -> io::Result<Part<'_>> {
         self.line.clear();
         self.input.read_until(b'\n', &mut self.line)?;

@@ -128,7 +128,7 @@ fn pager(common: &Common) -> Option<String> {
     let of_all = || std::env::var("PAGER").ok();
     let pager = common.pager.clone().or_else(of_all);
     let pager = pager.unwrap_or_else(|| "less".to_owned());
-    // As with git, both of these are none.
+    // As in git, both of these disable the pager.
     (!matches!(pager.trim(), "" | "cat")).then_some(pager)
 }
 

@@ -1,4 +1,4 @@
-//! `doctor`: the checks around a server, and what they found.
+//! `doctor`: the checks of a server, and their findings.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
     let Some(path) = &args.out else {
         return ask::to_stdout(&query, format, PagedStdout::unpaged(), context);
     };
-    // What cannot be read is listed in it.
+    // The dossier lists unreadable events.
     let (status, written) = ask::to_file(&query, format, path, context)?;
     if let Some(bytes) = written {
         let shown = plain(&path.display().to_string());

@@ -7,8 +7,8 @@
 //! are checked, so a check never sees a part of them. Unknown names are reported:
 //! they are typing errors.
 //!
-//! A command that only makes sense on existing data, and finds none where it would look,
-//! takes the settings of the service that `scripts/install` installed, and says so.
+//! A command that needs existing data, and finds none in the usual places, uses the
+//! settings of the service that `scripts/install` installed, and says so.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -68,8 +68,8 @@ const MAX_LEN: u64 = 1 << 20;
 /// Names with their values; the last of several values counts.
 type Pairs = IndexMap<String, String>;
 
-/// The command line, whose settings can come from the environment. A demo is made of
-/// nothing but flags, and a dossier has forms of its own.
+/// The command line, whose settings can come from the environment. A demo is configured
+/// only by flags, and a dossier has its own forms.
 pub fn command() -> Command {
     with_environment(Args::command())
 }

@@ -1,4 +1,4 @@
-//! `erase`: showing what there is of persons, asking, and erasing it.
+//! `erase`: shows the data of persons, asks, and erases it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -144,8 +144,8 @@ fn say_not_yet_removed(backups: &[PathBuf]) {
     }
 }
 
-/// Brings the backups up to date, and says how each ended; returns whether all are. Also where
-/// nothing is left to erase: an earlier erasure may have been interrupted.
+/// Updates the backups, and prints the result of each; returns whether all are up to date.
+/// Also runs if nothing is left to erase, since an earlier erasure may have been interrupted.
 fn update_backups(backups: Vec<PathBuf>, context: &CommandContext) -> bool {
     let mut all_updated = true;
     for dir in backups {
@@ -224,7 +224,7 @@ fn backup_of(dir: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(dir).context("finding the backup's folder")
 }
 
-/// What was erased of a profile, for people.
+/// The erased data of a profile, for people.
 fn text_of(line: &EraseLine) -> String {
     let verb = if line.dry_run {
         "would erase"

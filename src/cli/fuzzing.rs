@@ -10,10 +10,10 @@ use crate::query::{Clock, Rounding, parse_span, parse_time};
 /// 2025-10-09T08:53:20Z.
 const NOW: i64 = 1_760_000_000;
 
-/// Reads a text as a time, a span, a (sub)profile, a label and a zone, and
-/// writes it on a terminal. What must hold: nothing panics; a time can be printed
-/// and is read as the same again; rounding moves it by a second at most; a key
-/// is read as it is printed; and no control character reaches the terminal.
+/// Reads a text as a time, a span, a (sub)profile, a label and a zone, and writes it on a
+/// terminal. Invariants: nothing panics; a printed time is read as the same time;
+/// rounding moves it by at most a second; a printed key is read as the same key; and no
+/// control character reaches the terminal.
 pub fn command_line(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let text = text.as_ref();

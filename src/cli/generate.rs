@@ -21,7 +21,7 @@ const NAME: &str = "profiletrail";
 /// The variable by which a completion script asks the program.
 const VARIABLE: &str = "COMPLETE";
 
-/// What the manual pages say of the environment.
+/// The text of the manual pages about the environment.
 const ENVIRONMENT: &str = "Options marked with [env: PROFILETRAIL_…] take their value from that variable, or from the file of \
     --env-file. Flags take precedence over the environment, and the environment over the file. NO_COLOR turns colours \
     off, PAGER names the pager, COLUMNS sets the width of output that is not a terminal, and TZ is the zone of --tz local.";

@@ -1,4 +1,4 @@
-//! `import`: sending exported lines to the server, or into the folder.
+//! `import`: sends exported lines to the server, or writes them into the folder.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -96,7 +96,7 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     })
 }
 
-/// A file, or standard input where it is `-`, and its size in bytes where that is known.
+/// A file, or standard input for `-`, and its size in bytes if known.
 pub fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));

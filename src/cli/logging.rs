@@ -1,7 +1,7 @@
 //! The log on standard error.
 //!
 //! Three forms: text with times for terminals and files; JSON objects (`--log-format json`) for
-//! collectors; and under journald, which has times of its own, lines that begin with a priority
+//! collectors; and under journald, which adds its own times, lines that begin with a priority
 //! (`<4>`, see sd-daemon(3)), so that `journalctl -p warning` finds the warnings.
 
 use std::io::{self, IsTerminal, Write};
@@ -84,8 +84,8 @@ impl Write for Event {
 
 /// Logs from a level on, with colours where standard error is a terminal.
 pub fn from(level: LevelFilter, format: LogFormat, context: &CommandContext) {
-    // The resolver warns of every odd answer, which strangers can provoke; the result
-    // of a look-up is logged by its caller.
+    // The resolver warns of every odd answer, which strangers can provoke; the caller
+    // logs the result of a look-up.
     let levels = Targets::new()
         .with_default(level)
         .with_target("hickory_resolver", LevelFilter::OFF)
@@ -125,7 +125,7 @@ pub fn of_command(context: &CommandContext) {
     from(level, LogFormat::Text, context);
 }
 
-/// Says something about the server that must be known whatever is logged.
+/// Logs an important message about the server at any log level.
 pub fn announce(line: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::info!("{line}"),

@@ -1,10 +1,9 @@
 //! The command line: arguments, one query per command, and output for people.
 //!
-//! Three steps from the arguments: clap's structs ([`args`]) with all sources of
-//! settings merged ([`env_file`]), the terminal and the clock read once
-//! ([`CommandContext`]), and one `match` ([`run`]). Output for programs is the
-//! answer's lines as they are; output for people is made from the same lines in
-//! [`output`].
+//! Three steps from the arguments: clap's structs ([`args`]) with all sources of settings
+//! merged ([`env_file`]), the terminal and the clock read once ([`CommandContext`]), and
+//! one `match` ([`run`]). Output for programs is the unchanged lines of the answer;
+//! [`output`] makes output for people from the same lines.
 
 /// Prints a message of the program on standard error: `profiletrail: …`.
 macro_rules! message {
@@ -128,7 +127,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }
 
-/// Says that nothing was found, and what to do next.
+/// Prints that nothing was found, and the next command.
 fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
     message!("nothing found: {what}");
     Ok(ExitStatus::Nothing)
@@ -144,8 +143,8 @@ fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string(line)? + "\n")
 }
 
-/// Prints which events an answer lacks: those that are known to be lost, which is no failure,
-/// and the damage.
+/// Prints the events that an answer lacks: those that are known to be lost, which is not a
+/// failure, and the damage.
 fn say_lacking(end: &Answered) {
     for note in &end.notes {
         message!("note: {note}; the answer lacks it");
@@ -155,8 +154,8 @@ fn say_lacking(end: &Answered) {
     }
 }
 
-/// Whether standard output was closed, as `head` does: no failure. A broken pipe to
-/// the server is one.
+/// Whether standard output was closed, as by `head`, which is not a failure. A broken
+/// pipe to the server is one.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io: Option<&std::io::Error> = cause.downcast_ref();

@@ -1,4 +1,4 @@
-//! A file that a command writes: it is there completely, or not at all.
+//! A file that a command writes: it exists completely, or not at all.
 
 use std::fs::File;
 use std::io;
@@ -31,7 +31,7 @@ fn already(path: &Path, force: Option<bool>) -> UsageError {
 
 impl OutFile {
     /// A new file for this path, which must not exist unless `force` is `Some(true)`; `force` is
-    /// `None` where the command has no `--force`.
+    /// `None` if the command has no `--force`.
     pub fn beside(path: &Path, force: Option<bool>) -> anyhow::Result<Self> {
         if force != Some(true) && path.symlink_metadata().is_ok() {
             return Err(already(path, force).into());

@@ -1,11 +1,10 @@
 //! Standard output of answers, through a pager on a terminal.
 //!
-//! As with git, all output to a terminal goes through the pager, and `LESS` defaults
-//! to `FRX`, so that less shows colours and exits at once if everything fits on the
-//! screen. The pager starts with the first byte, so an answer that fails earlier
-//! starts none. If no pager can be started, output goes to the terminal. If the
-//! reader quits the pager early, the command ends with success. While the pager
-//! runs, it handles interrupts.
+//! As in git, all output to a terminal goes through the pager. `LESS` defaults to `FRX`,
+//! so that less shows colours and exits at once if everything fits on the screen. The
+//! pager starts with the first byte, so an answer that fails earlier starts none. If no
+//! pager can be started, output goes to the terminal. If the reader quits the pager
+//! early, the command ends with success. While the pager runs, it handles interrupts.
 
 use std::io::{self, BufWriter, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -36,8 +35,8 @@ struct Running {
 }
 
 impl PagedStdout {
-    /// Standard output for an answer in a form, through the pager if there is to be one.
-    /// What programs read can hold characters that control a terminal.
+    /// Standard output for an answer in a form, through the pager if one is wanted.
+    /// Output for programs can hold characters that control a terminal.
     pub fn new(context: &CommandContext, format: Format) -> Self {
         Self {
             pager: context.pager.clone(),
@@ -47,8 +46,8 @@ impl PagedStdout {
         }
     }
 
-    /// Standard output as it is, as before a prompt: a pager would end the command when it is
-    /// left.
+    /// Standard output without a pager, for example before a prompt: leaving a pager would
+    /// end the command.
     pub const fn unpaged() -> Self {
         Self {
             pager: None,
@@ -79,7 +78,7 @@ impl PagedStdout {
         })
     }
 
-    /// Writes what is left, and waits until the reader leaves the pager.
+    /// Writes the rest, and waits until the reader leaves the pager.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()
     }
@@ -114,7 +113,7 @@ impl Write for PagedStdout {
 
 impl Drop for PagedStdout {
     fn drop(&mut self) {
-        // After a failure, its message is printed below what was read.
+        // After a failure, its message is printed below the output.
         let _ = self.close();
     }
 }
@@ -155,8 +154,8 @@ fn start(pager: &str) -> io::Result<(ChildStdin, Running)> {
     Ok((stdin, Running { finished, waiter }))
 }
 
-/// Waits for the pager's end. If it ends before all was written, nobody reads on,
-/// and the command ends too, whatever it is doing.
+/// Waits for the pager's end. If it ends before all output was written, nobody reads the
+/// rest, and the command ends at once.
 fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
     let status = child.wait();
     if status.is_ok_and(|status| status.code() == Some(NOT_FOUND)) {

@@ -39,7 +39,7 @@ impl Bar {
             let template = "{msg} {bar:30} {human_pos}/{human_len} {rate}/s, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-                    // What cannot be shown is left out.
+                    // Progress that cannot be shown is left out.
                     let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
                 };
                 bar.set_style(style.with_key("rate", rate));
@@ -50,8 +50,7 @@ impl Bar {
         bar.set_position(done);
     }
 
-    /// The same for a named task: another task begins a new bar, with a rate and a
-    /// remaining time of its own.
+    /// The same for a named task: each task has its own bar, rate and remaining time.
     pub fn set_of(&mut self, what: &'static str, done: u64, all: u64) {
         if self.what != what {
             self.clear();

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
 use anyhow::Context as _;
 
-/// Fails without a terminal; the error says what to do instead.
+/// Fails without a terminal; the error names the alternative.
 pub fn require_terminal(instead: &str) -> Result<(), UsageError> {
     if stdin().is_terminal() && stderr().is_terminal() {
         Ok(())

@@ -263,7 +263,7 @@ fn check(
     Ok(ExitStatus::Success)
 }
 
-/// Who else has signed, and when.
+/// The third parties that have signed, and when.
 fn text_of_others(checked: &Checked) -> String {
     let mut text = String::new();
     for witness in &checked.witnesses {

@@ -1,4 +1,4 @@
-//! `prune`: showing what it would remove, asking, and removing it.
+//! `prune`: shows what it would remove, asks, and removes it.
 
 use super::maintenance::{self, order, parse_lines};
 use super::prompt::{confirm, declined, require_terminal};

@@ -1,4 +1,5 @@
-//! `rejected`: the calls that could not be read, and entering those that can be read now.
+//! `rejected`: lists the calls that could not be read, and enters those that can be read
+//! now.
 
 use super::answer_args::Ask;
 use super::ask;

@@ -1,4 +1,4 @@
-//! `schema`: what programs can rely on, made from the same types as the answers.
+//! `schema`: the stable format for programs, generated from the types of the answers.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};

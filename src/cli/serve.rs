@@ -1,4 +1,4 @@
-//! `serve`: running the server until a signal.
+//! `serve`: runs the server until a signal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -96,8 +96,8 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The certificate and its key, if there are any. Half a pair is refused,
-    /// whichever source it comes from: without TLS, calls would be readable.
+    /// The certificate and its key, if there are any. Half a pair is refused, from any
+    /// source: without TLS, calls would be readable.
     fn tls(&self) -> Result<Option<TlsFiles>, UsageError> {
         let half = |given: &str, missing: &str| {
             let what = format!("{given} is set and {missing} is not: TLS needs both");
@@ -230,7 +230,8 @@ fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows a bar while the index is built; returns a signal that came meanwhile.
+/// Shows a progress bar while the index is built; returns a signal that arrives during
+/// that.
 fn show_progress(server: &Server, signals: &mut Signals) -> Option<i32> {
     let mut bar = Bar::new("building the index", true);
     loop {

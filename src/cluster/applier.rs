@@ -1,4 +1,5 @@
-//! The one thread that appends to the own log: what the stream has, in its order.
+//! The one thread that appends to the node's own log: the messages of the stream, in
+//! order.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
@@ -18,7 +19,7 @@ use crate::store::{Group, Owners, Placed, Sequencer, Trail};
 const BATCH: (usize, usize) = (256, 256 * 1024);
 
 pub enum Task {
-    /// Which part of the stream the own log has, before any of these.
+    /// The part of the stream that the own log has, before any of these.
     Begin(Place),
     /// Calls are accepted once a message is applied and the own log has nothing beyond.
     Settle { at: u64 },
@@ -30,7 +31,7 @@ pub enum Task {
         id: String,
         payload: Vec<u8>,
     },
-    /// What another log had.
+    /// The position of another log.
     Mark { at: u64, mark: Mark },
     /// A message that adds nothing to the own log.
     Other { at: u64 },
@@ -38,24 +39,24 @@ pub enum Task {
     Close(SyncSender<Result<(), AppendError>>),
 }
 
-/// Which part of the stream the own log has.
+/// The part of the stream that the own log has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The number of the last message; 0 before the first.
     pub applied: u64,
-    /// How many events there are up to there, with control records.
+    /// The number of events up to there, including control records.
     pub events: u64,
     /// How many rejected calls.
     pub rejected: u64,
 }
 
-/// Who waits for the numbers of a group.
+/// The waiters for the numbers of a group.
 pub struct Waiting {
     pub id: String,
     pub placed: SyncSender<(u64, Placed)>,
 }
 
-/// What the threads of a node share.
+/// The state that the threads of a node share.
 pub struct Shared {
     pub trail: Arc<Trail>,
     pub status: Status,
@@ -64,12 +65,12 @@ pub struct Shared {
     /// Notified when the place has changed.
     pub moved: Condvar,
     pub waiting: Mutex<Option<Waiting>>,
-    /// Why the own log takes nothing any more.
+    /// Why the own log accepts nothing any more.
     pub poison: Mutex<Option<String>>,
 }
 
 impl Shared {
-    /// Of a node that has not found its place yet.
+    /// For a node that has not found its place yet.
     pub fn new(trail: Arc<Trail>, poison: Option<String>) -> Self {
         Self {
             trail,
@@ -86,20 +87,20 @@ impl Shared {
     }
 }
 
-/// Appends what is delivered.
+/// Appends delivered messages.
 pub struct Applier {
     pub shared: Arc<Shared>,
     pub inner: Box<dyn Sequencer>,
     pub owners: Owners,
     pub observer: Observer,
-    /// Where marks go.
+    /// The receiver of marks.
     pub marks: Sender<Mark>,
     pub place: Place,
     /// The message after which calls are accepted.
     pub settle: Option<u64>,
-    /// Reads the own events that the stream delivers again, …
+    /// Reads events of the own log that the stream delivers again, …
     pub events: Cursor,
-    /// … and the own rejected calls.
+    /// … and rejected calls of the own log.
     pub rejected: Cursor,
 }
 
@@ -115,7 +116,7 @@ struct Pending {
 struct Ended;
 
 impl Applier {
-    /// Works until nobody can send tasks, or nothing can be appended.
+    /// Runs until nobody can send tasks, or nothing can be appended.
     pub fn run(mut self, mut tasks: Receiver<Task>) {
         let mut next = None;
         while let Some(task) = next.take().or_else(|| tasks.blocking_recv()) {
@@ -134,7 +135,7 @@ impl Applier {
                 Task::Mark { at, mark } => self.mark(at, mark),
                 Task::Other { at } => self.publish_place(at),
                 Task::Close(reply) => {
-                    // The one who asked may have gone.
+                    // The sender of the task may have ended.
                     let _ = reply.send(self.inner.close_segments());
                     self.note_poison()
                 }
@@ -148,7 +149,8 @@ impl Applier {
         self.shared.moved.notify_all();
     }
 
-    /// Appends a group, and with it those that wait behind it. Leaves in `next` what is none.
+    /// Appends a group and the groups that wait behind it. Leaves in `next` the first message
+    /// that is not a group.
     fn groups(
         &mut self,
         first: (u64, String, Vec<u8>),
@@ -189,8 +191,8 @@ impl Applier {
         })
     }
 
-    /// Counts the records of a message, and leaves those that the own logs lack. The others
-    /// must be those that they have.
+    /// Counts the records of a message, and keeps those that the own logs lack. The others
+    /// must equal the records that the logs have.
     fn without_present(&mut self, at: u64, records: Group) -> Result<Group, Ended> {
         let last = self.shared.trail.last_seq();
         let counted = &mut self.place.events;
@@ -264,7 +266,7 @@ impl Applier {
 
     fn mark(&mut self, at: u64, mark: Mark) -> Result<(), Ended> {
         let (own, other) = (self.place, mark.place);
-        // Nothing came between: the node had counted as far as this one.
+        // Nothing came between: the node had counted up to this one.
         if other.applied == own.applied && other != own {
             return Err(self.diverged(format!(
                 "after message {} node {} had {} events and {} rejected calls, and this one {} and {}: \
@@ -272,7 +274,7 @@ impl Applier {
                 other.applied, mark.node, other.events, other.rejected, own.events, own.rejected
             )));
         }
-        // Nobody compares any more where the thread has ended.
+        // If the thread has ended, nobody compares any more.
         let _ = self.marks.send(mark);
         self.publish_place(at)
     }
@@ -332,7 +334,7 @@ fn new_of(
     Ok(new)
 }
 
-/// Whether the own log has this record. One that is pruned, lost or unreadable counts as the same.
+/// Whether the own log has this record. A pruned, lost or unreadable record counts as equal.
 fn is_same(cursor: &mut Cursor, number: u64, record: &[u8]) -> bool {
     match cursor.get(number) {
         Ok(own) => own == record || is_pruned(own) || Lost::decode(own).is_some(),

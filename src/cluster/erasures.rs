@@ -1,8 +1,8 @@
-//! Erases here what was erased on another node.
+//! Repeats erasures of other nodes on this node.
 //!
 //! The control record of an erasure comes through the stream, at the same place in each log. A
-//! thread reads what is appended, and repeats the erasures that it finds. How far it has read
-//! is in the folder, so that a crash in between repeats them, too.
+//! thread reads appended records and repeats the erasures among them. Its position is stored
+//! in the folder, so that erasures are repeated after a crash, too.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::{Arrival, EraseError, Membership, Outcome, Trail};
 /// The pause between two looks at the log.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is noted how far the log was read.
+/// How often the position in the log is saved.
 const NOTED: Duration = Duration::from_secs(60);
 
 /// Starts the thread. `append` closes segments of the own log.

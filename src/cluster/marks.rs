@@ -1,8 +1,8 @@
 //! Marks: the sizes and roots that each node publishes of its logs, and their comparison.
 //!
-//! Each node publishes once a minute how many events it has and their root. A node that
-//! contradicts as many others as agree with it, itself among these, accepts no calls: with
-//! three nodes the one that is wrong stops, and with two both do.
+//! Each node publishes its number of events and their root once a minute. A node that
+//! contradicts as many nodes as agree with it (including itself) accepts no calls: of
+//! three nodes the wrong one stops, and of two both stop.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::proofs::{ProofError, Prover};
 /// How often a node publishes a mark.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The same while the stream may still have what was erased, as the others wait for this node's
-/// mark before they purge; and for how long that applies.
+/// The same while the stream may still have erased data, since the others wait for this node's
+/// mark before they purge; and how long that applies.
 const HASTE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(120));
 
 /// How long another node's mark counts.
@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Marks {
     shared: Arc<Shared>,
     publish: UnboundedSender<Publish>,
-    /// Whether the last mark of each node agrees, and when it came.
+    /// Whether the last mark of each node agrees, and when it arrived.
     others: HashMap<String, (bool, Instant)>,
 }
 

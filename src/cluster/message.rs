@@ -18,7 +18,7 @@ use super::applier::Place;
 use crate::log::frame::{self, Frame};
 use crate::store::Group;
 
-/// What a log had after a message of the stream.
+/// The position of a log after a message of the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The name of the node's checkpoints.
@@ -45,7 +45,7 @@ pub fn encode(log_id: u64, events: &[Vec<u8>], rejected: &[Vec<u8>]) -> Option<V
     Some(message)
 }
 
-/// Reads the message of a group, or says what is wrong with it.
+/// Reads the message of a group; an error names the fault.
 pub fn decode(log_id: u64, message: &[u8]) -> Result<Group, String> {
     let records = |bytes: &[u8]| {
         if bytes.is_empty() {

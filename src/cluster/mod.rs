@@ -3,13 +3,13 @@
 //! The order is a stream of NATS JetStream, from which each node appends to its own log;
 //! `docs/cluster.md` says how it works.
 //!
-//! - [`status`]: what the rest of the server knows of the cluster; in every build.
+//! - [`status`]: the state of the cluster for the rest of the server; in every build.
 //! - `message`: the bytes of a group and of a mark.
-//! - `sequencer`: what the committer calls; publishes, and waits.
-//! - `session`: the connection: reads the stream, publishes, and looks whether both work.
-//! - `applier`: the one thread that appends to the own log.
-//! - `marks`: what the nodes publish of their trees.
-//! - `erasures`: repeats what was erased on another node.
+//! - `sequencer`: called by the committer; publishes, and waits.
+//! - `session`: the connection: reads the stream, publishes, and checks that both work.
+//! - `applier`: the one thread that appends to the node's own log.
+//! - `marks`: the roots that the nodes publish of their trees.
+//! - `erasures`: repeats erasures of other nodes.
 //!
 //! Invariant: records that the own log has already must be those that the stream has.
 

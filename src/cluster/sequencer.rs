@@ -1,4 +1,4 @@
-//! What the committer appends to in a cluster.
+//! The sequencer of a cluster, to which the committer appends.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const MOVED: Duration = Duration::from_millis(500);
 /// Gets each event that another node has appended, or that this one has appended after its caller gave up.
 pub type Observer = Box<dyn Fn(u64, &EventRecord<'_>) + Send>;
 
-/// How a node reaches its cluster.
+/// The connection settings of a node.
 #[derive(Clone, Debug)]
 pub struct ClusterConfig {
     /// The addresses of NATS servers, the nearest first.
@@ -46,7 +46,7 @@ pub struct ClusterConfig {
     pub max_body: usize,
 }
 
-/// The threads of a node beside the committer. Dropped after the committer has ended.
+/// The threads of a node other than the committer. Dropped after the committer has ended.
 pub struct Cluster {
     marks: Option<Background>,
     /// What is known of the cluster.
@@ -189,8 +189,8 @@ impl JetStream {
         NotPlaced::Failed(AppendError::InDoubt(why.to_owned()))
     }
 
-    /// Waits until more is applied than a place, so that what depends on it can be decided
-    /// anew.
+    /// Waits until more than a place is applied, so that a group that depends on it can be
+    /// decided again.
     fn wait_beyond(&self, place: u64, deadline: Instant) {
         let until = deadline.min(Instant::now() + MOVED);
         let mut present = self.shared.place.lock();
@@ -249,7 +249,7 @@ impl Sequencer for JetStream {
                 Err(NotPlaced::Moved) => {
                     let place = after.unwrap_or(0);
                     self.wait_beyond(place, deadline);
-                    // What was placed already cannot be decided anew.
+                    // A group that has a place cannot be decided again.
                     if placed == Placed::default() && self.shared.status.is_ready() {
                         return Err(Moved);
                     }

@@ -1,4 +1,4 @@
-//! What a server knows of its cluster.
+//! The state of the cluster that a server knows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
     expect(dead_code, reason = "a build without the feature is never a node")
 )]
 enum State {
-    /// The node is not where the others are yet.
+    /// The node has not caught up with the others yet.
     Joining(String),
     /// Calls are accepted.
     Ready,
@@ -42,7 +42,8 @@ struct Shared {
     facts: Mutex<ClusterFacts>,
 }
 
-/// Which erasures the stream may still have, by the `seq` of their control records.
+/// The erasures whose data the stream may still have, by the `seq` of their control
+/// records.
 #[derive(Debug, Default)]
 struct Erasures {
     /// The last one.
@@ -54,7 +55,7 @@ struct Erasures {
     since: Option<Instant>,
 }
 
-/// What a node says of its cluster in `doctor` and in the metrics.
+/// The state of the cluster for `doctor` and the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClusterFacts {
@@ -64,11 +65,11 @@ pub struct ClusterFacts {
     pub version: String,
     /// On how many NATS servers the stream is kept.
     pub replicas: u64,
-    /// How many of them are up to date.
+    /// The number of up-to-date servers among them.
     pub current: u64,
     /// Messages of the stream that are not applied yet.
     pub lag: u64,
-    /// Whether the stream may still have what was erased.
+    /// Whether the stream may still have erased data.
     pub has_erased: bool,
     /// Groups of which it was not known in time whether they are kept.
     pub in_doubt: u64,
@@ -98,7 +99,7 @@ impl Status {
         }
     }
 
-    /// What `doctor` and the metrics show.
+    /// The data for `doctor` and the metrics.
     pub fn facts(&self) -> ClusterFacts {
         let has_erased = {
             let erasures = self.0.erasures.lock();
@@ -114,7 +115,7 @@ impl Status {
 
 #[cfg(feature = "nats")]
 impl Status {
-    /// Whether the log is not that of the other nodes.
+    /// Whether the log differs from that of the other nodes.
     pub fn is_diverged(&self) -> bool {
         self.0.outvoted.load(Ordering::Relaxed)
             || matches!(&*self.0.state.lock(), State::Diverged(_))
@@ -156,7 +157,7 @@ impl Status {
         }
     }
 
-    /// Whether at least as many other nodes contradict this one as agree with it, with itself.
+    /// Whether at least as many nodes contradict this one as agree with it, including itself.
     pub(super) fn set_outvoted(&self, outvoted: bool) {
         if self.0.outvoted.swap(outvoted, Ordering::Relaxed) != outvoted && outvoted {
             tracing::error!("no calls are accepted until this ends: {OUTVOTED}");
@@ -167,7 +168,7 @@ impl Status {
         *self.0.state.lock() == State::Ready
     }
 
-    /// Changes what `doctor` and the metrics show.
+    /// Changes the data for `doctor` and the metrics.
     pub(super) fn update(&self, change: impl FnOnce(&mut ClusterFacts)) {
         change(&mut self.0.facts.lock());
     }

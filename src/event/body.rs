@@ -6,7 +6,7 @@ use super::charset::Charset;
 use super::decode::{Content, decode_content};
 use super::error::DecodeError;
 
-/// How the bytes of a kept body are to be read.
+/// The format of a kept body's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub enum BodyKind {
     /// `application/x-www-form-urlencoded`, as PHP's `http_build_query` makes it.
@@ -16,8 +16,8 @@ pub enum BodyKind {
     /// The content of an export line whose original bytes are not known: the
     /// JSON form of [`super::Content`].
     Content,
-    /// The same of an observed event: what was seen of a (sub)profile that was
-    /// there. No call's body is of this kind, or of the next.
+    /// The same for an observed event of an existing (sub)profile. No call's body is of
+    /// this kind, or of the next.
     Observed,
     /// The same of an observed event that saw that a (sub)profile was not there.
     Gone,
@@ -36,7 +36,7 @@ impl BodyKind {
         )
     }
 
-    /// What an observed event saw; `None` for other events.
+    /// The content of an observed event; `None` for other events.
     pub const fn seen(self) -> Option<Seen> {
         match self {
             Self::Observed => Some(Seen::Present),
@@ -58,9 +58,9 @@ impl BodyKind {
         kinds.find(|kind| decode_content(*kind, body).is_ok_and(|read| read == *content))
     }
 
-    /// The kind that a `Content-Type` header names. A missing header is read as
-    /// a form in UTF-8: a sender that leaves it out sends what the documentation
-    /// shows. So is an empty body, of whatever type: it is a test of the address.
+    /// The kind that a `Content-Type` header names. Without the header, the body is a
+    /// form in UTF-8, as in Copernica's documentation. So is an empty body of any type,
+    /// which is a test of the address.
     ///
     /// # Errors
     /// No webhook sends this type, or the charset is unknown.

@@ -1,9 +1,8 @@
-//! From the bytes of a call to text.
+//! Decodes the bytes of a call to text.
 //!
-//! Text is read in the charset that the `Content-Type` names, else as UTF-8.
-//! What is not valid in it is read as Windows-1252, which has a character for
-//! every byte (the bytes that it does not assign are the C1 controls of the
-//! same number), so no two different invalid values look equal.
+//! Text is read in the charset that the `Content-Type` names, else as UTF-8. Invalid text
+//! is read as Windows-1252, which has a character for every byte, so different invalid
+//! values never look equal. (Unassigned bytes are the C1 controls of the same number.)
 
 use std::borrow::Cow;
 
@@ -25,7 +24,7 @@ const OTHERS: &str = "windows-1252 iso-8859-15 windows-1250 windows-1251 windows
 pub struct Charset(&'static Encoding);
 
 impl Charset {
-    /// The charset of a body that names none.
+    /// The default charset.
     pub const UTF_8: Self = Self(UTF_8);
 
     /// The charset of a label such as `ISO-8859-1`, in upper or lower case.
@@ -40,8 +39,8 @@ impl Charset {
         OTHERS.split(' ').filter_map(Self::from_label)
     }
 
-    /// Whether ASCII bytes are themselves, so that a form can be taken apart
-    /// before it is decoded.
+    /// Whether ASCII bytes stand for themselves, so that a form can be split before it is
+    /// decoded.
     pub fn is_ascii_compatible(self) -> bool {
         self.0.is_ascii_compatible()
     }
@@ -64,8 +63,7 @@ impl Charset {
         text.unwrap_or_else(|| WINDOWS_1252.decode_without_bom_handling(bytes).0)
     }
 
-    /// The text of a JSON body. Of one in UTF-8 each string that is not valid
-    /// is read by itself.
+    /// The text of a JSON body. In UTF-8, each invalid string is decoded separately.
     pub fn decode_json(self, body: &[u8]) -> Cow<'_, str> {
         match std::str::from_utf8(body) {
             Ok(text) if self.is_utf8() => Cow::Borrowed(text),
@@ -74,7 +72,7 @@ impl Charset {
         }
     }
 
-    /// The text of JSON, its strings and what is between them decoded one by one.
+    /// The text of JSON; its strings and the text between them are decoded one by one.
     fn decode_strings(self, body: &[u8]) -> String {
         let mut text = String::with_capacity(body.len());
         let mut rest = body;

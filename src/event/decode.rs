@@ -1,4 +1,4 @@
-//! From a body to an event.
+//! Decodes a body to an event.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use super::key::{ProfileKey, parse_number};
 use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
 use super::variable::each_variable;
 
-/// What happened to the (sub)profile.
+/// The event's effect on the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
 pub enum EventType {
@@ -26,7 +26,7 @@ pub enum EventType {
     Update,
     /// It was removed.
     Delete,
-    /// It was seen in an export; no call is of this type, whatever its word.
+    /// It was seen in an export; no call has this type, even with the same word.
     Observed(Seen),
     /// Something else (`click`, `unsubscribe`, …), which changes no state.
     Other(String),
@@ -55,7 +55,7 @@ impl EventType {
         }
     }
 
-    /// What an observed event saw; `None` for other events.
+    /// The content of an observed event; `None` for other events.
     pub const fn seen(&self) -> Option<Seen> {
         match self {
             Self::Observed(seen) => Some(*seen),
@@ -91,8 +91,8 @@ impl From<&str> for EventType {
     }
 }
 
-/// What must be known of a call before it can be kept: read at receipt, and
-/// stored with the body so that the index needs no body.
+/// The part of a call that is read at receipt, before the call is kept. It is stored with
+/// the body, so that the index needs no body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The type.
@@ -117,8 +117,7 @@ impl Envelope {
     }
 }
 
-/// The rest of a body; borrows from the body what it holds
-/// unescaped.
+/// The rest of a body; borrows unescaped text from the body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content<'a> {
@@ -126,7 +125,7 @@ pub struct Content<'a> {
     pub created: Option<Cow<'a, str>>,
     /// `modified` of the (sub)profile, as sent.
     pub modified: Option<Cow<'a, str>>,
-    /// What the action was performed with.
+    /// The parameters of the action.
     pub parameters: Fields<'a>,
     /// The current fields, all of them; empty if none were sent.
     pub fields: Fields<'a>,
@@ -301,7 +300,7 @@ impl Scalars {
     }
 }
 
-/// Reads what must be known of a call before it can be kept.
+/// Reads the part of a call that is needed before it is kept.
 ///
 /// # Errors
 /// The body cannot be read, is not an event, or is not of a call
@@ -328,8 +327,8 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
     scalars.envelope(zone)
 }
 
-/// Takes the scalars of a form. Other names, which are most of a body, are not
-/// decoded: every call passes here before its answer.
+/// Reads the scalars of a form. Other names, which are most of a body, are not decoded,
+/// since every call passes here before its answer.
 fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<(), DecodeError> {
     for pair in form_pairs(body) {
         let FormPair {

@@ -1,7 +1,7 @@
 //! Names with their values, in the order sent.
 //!
-//! A body has some twenty of them and is read by the million, so they are kept
-//! in a row and not hashed, and borrow from the body what it holds unescaped.
+//! A body has some twenty of them and millions of bodies are read, so they are stored in
+//! a row, not hashed, and borrow unescaped text from the body.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -10,9 +10,9 @@ use super::variable::{MAX_PAIRS, too_many_pairs};
 /// A form or a part of it, still encoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FormText<'a> {
-    /// Of a form that is UTF-8 throughout: its parts need no check of their own.
+    /// For a form that is UTF-8 throughout: its parts need no check.
     Utf8(&'a str),
-    /// Of another form.
+    /// For another form.
     Bytes(&'a [u8]),
 }
 
@@ -83,8 +83,8 @@ pub(super) struct FormPair<'a> {
     pub value: FormText<'a>,
 }
 
-/// The pairs of a form in the order sent; an error in place of the first one that is
-/// too many.
+/// The pairs of a form in the order sent; an error instead of the first pair beyond the
+/// limit.
 pub(super) fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
     let form = FormText::new(body);
     let mut begin = 0;
@@ -115,8 +115,7 @@ const fn bracket(bytes: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The first bracket in form bytes: where it begins, what it is and how many
-/// bytes it takes.
+/// The first bracket in form bytes: its offset, its kind and its length in bytes.
 fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
     // Names are short: a loop is done before a vector search has begun.
     let places = (0..).zip(bytes);
@@ -130,7 +129,7 @@ fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
 impl<'a> FormText<'a> {
     /// Splits the name of a variable into name and key, if it has no bracket or just one
     /// pair at its end, as nearly all have; `None` for others. A `%` before an encoded
-    /// bracket stands for itself, so the parts decode to what they are in the whole.
+    /// bracket stands for itself, so the parts decode as in the full name.
     pub fn split_name(self) -> Option<(Self, Option<Self>)> {
         let full = self.as_bytes();
         let Some((open, byte, open_len)) = find_bracket(full) else {

@@ -16,9 +16,9 @@ use super::{
 
 /// Decodes a body. Its first byte chooses the kind, the zone and the charset.
 ///
-/// What must hold: nothing panics; an error has its reason and its place; a
-/// time can be printed; the content is the same after it was kept as JSON; and
-/// of a form, every short cut reads what is read without it.
+/// Invariants: nothing panics; an error has its reason and its place; a time can be
+/// printed; the content survives a round trip through JSON; and every shortcut for forms
+/// gives the same result as the full decoder.
 pub fn decoder(bytes: &[u8]) {
     let Some((choice, body)) = bytes.split_first() else {
         return;
@@ -64,7 +64,7 @@ fn check_error(error: &DecodeError) {
     assert!(!error.reason.is_empty() && !error.place.is_empty());
 }
 
-/// What holds of a form that can be read.
+/// The invariants of a readable form.
 fn form(body: &[u8], content: &Content<'_>, zone: Zone) {
     let mut scalars = Map::new();
     let mut independent = form_urlencoded::parse(body);

@@ -81,9 +81,9 @@ impl Flat {
         self.variables.push(variable);
     }
 
-    /// Adds what is at a key; the content of its last bracket begins at
-    /// `last_bracket`. `key` and `full` are as before afterwards: they are only
-    /// copied for variables for which there is room.
+    /// Adds the value at a key; the content of its last bracket begins at `last_bracket`.
+    /// `key` and `full` are as before afterwards: they are only copied for variables for
+    /// which there is room.
     ///
     /// serde_json refuses JSON deeper than 128 levels, so the recursion ends.
     fn nested(
@@ -137,8 +137,7 @@ fn push_bracketed(name: &mut String, key: &str) {
     name.push(']');
 }
 
-/// The form value of a scalar; `None` for what has members (and for `null`,
-/// which has none).
+/// The form value of a scalar; `None` for arrays, objects and `null`.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

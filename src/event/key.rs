@@ -60,7 +60,7 @@ impl fmt::Display for ProfileKey {
     }
 }
 
-/// A number of decimal digits alone, within 64 bits.
+/// A number of only decimal digits, within 64 bits.
 pub(crate) fn parse_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if digits { text.parse().ok() } else { None }

@@ -1,8 +1,8 @@
-//! What a webhook call means: from the bytes of a body to an [`Event`].
+//! Decodes a webhook call: from the bytes of a body to an [`Event`].
 //!
-//! Pure and total: every byte string gives an event or a [`DecodeError`] that
-//! names the place. No I/O, no clock: the zone and the moment of receipt are
-//! arguments. What a sequence of events means is decided by [`crate::history`].
+//! Pure and total: every byte string gives an event or a [`DecodeError`] that names the
+//! place. No I/O, no clock: the zone and the moment of receipt are arguments.
+//! [`crate::history`] interprets a sequence of events.
 
 mod body;
 mod charset;

@@ -116,7 +116,7 @@ pub(super) fn parse_event_timestamp(zone: Zone, text: &str) -> Option<i64> {
     } else {
         local.and_utc().timestamp() - parse_offset(offset)?
     };
-    // The zone may take the first or the last day out of what can be printed.
+    // The zone may move the first or last day out of the printable range.
     seconds_in_range(seconds).then_some(seconds)
 }
 

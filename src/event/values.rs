@@ -1,8 +1,8 @@
 //! The values that a body can set some fields to, without the rest of it.
 //!
-//! A body is read for them by the million, so only the values that are wanted
-//! are decoded. They are all that a replay of the event can set, whatever its
-//! type, and more if that type changes nothing: callers confirm them.
+//! Millions of bodies are read for them, so only the wanted values are decoded. They
+//! include all values that a replay of the event can set, and more if the event's type
+//! changes nothing: callers confirm them.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::decode::decode_content;
 use super::error::DecodeError;
 use super::variable::each_variable;
 
-/// What a body has of one field.
+/// The value of one field in a body.
 #[derive(Clone, Debug, Default)]
 struct Sent<'a> {
     field: Option<Cow<'a, str>>,

@@ -13,13 +13,13 @@ use super::key::parse_number;
 /// The most pairs of one body.
 pub(super) const MAX_PAIRS: usize = 10_000;
 
-/// One `name=value` or `name[key]=value`. Of a form only the name and the key
-/// are decoded at once.
+/// One `name=value` or `name[key]=value`. In a form, only the name and the key are
+/// decoded at once.
 #[derive(Debug)]
 pub(super) struct Variable<'a> {
     /// The name up to the first `[`, or the whole name if no bracket closes.
     pub name: Cow<'a, str>,
-    /// What is in the first pair of brackets, followed by the deeper brackets.
+    /// The content of the first pair of brackets, followed by the deeper brackets.
     pub key: Option<Cow<'a, str>>,
     /// Where the content of the last pair of brackets begins in the key.
     last_bracket: Option<usize>,
@@ -213,9 +213,9 @@ fn each_of_form<'a>(
     Ok(())
 }
 
-/// A form body in UTF-8 without the variables on which no change of the wanted
-/// fields and interests depends. Of other fields only the first is kept, since
-/// it matters whether any were sent.
+/// A form body in UTF-8, reduced to the variables that changes of the wanted fields and
+/// interests depend on. Only the first of the other fields is kept, to show that some
+/// were sent.
 pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
     let mut narrowed = Vec::new();
     let mut fields = false;
@@ -250,10 +250,10 @@ pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
 /// Splits a variable's full name into its name, its key, and the place in the
 /// key where the content of the last bracket begins.
 ///
-/// The first pair of brackets is matched by depth, so that a field whose own
-/// name has brackets is read as it was: `fields[a[b]]` is the field `a[b]`, as
-/// is `fields[a][b]`. Brackets that do not balance end at the first `]`; a name
-/// in which none closes is left whole.
+/// The first pair of brackets is matched by depth, so that a field whose own name has
+/// brackets is read as it was: `fields[a[b]]` is the field `a[b]`, as is `fields[a][b]`.
+/// Unbalanced brackets end at the first `]`; a name without a closing bracket is not
+/// split.
 fn split_name<'a>(full: &Cow<'a, str>) -> (Cow<'a, str>, Option<Cow<'a, str>>, Option<usize>) {
     let whole = || (full.clone(), None, None);
     let Some((name, rest)) = full.split_once('[') else {

@@ -14,9 +14,9 @@ const MAX_WORD: usize = 12;
 /// A text before the part that differs, that part, and the text after it.
 pub type Cut = (String, String, String);
 
-/// Where two texts differ; `None` if that is obvious, or if all differs. With `words` the
-/// differing part grows to whole words, which are easier to read than some of their
-/// letters, if they are short.
+/// The differing part of two texts; `None` if it is obvious, or the whole text. With
+/// `words` the part grows to whole words, if they are short, since these are easier to
+/// read than single letters.
 pub fn differing(old: &str, new: &str, words: bool) -> Option<[Cut; 2]> {
     if old.len().max(new.len()) > TOO_LONG {
         return None;

@@ -1,9 +1,8 @@
-//! What the terminal, the page and CSV share: values and their differences, times,
-//! numbers, names, widths, and text from strangers made safe.
+//! Formatting for the terminal, the page and CSV: values and their differences, times,
+//! numbers, names, widths, and the escaping of untrusted text.
 //!
-//! Leaves out where text goes and how it is laid out (`cli::output`, `web`).
-//! Invariant: whatever came from outside passes through [`plain`] before it is
-//! in a [`Text`], so nothing of it controls a terminal or hides.
+//! Not here: output and layout (`cli::output`, `web`). Invariant: external text passes
+//! through [`plain`] before it is in a [`Text`], so it cannot control a terminal or hide.
 
 mod difference;
 mod names;

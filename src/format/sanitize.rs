@@ -1,10 +1,10 @@
-//! Values come from strangers: nothing of them may move a terminal's cursor,
-//! change its colours, or hide behind what cannot be seen.
+//! Values are untrusted: they must not move a terminal's cursor, change its colours, or
+//! contain invisible text.
 
 use std::fmt::Write;
 
-/// Whether a character must not reach a terminal as it is: controls, those
-/// that turn the direction of text, and those without width.
+/// Whether a character must be escaped on a terminal: controls, those that change the
+/// direction of text, and those without width.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -1,9 +1,9 @@
 //! Text that knows its colours, and how wide it is on a terminal.
 //!
 //! Cut and padded by grapheme clusters, so that wide characters, emoji and combining
-//! marks keep columns straight. Where terminals differ in the width of one, the widest
-//! counts: a column that is a space off is better than a line that runs over. All text
-//! in a [`Text`] is safe for a terminal: text from outside goes through [`plain`]
+//! marks keep columns straight. If terminals differ in the width of one, the largest
+//! width counts: a column that is a space off is better than a line that overflows. All
+//! text in a [`Text`] is safe for a terminal: text from outside goes through [`plain`]
 //! first.
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -171,7 +171,7 @@ impl Text {
         self.pieces.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.len()).sum()
     }

@@ -1,18 +1,18 @@
-//! Values, and what changed in them, for people.
+//! Values and their changes, for people.
 //!
-//! Of two long texts the part that differs is marked: by colour, and by
-//! brackets without colours. Without room for all they are shortened around that
-//! part, so that it stays visible.
+//! The differing part of two long texts is marked: by colour, or by brackets without
+//! colours. If there is not enough room, the texts are shortened around that part, so
+//! that it stays visible.
 
 use super::difference::differing;
 use super::sanitize::plain;
 use super::text::{Role, Styles, Text, head, middle, tail, width_of};
 use crate::history::{Subject, Value};
 
-/// What stands for an unknown value.
+/// The symbol for an unknown value.
 const UNKNOWN: &str = "?";
 
-/// What stands for a field that was not there.
+/// The symbol for an absent field.
 const ABSENT: &str = "(absent)";
 
 /// The same in little room.
@@ -42,7 +42,7 @@ pub fn value_text(value: &Value<'_>) -> String {
     }
 }
 
-/// What a change is of.
+/// The subject of a change.
 pub fn subject(subject: &Subject<'_>) -> Text {
     match subject {
         Subject::Field(name) => Text::of(Role::Plain, quoted(name)),
@@ -50,7 +50,7 @@ pub fn subject(subject: &Subject<'_>) -> Text {
     }
 }
 
-/// Between what was and what is.
+/// Between the old and the new value.
 const ARROW: &str = " → ";
 
 /// One of two values, cut around the part that differs.
@@ -92,7 +92,7 @@ impl Side {
         Self::whole(value_text(value), role)
     }
 
-    /// What was; `None` is not known.
+    /// The old value; `None` if unknown.
     pub fn old_value(value: Option<&Value<'_>>) -> Self {
         match value {
             None => Self::whole(UNKNOWN.to_owned(), Role::Dim),
@@ -146,7 +146,7 @@ impl Side {
 }
 
 impl Change {
-    /// A change from a value, where that is known, to another.
+    /// A change to a value, from another if that is known.
     pub fn new(old: Option<&Value<'_>>, new: &Value<'_>) -> Self {
         let (mut was, mut is) = (Side::old_value(old), Side::new_value(new));
         if let (Some(Value::Text(_)), Value::Text(_)) = (old, new) {
@@ -202,7 +202,7 @@ impl Change {
             return vec![self.fit(styles, None)];
         };
         let mut lines = if self.old.width(styles) <= SHORT {
-            // A short one needs no line of its own.
+            // A short one needs no separate line.
             let alone = Self {
                 suffix: Text::default(),
                 ..self.clone()
@@ -244,7 +244,7 @@ fn share(room: usize, first: usize, second: usize) -> (usize, usize) {
     }
 }
 
-/// Marks the parts in which two long texts differ, where they have much in common.
+/// Marks the parts in which two long, similar texts differ.
 fn mark(old: &mut Side, new: &mut Side) {
     let Some(parts) = differing(&old.part, &new.part, true) else {
         return;

@@ -95,7 +95,7 @@ pub fn format_duration(seconds: i64) -> String {
     words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
 }
 
-/// An RFC 3339 time in a zone, which is named.
+/// An RFC 3339 time in a zone, with the zone's name.
 pub fn shown(text: &str, zone: Zone) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(
         |_| plain(text),

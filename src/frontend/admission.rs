@@ -1,14 +1,14 @@
 //! Accepting connections, and evicting others for them.
 //!
-//! A new connection is accepted as long as an existing one can be evicted. Idle connections go first,
-//! then those with an incomplete request, then those that do not read their answer, and of each kind
-//! the one that has been in its phase longest. A crowd of silent or slow strangers therefore evicts
-//! its own oldest connections, and whoever sends a complete request at once is answered. A new
-//! connection is refused only if every connection has a request with tiny_http.
+//! A new connection is accepted as long as an existing one can be evicted. Idle connections are
+//! evicted first, then those with an incomplete request, then those that do not read their answer;
+//! within each kind, the one that has been in its phase longest. So a crowd of silent or slow
+//! clients evicts its own oldest connections, and a client that sends a complete request at once is
+//! answered. A new connection is refused only if every connection has a request with tiny_http.
 //!
 //! The same applies within one address that has as many connections as it may, and when the process
-//! has no descriptor left. Then a reserved descriptor lets a connection be refused that would
-//! otherwise wait unheard.
+//! has no descriptor left. Then a reserved descriptor is used to refuse a connection that would
+//! otherwise wait unanswered.
 //!
 //! Invariants: a client with a complete request is never evicted unanswered; the loop returns to its
 //! other events after a bounded number of new connections.
@@ -149,7 +149,7 @@ impl EventLoop {
             Ok(stream) => stream,
             Err(error) => return tracing::error!(%error, "no TLS session could be begun"),
         };
-        // Of those that are accepted in one round, too, the oldest goes first.
+        // Among connections accepted in one round, too, the oldest goes first.
         let accepted = Instant::now();
         if let Err(error) = self
             .clients
@@ -159,8 +159,7 @@ impl EventLoop {
         }
     }
 
-    /// Refuses a connection that there is no room for, without a word where that would take a
-    /// handshake.
+    /// Refuses a connection for lack of room, silently if an answer would need a handshake.
     fn refuse_connection(&mut self, mut stream: TcpStream) {
         if self.config.tls.is_some() {
             return;
@@ -180,7 +179,7 @@ impl EventLoop {
             Some((rank, client.since))
         };
         while let Some(((rank, _), index)) = self.clients.least(key) {
-            // What it is waited for may have just come.
+            // The awaited bytes may have just arrived.
             self.read_again(index);
             let Some(client) = self.clients.get(index) else {
                 return true;

@@ -1,16 +1,15 @@
-//! Requests in flight: how their bodies get to those who answer, and how the answers come back.
+//! Requests in flight: the ways of their bodies to the responders, and of the answers back.
 //!
-//! Over a private connection goes a request's head alone. tiny_http reads a body of more than 1 KiB
+//! A private connection carries only a request's head. tiny_http reads a body of more than 1 KiB
 //! only when a worker has taken the request, and no further request until then, so each such body
-//! would cost a wake-up. The body waits here instead, under the request's number.
+//! would cost a wake-up. So the body waits here, under the request's number.
 //!
-//! An answer does not come over the private connection that carried the request. Whoever makes it
-//! puts it into the frontend's [`Answers`] under the request's number, several at a time if they are
-//! ready together, and the frontend is woken once for all of them. That saves a write, an event and
-//! a read for each request, and a private connection can carry many requests.
+//! An answer does not use the private connection of the request. The responder puts it into the
+//! frontend's [`Answers`] under the request's number. Answers that are ready together wake the
+//! frontend only once. That saves a write, an event and a read for each request, and a private
+//! connection can carry many requests.
 //!
-//! Invariant: a number is never reused, so an answer reaches the client that asked or nobody,
-//! however requests and clients come and go.
+//! Invariant: a number is never reused, so an answer reaches the client that asked, or nobody.
 
 use super::head::Fault;
 use super::response_stream::Outgoing;
@@ -55,14 +54,14 @@ pub(super) enum Answer {
     Broken,
 }
 
-/// What a request has besides the head that goes upstream.
+/// The parts of a request other than the head that goes upstream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Payload {
     /// The head as received, if [`super::FrontendConfig::pass_head`] and the method has a body.
     pub head: Vec<u8>,
     /// The body, as far as it was received.
     pub body: Vec<u8>,
-    /// What is wrong with the body, if anything.
+    /// The fault of the body, if any.
     pub fault: Option<Fault>,
 }
 
@@ -72,14 +71,14 @@ impl Payload {
     }
 }
 
-/// The mailbox of answers, and of what they answer. Clones share it; it belongs to one frontend.
+/// The mailbox of answers and of request parts. Clones share it; it belongs to one frontend.
 #[derive(Debug, Clone, Default)]
 pub struct Answers(Arc<Mailbox>);
 
 #[derive(Debug, Default)]
 struct Mailbox {
     waiting: Mutex<Waiting>,
-    /// What nobody has taken yet.
+    /// The parts that nobody has taken yet.
     payloads: Mutex<HashMap<CallId, Payload>>,
     stats: Mutex<Stats>,
     /// Wakes the frontend, once it runs.
@@ -93,8 +92,8 @@ struct Waiting {
 }
 
 impl Answers {
-    /// Takes what a request has besides its head; `None` if the request was given up, or it was taken
-    /// before.
+    /// Takes the parts of a request other than its head; `None` if the request was abandoned, or
+    /// they were taken before.
     pub fn take_payload(&self, call: CallId) -> Option<Payload> {
         self.0.payloads.lock().remove(&call)
     }
@@ -103,8 +102,7 @@ impl Answers {
         self.0.payloads.lock().insert(call, payload);
     }
 
-    /// Sends whole answers, head and body. An answer for a request that was given up goes to
-    /// nobody.
+    /// Sends whole answers, head and body. An answer to an abandoned request goes to nobody.
     pub fn send(&self, answers: impl IntoIterator<Item = (CallId, Vec<u8>)>) {
         let answers = answers.into_iter();
         self.put(answers.map(|(call, bytes)| (call, Answer::Whole(bytes))));
@@ -129,7 +127,7 @@ impl Answers {
         }
     }
 
-    /// Drops what waits, and whatever else is sent: the frontend has ended.
+    /// Drops waiting and later answers: the frontend has ended.
     pub(super) fn close(&self) {
         let mut waiting = self.0.waiting.lock();
         waiting.closed = true;
@@ -183,7 +181,7 @@ impl Answers {
 /// A request in flight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
-    /// The index of the client, which may have gone.
+    /// The index of the client, which may have disconnected.
     pub(super) client: usize,
     /// The index of its private connection.
     pub(super) place: usize,

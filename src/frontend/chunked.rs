@@ -43,8 +43,8 @@ impl ChunkDecoder {
         self.0 == State::Done
     }
 
-    /// Decodes what it can of `input` and appends it to `body`, up to `limit` bytes of body in all.
-    /// Returns how many bytes of `input` were used.
+    /// Decodes as much of `input` as possible and appends it to `body`, up to `limit` bytes of body
+    /// in all. Returns how many bytes of `input` were used.
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -110,7 +110,7 @@ impl ChunkDecoder {
 
 type Line<'a> = Option<(&'a [u8], &'a [u8])>;
 
-/// The first line without its CRLF, and what follows; `None` if it is not complete.
+/// The first line without its CRLF, and the rest; `None` if the line is incomplete.
 fn line(input: &[u8], max: usize) -> Result<Line<'_>, ChunkError> {
     let Some(end) = memchr::memchr(b'\n', input) else {
         // The line may be as long as allowed, and only its line feed is missing.
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Decodes pieces as they would arrive; returns the body and what follows it.
+    /// Decodes pieces in the order of arrival; returns the body and the rest.
     fn decode(input: &[u8], piece: usize, limit: usize) -> Result<(Vec<u8>, Vec<u8>), ChunkError> {
         let (mut decoder, mut body, mut waiting) = (ChunkDecoder::new(), Vec::new(), Vec::new());
         for bytes in input.chunks(piece) {

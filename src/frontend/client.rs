@@ -32,8 +32,8 @@ pub(super) enum Phase {
     Streaming(CallId),
     /// The answer is being written.
     Answer,
-    /// The answer is out and the sending side closed; this many more bytes are read and dropped,
-    /// so that a client that is still sending comes to read its answer.
+    /// The answer is sent and the sending side is closed. This many more bytes are read and
+    /// dropped, so that a client that is still sending can read its answer.
     Linger(usize),
 }
 
@@ -56,7 +56,7 @@ impl Phase {
 pub(super) struct ResponseOptions {
     /// It is closed.
     pub(super) close: bool,
-    /// It is closed only after what the client still sends has been read for a while.
+    /// It is closed only after reading the client's remaining bytes for a while.
     pub(super) linger: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
@@ -77,9 +77,9 @@ pub(super) struct Client {
     /// When the phase began, or a write last got on.
     pub(super) since: Instant,
     pub(super) options: ResponseOptions,
-    /// The request's head as it goes upstream, …
+    /// The request's head for upstream, …
     pub(super) upstream: Vec<u8>,
-    /// … and what is passed on besides.
+    /// … and the other parts.
     pub(super) payload: Payload,
     /// Decodes a chunked body.
     pub(super) decoder: ChunkDecoder,
@@ -87,7 +87,7 @@ pub(super) struct Client {
     pub(super) outgoing: Option<Outgoing>,
     input: Vec<u8>,
     taken: usize,
-    /// How much of the waiting input was there when it was last parsed, and last looked at.
+    /// The length of the waiting input when it was last parsed, and last examined.
     parsed: usize,
     seen: usize,
     /// Bytes of empty lines before the request.
@@ -197,9 +197,9 @@ impl Client {
         Ok(self.decoder.is_done())
     }
 
-    /// Whether the waiting bytes are worth parsing: at first, when an empty line has come since,
-    /// and whenever they have doubled, so that a head sent in crumbs costs no more than its
-    /// length, and rubbish without an empty line is still found out early.
+    /// Whether the waiting bytes are worth parsing: at first, after an empty line, and whenever
+    /// they have doubled. So a head in small pieces costs no more than its length, and garbage
+    /// without an empty line is detected early.
     pub(super) fn should_parse(&mut self) -> bool {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
         let fresh = waiting
@@ -234,13 +234,13 @@ impl Client {
         self.since = now;
     }
 
-    /// Sends a message, after what is unsent.
+    /// Sends a message after the unsent bytes.
     pub(super) fn send(&mut self, registry: &Registry, message: &[u8]) -> WriteOutcome {
         let outcome = self.outbox.send(&mut self.stream, message);
         self.watch(registry, outcome)
     }
 
-    /// Sends what is unsent.
+    /// Sends the unsent bytes.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
         let outcome = self.outbox.write(&mut self.stream);
         self.watch(registry, outcome)

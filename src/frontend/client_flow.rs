@@ -42,7 +42,7 @@ impl EventLoop {
         self.pump(index);
     }
 
-    /// Moves a client on as far as it goes without waiting.
+    /// Advances a client as far as possible without waiting.
     pub(super) fn pump(&mut self, index: usize) {
         loop {
             let Some(client) = self.clients.get(index) else {
@@ -52,9 +52,8 @@ impl EventLoop {
                 Phase::Idle | Phase::Head => self.take_head(index) || self.read(index),
                 Phase::Body(_) | Phase::Discard(_) | Phase::Linger(_) => self.read(index),
                 Phase::Chunks => self.take_chunks(index) || self.read(index),
-                // What comes while a request is under way is kept, but not without bound; what
-                // still comes of a body that is not wanted stays in the socket until the answer
-                // is out.
+                // Bytes that arrive during a request are kept, up to a limit; the rest of an
+                // unwanted body stays in the socket until the answer is sent.
                 Phase::Queued | Phase::Upstream(_) | Phase::Streaming(_) => {
                     !client.options.linger
                         && client.waiting().len() <= self.config.max_head
@@ -69,7 +68,7 @@ impl EventLoop {
         }
     }
 
-    /// Reads once; false when nothing came or the client is gone.
+    /// Reads once; false if nothing arrived or the client has disconnected.
     fn read(&mut self, index: usize) -> bool {
         let Self {
             clients,
@@ -287,7 +286,7 @@ impl EventLoop {
         self.finish(index, outcome);
     }
 
-    /// Answers a client from here, which ends its connection.
+    /// Answers a client with the frontend's own answer, which ends its connection.
     pub(super) fn refuse(&mut self, index: usize, refusal: Refusal) {
         self.unqueue(index);
         let Some(client) = self.clients.get(index) else {
@@ -335,8 +334,8 @@ impl EventLoop {
         self.pump(index);
     }
 
-    /// Refuses those that hold the most of what is not yet a whole request, or that leave their
-    /// answers lying, while all clients together hold more than they may.
+    /// While all clients together exceed the limit, refuses those with the most bytes of
+    /// incomplete requests or unread answers.
     fn keep_within_memory(&mut self) {
         while self.clients.held > self.config.max_buffered {
             let heaviest = self.clients.least(|client| match client.phase {
@@ -356,7 +355,7 @@ impl EventLoop {
         }
     }
 
-    /// Closes a connection; what is upstream for it is answered to nobody.
+    /// Closes a connection; answers to its requests upstream go to nobody.
     pub(super) fn close(&mut self, index: usize) {
         self.unqueue(index);
         if let Some(client) = self.clients.get(index) {

@@ -1,8 +1,8 @@
 //! The table of all clients, and their totals.
 //!
 //! Invariants: the counts by address and the buffered bytes are those of the clients in the table.
-//! A place is used again, so whoever keeps one for a call checks the client's phase, which has the
-//! call's number; the queue of requests has the places of clients that wait in it alone.
+//! A place is reused, so a user of a stored place checks the client's phase, which has the call's
+//! number; the queue of requests has only the places of waiting clients.
 
 use super::client::{Client, Phase};
 use super::origin::Peer;

@@ -27,7 +27,8 @@ use std::time::Duration;
 pub(super) const SWEEP: Duration = Duration::from_secs(1);
 /// The same while stopping.
 pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
-/// How long what a client still sends is read and dropped, before or after its answer.
+/// How long the remaining bytes of a client are read and dropped, before or after its
+/// answer.
 const LINGER: Duration = Duration::from_secs(5);
 /// The same while stopping.
 const LINGER_STOPPING: Duration = Duration::from_secs(1);

@@ -49,7 +49,7 @@ pub(super) struct EventLoop {
     pub(super) deadline: Option<Instant>,
     pub(super) listener: Option<TcpListener>,
     pub(super) admission: Admission,
-    /// Set by the owner, who then wakes the loop.
+    /// Set by the owner, which then wakes the loop.
     stop_at: Arc<OnceLock<Instant>>,
     pub(super) answers: Answers,
     /// The answers being written; kept for its capacity.
@@ -190,7 +190,7 @@ impl EventLoop {
         self.deadline = Some(deadline);
         self.admission.retry_at = None;
         if let Some(mut listener) = self.listener.take() {
-            // Closing it would not end this where a supervisor holds the socket, too.
+            // Closing it would not end this if a supervisor also holds the socket.
             let _ = self.poll.registry().deregister(&mut listener);
         }
         for index in 0..self.clients.places() {

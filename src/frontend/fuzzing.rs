@@ -17,8 +17,8 @@ const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
 
 /// Decodes a chunked body. The first byte chooses the limit, the second the size of the pieces.
 ///
-/// What must hold: nothing panics, no more than the limit is decoded, and the pieces in which a body
-/// arrives make no difference.
+/// Invariants: nothing panics, no more than the limit is decoded, and the result does not depend on
+/// the pieces in which a body arrives.
 pub fn chunked(bytes: &[u8]) {
     let Some(([limit, piece], bytes)) = bytes.split_first_chunk() else {
         return;
@@ -42,10 +42,10 @@ pub fn chunked(bytes: &[u8]) {
 
 /// Parses a head. The first byte selects the limits.
 ///
-/// What must hold: nothing panics; a head that is not whole is never passed
-/// on; what goes upstream is one well-formed head of printable ASCII with no
-/// header but the frontend's own and the passed ones, which announces no body; and
-/// nothing that might frame a body otherwise is passed over.
+/// Invariants: nothing panics; an incomplete head is never passed on; upstream gets one
+/// well-formed head of printable ASCII with only the frontend's own and the passed
+/// headers, and without a body; and no header that could frame a body differently is
+/// overlooked.
 pub fn head(bytes: &[u8]) {
     let Some((choice, bytes)) = bytes.split_first() else {
         return;
@@ -104,7 +104,7 @@ pub fn head(bytes: &[u8]) {
     check_framing(own, &head);
 }
 
-/// What goes upstream, for a peer that no proxy speaks for.
+/// The head for upstream, for a peer without a proxy.
 fn check_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
     let text = std::str::from_utf8(out).expect("ASCII");
     let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
@@ -143,8 +143,7 @@ fn check_upstream(out: &[u8], head: &Head, peer: Option<&str>) {
     }
 }
 
-/// What of the client's own lines could be taken for a body's frame, read as
-/// loosely as anything does.
+/// The client's lines that a very lenient parser could take for the framing of a body.
 fn check_framing(own: &[u8], head: &Head) {
     for line in own.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {

@@ -30,7 +30,7 @@ const ALWAYS: usize = 4;
 /// The header by which tiny_http learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
 
-/// What is wrong with a request's body.
+/// The fault of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Its length was not sent, or its end is not known.
@@ -48,7 +48,7 @@ const MAX_HEADERS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// What is wrong, for people.
+    /// The fault, for people.
     pub(super) error: &'static str,
     /// Where in the request.
     pub(super) place: &'static str,
@@ -65,7 +65,7 @@ impl Refusal {
     }
 }
 
-/// What follows a head.
+/// The body that follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
     /// This many bytes, all of which are passed on; 0 also if no length was announced.
@@ -80,7 +80,7 @@ pub(super) enum Body {
     /// A body in the chunked coding. Whether it is too large, or is empty and therefore has no
     /// [`Fault::Encoded`], is known once it is decoded.
     Chunked,
-    /// Bytes whose end is not known; none is passed on.
+    /// Bytes whose end is unknown; none is passed on.
     Unframed,
 }
 
@@ -219,7 +219,8 @@ pub(super) fn parse(
         Body::Unframed => Some(Fault::NoLength),
     };
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
-    // Nothing is read behind a chunked body: where it ends is what request smuggling is about.
+    // Nothing is read after a chunked body: request smuggling relies on different views of its
+    // end.
     let close = !framed || chunked || facts.close || (minor == 0 && !facts.keep);
     Ok(Some(Head {
         len,

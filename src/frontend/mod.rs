@@ -8,22 +8,21 @@
 //!
 //! Only the heads of requests go over the private connections; bodies and answers go in process
 //! ([`call`]). A request then costs a read and a write of the client's socket and a share of
-//! everything else.
-//!
-//! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
-//! whole, except streamed answers (see [`response_stream`]).
+//! everything else. The same loop handles TLS, in a client's [`stream`]. Requests and answers are
+//! held whole, except streamed answers (see [`response_stream`]).
 //!
 //! Not here: HTTP/2, transfer codings other than chunked (passed on as a fault), and routing.
 //!
 //! Invariants:
 //! - of a client's head only the method, the target and the headers in [`head::PASSED`] go upstream
 //!   as a head, and that head is well formed;
-//! - every request has a number of its own, and the answer with that number goes to the client that
+//! - every request has a unique number, and the answer with that number goes to the client that
 //!   asked or to nobody; the unanswered requests of a private connection are bounded;
 //! - a client's requests are answered in order;
 //! - the memory of one client is bounded by the limits on head and body, and that of all by
 //!   `max_buffered`;
-//! - whoever sends a complete request is answered, however many connections send none.
+//! - a client that sends a complete request is answered, regardless of the number of connections
+//!   that send none.
 
 mod admission;
 mod call;
@@ -159,10 +158,10 @@ impl Frontend {
         })
     }
 
-    /// Closes the listener and the idle connections at once, lets every request whose first byte
-    /// has been read finish and be answered, for at most `grace`, and returns when the thread
-    /// has ended. A connection without a request so far may begin one within a second
-    /// of its opening.
+    /// Closes the listener and the idle connections at once, and returns when the thread has
+    /// ended. Every request whose first byte has been read is still answered, for at most
+    /// `grace`. A connection without a request so far may begin one within a second of its
+    /// opening.
     pub fn shutdown(&mut self, grace: Duration) {
         let Some(thread) = self.thread.take() else {
             return;

@@ -1,7 +1,7 @@
 //! Reading and writing non-blocking sockets under edge-triggered readiness.
 //!
 //! Invariant: a [`Readiness`] is set whenever the socket may hold bytes (or an end) for which no
-//! further event will come, so nothing is waited for that has already arrived.
+//! further event will come, so the loop never waits for bytes that have already arrived.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -21,7 +21,7 @@ pub(super) struct Readiness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadOutcome {
     Bytes(usize),
-    /// Nothing now; an event will come.
+    /// Nothing now; an event will follow.
     Drained,
     /// The peer has ended its sending side.
     End,
@@ -56,8 +56,8 @@ impl Readiness {
                     return ReadOutcome::End;
                 }
                 Ok(count) => {
-                    // A read that leaves room has emptied the socket; what arrives later
-                    // brings an event of its own.
+                    // A read that leaves room has emptied the socket; later bytes cause
+                    // their own event.
                     self.ready = self.ending || count == into.len();
                     return ReadOutcome::Bytes(count);
                 }
@@ -145,8 +145,8 @@ impl Outbox {
         self.is_blocked || !self.bytes.is_empty()
     }
 
-    /// Appends parts without writing them. What is written already is dropped, so that an outbox
-    /// that is never quite empty does not grow.
+    /// Appends parts without writing them. Written bytes are dropped, so that an outbox that is
+    /// never empty does not grow.
     pub(super) fn append(&mut self, parts: &[&[u8]]) {
         if self.sent > 0 {
             self.bytes.drain(..self.sent.min(self.bytes.len()));
@@ -164,7 +164,7 @@ impl Outbox {
         self.append(&[start, headers, rest]);
     }
 
-    /// Writes what is unwritten; [`Self::watch`] must follow.
+    /// Writes the unwritten bytes; [`Self::watch`] must follow.
     pub(super) fn write(&mut self, to: &mut impl Write) -> WriteOutcome {
         let outcome = write_from(to, &self.bytes, &mut self.sent);
         if outcome == WriteOutcome::Done {
@@ -174,8 +174,8 @@ impl Outbox {
         outcome
     }
 
-    /// Writes a message after what is unwritten, and holds only what the socket does not take;
-    /// [`Self::watch`] must follow.
+    /// Writes a message after the unwritten bytes, and keeps only the bytes that the socket
+    /// does not accept; [`Self::watch`] must follow.
     pub(super) fn send(&mut self, to: &mut impl Write, message: &[u8]) -> WriteOutcome {
         if !self.bytes.is_empty() {
             self.append(&[message]);
@@ -189,7 +189,7 @@ impl Outbox {
         outcome
     }
 
-    /// Watches for room in the socket only while it is wanted: a Unix socket reports it whenever
+    /// Watches for room in the socket only while it is needed: a Unix socket reports it whenever
     /// the peer has read, which would wake the loop for every request.
     pub(super) fn watch(
         &mut self,

@@ -1,14 +1,14 @@
 //! The client's address: that of the connection's peer or, if the peer is a trusted proxy, the
 //! address that the proxy passes on.
 //!
-//! A proxy appends the address it saw to what the client had sent. A list is therefore read from its
-//! right end, past trusted proxies; the first other address is the client's, and strangers may have
-//! written everything left of it. The headers of untrusted peers are ignored.
+//! A proxy appends the address it saw to what the client had sent. So a list is read from its right
+//! end, past trusted proxies; the first other address is the client's, and everything left of it is
+//! untrusted. The headers of untrusted peers are ignored.
 //!
 //! `X-Forwarded-For` and `Forwarded` (RFC 7239) must agree if both are present: a proxy that sets
-//! one passes the other through as the client wrote it. If they differ, or if an entry that is needed
-//! is not an address (`unknown`, a hidden name, a Unix socket), the proxy's own address is used, so
-//! that nobody can choose another's.
+//! one passes the other through as the client wrote it. If they differ, or if a needed entry is not
+//! an address (`unknown`, a hidden name, a Unix socket), the proxy's own address is used, so that
+//! nobody can choose another address.
 //!
 //! Invariant: addresses are canonical: an IPv4 address mapped into IPv6 is an IPv4 address, in lists
 //! of proxies too.
@@ -56,8 +56,8 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// What a client is counted under: its address, or for IPv6 its network of 64 bits, all of which
-/// one machine can have.
+/// The key under which a client is counted: its address, or for IPv6 its /64 network, all of
+/// which one machine can have.
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
@@ -68,8 +68,8 @@ pub fn client_network(address: IpAddr) -> IpAddr {
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     text: String,
-    /// What its connections are counted under ([`client_network`]); `None` for a trusted proxy,
-    /// whose connections are not counted.
+    /// The key of its connections ([`client_network`]); `None` for a trusted proxy, whose
+    /// connections are not counted.
     pub(super) counted: Option<IpAddr>,
 }
 

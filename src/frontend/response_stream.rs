@@ -1,13 +1,12 @@
 //! Streamed answers.
 //!
-//! The maker of a [`ResponseStream`] writes parts, and waits while the bytes that the client has not
-//! read exceed a watermark, so that the answer is never held whole and the event loop never waits.
-//! HTTP/1.1 clients get the chunked transfer coding; for HTTP/1.0 the connection's end is the
-//! answer's end.
+//! The maker of a [`ResponseStream`] writes parts, and waits while the unread bytes of the client
+//! exceed a watermark. So the answer is never held whole, and the event loop never waits. HTTP/1.1
+//! clients get the chunked transfer coding; for HTTP/1.0 the connection's end is the answer's end.
 //!
 //! Invariants: the memory of an answer is bounded by the watermark and one part; an answer without
-//! [`ResponseStream::end`], whatever became of its maker, has no last chunk, and its connection is
-//! reset, so that nobody takes it for complete; a client that has gone, or reads nothing for
+//! [`ResponseStream::end`] has no last chunk, and its connection is reset, so that nobody treats it
+//! as complete; a client that has disconnected, or reads nothing for
 //! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
 use super::Answers;
@@ -168,7 +167,7 @@ impl EventLoop {
         }
         client.outbox.append_message(head, headers.as_bytes());
         if client.options.bodyless {
-            // What was made for a body finds nobody.
+            // The pieces of a body have no receiver.
             client.phase = Phase::Answer;
             let outcome = client.flush(self.poll.registry());
             return self.finish(call.client, outcome);
@@ -218,7 +217,7 @@ impl EventLoop {
         }
     }
 
-    /// Sends what there is of an answer, and lets its maker know how far that came.
+    /// Sends the available part of an answer, and reports the progress to its maker.
     fn push_stream(&mut self, index: usize) {
         let registry = self.poll.registry();
         let Some(client) = self.clients.get(index) else {

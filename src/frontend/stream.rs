@@ -1,8 +1,8 @@
 //! A client's socket, with or without TLS, as one stream of plain bytes.
 //!
 //! Reading decrypts until the socket has no more, so a short read means the same as that of a plain
-//! socket, except when [`Stream::has_end`] is set. Writing encrypts; what the socket did not accept
-//! is kept, bounded by rustls, and written by `flush`.
+//! socket, except when [`Stream::has_end`] is set. Writing encrypts; bytes that the socket did not
+//! accept are kept, limited by rustls, and written by `flush`.
 //!
 //! Invariants: handshake messages are written as soon as the socket accepts them; an end of the
 //! connection without TLS's `close_notify` is an end like any other, since every request has a
@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// About what a session takes in memory, in bytes, when it is idle or shakes hands.
+/// The approximate memory of a session in bytes, when it is idle or in its handshake.
 const SESSION: usize = 24 * 1024;
 
 pub(super) enum Stream {
@@ -82,7 +82,7 @@ impl Stream {
         self.session().map_or(0, |_| SESSION)
     }
 
-    /// Says that nothing more is sent, as far as the socket takes it.
+    /// Announces the end of sending, if the socket accepts it.
     pub(super) fn send_close_notify(&mut self) {
         if let Self::Tls(session) = self
             && !session.tls.is_handshaking()
@@ -101,7 +101,7 @@ impl Stream {
 }
 
 impl Session {
-    /// Takes what the socket has into the session; whether it may have more.
+    /// Reads the bytes of the socket into the session; returns whether there may be more.
     fn fill(&mut self) -> io::Result<bool> {
         let mut tracker = ShortReadTracker {
             socket: &mut self.socket,
@@ -167,7 +167,8 @@ impl Read for Session {
 
 impl Write for Session {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What was taken goes first, so that no more than one piece is ever kept.
+        // Bytes read before are returned first, so that no more than one piece is ever
+        // kept.
         self.flush()?;
         let count = self.tls.writer().write(bytes)?;
         match self.flush() {

@@ -1,10 +1,10 @@
 //! The private connections to tiny_http: how they are opened, and how requests reach them.
 //!
 //! A connection carries the heads of many requests at one time, one after the other. Bodies and
-//! answers go another way (see [`super::call`]), so nothing is ever read from it but its end. A
-//! request goes to the first connection with room, and all requests of a round of events are written
-//! at its end, so that tiny_http is woken once and reads several at a time. The further connections
-//! are for what the first cannot accept.
+//! answers do not use it (see [`super::call`]), so only its end is ever read from it. A request
+//! goes to the first connection with room. All requests of a round of events are written at its
+//! end, so that tiny_http is woken once and reads several at a time. The other connections carry
+//! the requests that the first cannot accept.
 //!
 //! Invariants: the unanswered bytes and requests of a connection are bounded, so that a long request
 //! delays few others and tiny_http never holds more than the frontend allows; a connection that

@@ -82,7 +82,7 @@ pub struct Baseline {
     pub database: Option<u64>,
     /// The collection as last named.
     pub collection: Option<u64>,
-    /// What was known after it.
+    /// The known state after it.
     pub known: Known<'static>,
     /// The pruned events of that second.
     pub second: Vec<PrunedDigest>,

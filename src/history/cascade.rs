@@ -1,13 +1,12 @@
 //! Cascade: a profile's `delete` also deletes its subprofiles.
 //!
-//! Copernica removes the subprofiles of a deleted profile without a call for
-//! any of them. An export that lacks a profile also shows that its subprofiles are
-//! gone: that is a delete, too, at the time of the export, since the real time is
-//! unknown.
+//! Copernica removes the subprofiles of a deleted profile without a call for them. An
+//! export that lacks a profile also shows that its subprofiles are gone. This counts as a
+//! delete at the time of the export, since the real time is unknown.
 //!
-//! A subprofile that is not present cannot end: of several deletes between two
-//! of its events only the first can matter, so that a subprofile has at most
-//! two ends for each of its events, however often its profile was deleted.
+//! A subprofile that is not present cannot end: only the first of several deletes between
+//! two of its events can matter, so a subprofile has at most two ends for each of its
+//! events, even if its profile was deleted more often.
 
 use super::baseline::{Baseline, Place};
 use crate::event::{EventType, Seen};
@@ -17,14 +16,14 @@ use crate::event::{EventType, Seen};
 pub struct CascadeDelete {
     /// The place of the delete.
     pub place: Place,
-    /// Whether it was pruned. Then its place is that of the profile's last pruned
-    /// event, and nothing else is known of it.
+    /// Whether it was pruned. Then its place is that of the profile's last pruned event,
+    /// and the rest is unknown.
     pub pruned: bool,
 }
 
-/// Which of a profile's deletes, in their order, may end a subprofile with
-/// events of these times and `seq`, which are ordered. `pruned` stands for one
-/// that was pruned, after the subprofile's first event.
+/// The deletes of a profile, in order, that may delete a subprofile with events of these
+/// ordered times and `seq`. `pruned` is one that was pruned, after the subprofile's first
+/// event.
 pub fn cascade_candidates(
     deletes: &[Place],
     pruned: Option<Place>,
@@ -125,7 +124,7 @@ mod tests {
         assert_eq!(replay.known, left);
         assert_eq!(replay.apply_cascade(delete(4, 7)), None);
         assert_eq!(replay.ended, Some((3, 6)));
-        // Its own delete finds it deleted, and is what is known last.
+        // Its own delete finds it deleted, and is the last known event.
         assert_eq!(replay.step(&event(5, 8, EventType::Delete)), []);
         assert_eq!((replay.ended, replay.last), (None, Some((5, 8))));
         let again = replay.step(&event(6, 9, EventType::Update));

@@ -1,4 +1,4 @@
-//! What a sequence of events means: order, duplicates, states, changes, causes.
+//! Interprets a sequence of events: order, duplicates, states, changes, causes.
 //!
 //! Pure functions over events; no I/O and no clock. The rules:
 //!
@@ -7,24 +7,23 @@
 //! * A **duplicate** has the (sub)profile, type, event time and body bytes of an event
 //!   of lower `seq`. It changes nothing.
 //! * The **state** after an event is its fields and interests. An `update` without any
-//!   fields carries the earlier state over with its parameters laid on it: a parameter
-//!   that names no field of that state but one of its interests is laid on the
-//!   interest, every other on the fields; interests that such an update sends are taken
-//!   as sent. Its changes come in the order of its parameters. A `delete` leaves no
-//!   state; other types change nothing.
-//! * An **observed** event ([`crate::event::Seen`]) records what an export showed: its
-//!   fields are laid over the state, and without a state they are first seen; or it
-//!   records that the (sub)profile is gone, which acts as a `delete`.
-//! * A **[`Baseline`]** stands for events that were pruned; from its place on everything
-//!   is as if they were there. An event before it, which came late, stands alone: the
-//!   states around it are unknown, so it changes only what it names itself, and nothing
-//!   is first seen.
+//!   fields keeps the earlier state and applies its parameters to it. A parameter that
+//!   names an interest of that state, and no field, sets the interest; every other
+//!   parameter sets a field. Interests that such an update sends replace the earlier
+//!   ones. Its changes have the order of its parameters. A `delete` leaves no state;
+//!   other types change nothing.
+//! * An **observed** event ([`crate::event::Seen`]) records the content of an export. Its
+//!   fields are merged into the state; without a state they are first seen. Or it records
+//!   that the (sub)profile is gone, which acts as a `delete`.
+//! * A **[`Baseline`]** replaces pruned events; after its place every result is the same
+//!   as with them. A late event before it is evaluated alone: the states around it are
+//!   unknown, so it changes only the values that it names, and nothing is first seen.
 //! * **Cascade**, if requested: a profile's `delete` also deletes its subprofiles, for
-//!   which Copernica sends no call: at its place each one that is present becomes deleted
+//!   which Copernica sends no call: at its place each existing one is deleted
 //!   ([`CascadeDelete`], [`Replay::apply_cascade`]).
 //! * A change has a [`Cause`]. `since` of an unexplained or observed change is the time
-//!   of the event before, whatever its type.
-//! * An [`Interval`] is a value from the change that set it to what ended it.
+//!   of the previous event of any type.
+//! * An [`Interval`] is a value from the change that set it to its end.
 
 mod baseline;
 mod cascade;

@@ -55,7 +55,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// What is known of a (sub)profile at a moment.
+/// The known state of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Known<'a> {
     /// No event has set a state yet.
@@ -81,8 +81,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The word in answers (`present`, `deleted` or `unknown`) and what is left of the
-    /// state.
+    /// The word in answers (`present`, `deleted` or `unknown`) and the rest of the state.
     pub fn into_state(self) -> (&'static str, State<'a>) {
         match self {
             Self::Nothing => ("unknown", State::default()),
@@ -102,7 +101,7 @@ impl<'a> Known<'a> {
 /// A (sub)profile's history up to a moment; fed with its events in order.
 #[derive(Clone, Debug, Default)]
 pub struct Replay<'a> {
-    /// What is known after the events so far.
+    /// The known state after the events so far.
     pub known: Known<'a>,
     /// `seq` and time of the last event, duplicates excluded.
     pub last: Option<(u64, i64)>,
@@ -141,8 +140,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether an event at a place comes before the baseline, and so stands alone. For a
-    /// later one the baseline is applied first.
+    /// Whether an event at a place comes before the baseline, and so is evaluated alone.
+    /// For a later event the baseline is applied first.
     pub fn precedes_baseline(&mut self, place: Place) -> bool {
         let baseline = self.pending.as_ref();
         let before = baseline.is_some_and(|baseline| place < baseline.place);
@@ -203,8 +202,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Applies the next event, which is not a duplicate, without computing its
-    /// changes. Returns what was known before it, if that has changed.
+    /// Applies the next event, which is not a duplicate, without computing its changes.
+    /// Returns the state before it, if that has changed.
     pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
         if self.precedes_baseline(Place::of(event)) {
             return Known::Nothing;
@@ -306,7 +305,7 @@ impl<'a> Replay<'a> {
         state
     }
 
-    /// What is known after a `delete`.
+    /// The known state after a `delete`.
     fn deleted(&self, content: &Content<'a>) -> Known<'a> {
         let (created, modified) = match &self.known {
             Known::Nothing => (&None, &None),
@@ -320,8 +319,8 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Whether an event determines the state after it, whatever came before; a `delete`
-/// does so except for `created` and `modified`.
+/// Whether an event determines the state after it without earlier events; a `delete` does
+/// so except for `created` and `modified`.
 pub fn is_full_state(event: &Event<'_>) -> bool {
     match event.event_type {
         EventType::Create | EventType::Delete | EventType::Observed(Seen::Gone) => true,

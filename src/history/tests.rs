@@ -1,5 +1,4 @@
-//! The rules of states and changes, as tables of cases: what arrives, and what it
-//! changes.
+//! The rules of states and changes, as tables of cases: calls, and their changes.
 //!
 //! A call is written as its type, its time and its form; its `seq` is its place in
 //! the list. A line of the expectation is a `seq` with its changes, in the order of
@@ -16,7 +15,7 @@ use crate::event::{BodyKind, Event, EventType, ProfileKey, decode_content};
 /// A call: type, time and form.
 type Call = (&'static str, i64, &'static str);
 
-/// What a case is about, its calls, and the lines expected of them.
+/// The subject of a case, its calls, and the expected lines.
 type Case = (&'static str, &'static [Call], &'static [&'static str]);
 
 fn event((event_type, time, form): Call, seq: u64) -> Event<'static> {

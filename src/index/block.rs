@@ -11,7 +11,7 @@
 //! | key | the profile, or an owner's subprofile, less that of the group before (wrapping); of a subprofile's events its number too; for a value [`super::lookup_key::LookupKey::put`] |
 //! | each item | number and value less those of the item before in the group (wrapping), the value's zigzag; a value has none |
 //!
-//! All of them but values are varints.
+//! All except values are varints.
 
 use super::error::IndexError;
 use super::key::{Base, IndexKey, Item};
@@ -86,7 +86,7 @@ pub(super) struct GroupReader<B> {
 }
 
 impl<B: AsRef<[u8]>> GroupReader<B> {
-    /// A reader that stands before the first group.
+    /// A reader at the first group.
     pub fn new(bytes: B) -> Result<Self, IndexError> {
         let mut rest = bytes.as_ref();
         take_bytes(&mut rest).ok_or(IndexError::Entry)?;

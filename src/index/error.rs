@@ -1,9 +1,9 @@
-//! What can be wrong with the index.
+//! Faults of the index.
 
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What is wrong with the index. Every error ends in a rebuild.
+/// A fault of the index. Every fault leads to a rebuild.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     #[error(transparent)]
@@ -30,7 +30,7 @@ impl From<io::Error> for IndexError {
 }
 
 impl IndexError {
-    /// Whether the disk is full: then an index on it cannot be rebuilt.
+    /// Whether the disk is full, so that an index on it cannot be rebuilt.
     pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sled(sled::Error::Io(error))
             if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge))

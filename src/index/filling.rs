@@ -9,8 +9,8 @@ use super::store::EventStore;
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{LogError, Scan, Scanned};
 
-/// How many events are indexed at once; a step of a merge goes between, so that runs
-/// do not pile up.
+/// How many events are indexed at once; a merge step follows each batch, so that runs do
+/// not pile up.
 const BATCH_LEN: usize = 1024;
 
 /// How many values of baselines are added at once.
@@ -74,7 +74,7 @@ impl Batch {
 }
 
 impl Filling {
-    /// Reads the log after what an index has.
+    /// Reads the log after the last event of an index.
     pub fn after(shared: &Shared, index: &EventStore) -> Self {
         let position = index.position();
         Self {

@@ -60,9 +60,9 @@ impl Indexer {
         })
     }
 
-    /// Waits until every event up to `seq` is in the index, for at most
-    /// `timeout`: `false` when that has passed. `report` is called about ten times
-    /// a second meanwhile.
+    /// Waits until every event up to `seq` is in the index, for at most `timeout`:
+    /// `false` when that has passed. `report` is called about ten times a second during
+    /// the wait.
     pub fn wait_for(
         &self,
         seq: u64,
@@ -117,9 +117,9 @@ impl Indexer {
         state.is_ready() && state.applied >= seq
     }
 
-    /// First and last `seq` of events whose (sub)profile is not known, since
-    /// they could not be read when the index was made. If the log can read any
-    /// of them now, the index is built again first.
+    /// First and last `seq` of events whose (sub)profile is unknown, since they could not
+    /// be read when the index was built. If the log can read any of them now, the index
+    /// is built again first.
     pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, IndexUnavailable> {
         loop {
             let unreadable = self.ask(|index| Ok(index.unreadable()))?;

@@ -1,4 +1,4 @@
-//! The thread that indexes what is synced.
+//! The thread that indexes synced events.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::log::LogError;
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How long the thread sleeps at most, unless another index is being built. It is woken
-/// when events arrive, and on every request; one that comes just before it falls asleep is
-/// repeated by those who wait.
+/// when events arrive, and on every request; a waiter repeats a request that arrives just
+/// before the thread sleeps.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 /// Progress is logged if the index lacks more events than this.
@@ -27,13 +27,13 @@ const LOG_INTERVAL: Duration = Duration::from_secs(5);
 /// After how long a log that could not be read is read again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What the thread does next.
+/// The next task of the thread.
 enum Work {
     Stop,
     Replace(Replace),
     /// The log has more than the index.
     CatchUp,
-    /// A merge may go on, or the build of another index.
+    /// A merge or the build of another index may continue.
     Background,
 }
 
@@ -47,7 +47,7 @@ impl Drop for Ended<'_> {
 }
 
 impl Shared {
-    /// What the thread does until it is stopped.
+    /// Runs until it is stopped.
     pub fn run(self: &Arc<Self>) {
         let _ended = Ended(self);
         let mut rebuilds = 0;
@@ -126,7 +126,7 @@ impl Shared {
         built.or_else(|failed| self.pause_or_replace(failed).map(|()| true))
     }
 
-    /// Indexes what the log holds beyond the index.
+    /// Indexes the events of the log that the index lacks.
     fn catch_up(&self) -> Result<(), Replace> {
         let applied = self.state.lock().applied;
         let present = self.index.read();

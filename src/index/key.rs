@@ -8,8 +8,8 @@ use crate::event::ProfileKey;
 /// and a profile.
 pub(super) type Item = (u64, i64);
 
-/// What an item belongs to. Keys sort by kind, then by number, a profile before
-/// its subprofiles; their names sort alike.
+/// The owner of an item. Keys sort by kind, then by number, a profile before its
+/// subprofiles; their names have the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum IndexKey {
     /// The events of a (sub)profile: `seq` and event time of each.
@@ -21,7 +21,7 @@ pub(super) enum IndexKey {
     Value(LookupKey),
 }
 
-/// What the next key of a block is encoded against.
+/// The reference for encoding the next key of a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Base {
     /// The number of the key before: a profile's, or an owner's subprofile's.
@@ -80,7 +80,7 @@ impl IndexKey {
         !matches!(self, Self::Events(_))
     }
 
-    /// Whether its items are kept; else the key is all there is.
+    /// Whether its items are stored; otherwise only the key is.
     pub const fn has_items(self) -> bool {
         !matches!(self, Self::Value(_))
     }

@@ -1,10 +1,9 @@
-//! The look-ups: which (sub)profiles ever had a value, of some fields.
+//! The look-ups: the (sub)profiles that ever had a value, for some fields.
 //!
-//! There is a key ([`LookupKey`]) for each distinct field, value and (sub)profile,
-//! not for each event: a key that is in a run already is not written again. They
-//! find every value that an event up to the index's position can have set, and
-//! others: the answer is confirmed by a replay. The values of pruned events are those
-//! of the baselines.
+//! There is a key ([`LookupKey`]) for each distinct field, value and (sub)profile, not
+//! for each event: a key that is in a run already is not written again. They find every
+//! value that an event up to the index's position can have set, and possibly others: a
+//! replay confirms the answer. The values of pruned events are those of the baselines.
 
 use std::collections::BTreeSet;
 
@@ -48,8 +47,8 @@ pub struct LookupState {
 pub struct LookupValues(pub(super) BTreeSet<LookupKey>);
 
 impl LookupValues {
-    /// Adds those that an event may set. An event whose body cannot be read has none: it is
-    /// damage wherever it is replayed.
+    /// Adds those that an event may set. An event with an unreadable body has none: every
+    /// replay of it reports damage.
     pub fn add_record(&mut self, record: &[u8], fields: &[String]) {
         let Ok(record) = EventRecord::decode(record) else {
             return;

@@ -1,14 +1,13 @@
 //! A value of a field that a (sub)profile had, as the look-ups keep it.
 //!
-//! Of the value's text in lower case the first bytes are kept, so that values
-//! with the same beginning stand together and case can be ignored; of a longer
-//! one its CRC-32C too. So several values can have one key, and whoever looks
-//! one up confirms what is found.
+//! The key has the first bytes of the value in lower case, so that values with the same
+//! beginning are adjacent and case can be ignored. A longer value adds its CRC-32C. So
+//! several values can have one key, and a look-up must confirm its results.
 
 use super::varint::{put, take, take_byte};
 use crate::event::ProfileKey;
 
-/// How many bytes of a value are kept as they are.
+/// How many bytes of a value are kept unchanged.
 pub(super) const HEAD: usize = 24;
 
 /// The bytes of a text in which upper and lower case are the same: each

@@ -1,4 +1,4 @@
-//! The value that lists what an index consists of.
+//! The value that lists the parts of an index.
 
 use bincode::config::standard;
 use bincode::{Decode, Encode};
@@ -21,8 +21,8 @@ pub(super) struct Position {
     pub record_crc: u32,
 }
 
-/// What the index consists of, in bincode's variable-length encoding. A run
-/// is live while the manifest lists it.
+/// The parts of the index, in bincode's variable-length encoding. A run is live while the
+/// manifest lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Manifest {
     pub version: u32,
@@ -43,7 +43,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Nothing, of a log.
+    /// An empty index of a log.
     pub fn new(log_id: u64, generation: u64) -> Self {
         Self {
             version: VERSION,

@@ -1,4 +1,4 @@
-//! Several runs read as one, and which of them are merged.
+//! Reads several runs as one, and selects runs to merge.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -10,9 +10,9 @@ use super::error::IndexError;
 /// rewritten once per tier: fewer runs are quicker to read, and cost more writing.
 const FAN_IN: usize = 4;
 
-/// Runs of fewer items than this are of tier 0; those of each next tier hold
-/// up to [`FAN_IN`] times as many. A run of [`super::store::RUN_LEN`] items
-/// stands in the middle of its tier, so that four of them make one of the next.
+/// Runs of fewer items than this are of tier 0; those of each next tier hold up to
+/// [`FAN_IN`] times as many. A run of [`super::store::RUN_LEN`] items is in the middle of
+/// its tier, so that four of them make one of the next.
 const TIER: u64 = 2048;
 
 /// The largest part of all items that a merge may be made of, as a divisor.
@@ -21,7 +21,7 @@ const MERGE_SHARE: u64 = 7;
 /// A merge of up to this many items is always made.
 const MERGE_ALWAYS: u64 = 1 << 21;
 
-/// Where items are read from: a run, or the pending ones. Not asked again after an error.
+/// The source of items: a run, or the pending ones. Not read again after an error.
 pub(super) type Source<'a> = Box<dyn Iterator<Item = Result<KeyGroup, IndexError>> + Send + 'a>;
 
 /// Reads sources, from the oldest to the newest, as one. The items of a key may
@@ -32,7 +32,7 @@ pub(super) struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    /// The sources stand at the same key.
+    /// The sources are at the same key.
     pub fn new(sources: Vec<Source<'a>>) -> Result<Self, IndexError> {
         let with_head = |mut source: Source<'a>| {
             let head = source.next().transpose()?;
@@ -69,10 +69,10 @@ fn tier(items: u64) -> u32 {
         .map_or(0, |tier| tier + 1)
 }
 
-/// Which runs are to be merged next, if any, of the runs from the oldest to the
-/// newest by their numbers of items: [`FAN_IN`] of a tier, with the smaller ones
-/// between them. Small tiers come first. During a merge its items are on the
-/// disk twice, so none is made of more than a share of all.
+/// The runs to merge next, if any, given the numbers of items of the runs from the oldest
+/// to the newest: [`FAN_IN`] of a tier, with the smaller ones between them. Small tiers
+/// come first. A merge needs the disk space of its items twice, so it has at most a share
+/// of all items.
 pub(super) fn to_merge(items: &[u64]) -> Option<Range<usize>> {
     let most = (items.iter().sum::<u64>() / MERGE_SHARE).max(MERGE_ALWAYS);
     let tiers: Vec<u32> = items.iter().map(|items| tier(*items)).collect();

@@ -1,15 +1,15 @@
 //! The index: the events of each (sub)profile with their times.
 //!
-//! It is built from the log and can always be built again; `docs/index-design.md` says
-//! why it has this form. It holds the (event time, `seq`) pairs of each (sub)profile,
-//! which are sorted when read, and subprofile → profile. Events are gathered in memory
-//! and written to sled as sorted *runs* of some 65,000 items, cut into blocks of a KiB;
-//! runs are merged as their number grows ([`store`], [`merge`], [`block`]). The position
-//! moves with each run, so after a crash only the last run is read from the log again.
+//! It can always be rebuilt from the log; `docs/index-design.md` explains its design. It
+//! holds the (event time, `seq`) pairs of each (sub)profile, which are sorted when read,
+//! and subprofile → profile. Events are collected in memory and written to sled as sorted
+//! *runs* of some 65,000 items, cut into blocks of a KiB; runs are merged as their number
+//! grows ([`store`], [`merge`], [`block`]). The position moves with each run, so after a
+//! crash only the last run is read from the log again.
 //!
 //! A question about one (sub)profile reads every run, one about all of them walks over
-//! the runs ([`EventStore::timelines_after`]), and one about some passes over each run
-//! once, if it is needed ([`EventStore::slices`]).
+//! the runs ([`EventStore::timelines_after`]), and one about some reads each needed run
+//! once ([`EventStore::slices`]).
 //!
 //! sled is not trusted with durability, its files can be damaged by an abrupt
 //! stop, and some damage makes it panic. So every call into it is caught, and

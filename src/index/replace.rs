@@ -22,7 +22,7 @@ const MAX_REBUILDS: u32 = 3;
 impl Shared {
     /// Opens the index; an error says why it must be replaced.
     pub fn open(&self) -> Result<(), Replace> {
-        // What an interrupted build has left; on a read-only disk it does no harm.
+        // The rest of an interrupted build; on a read-only disk it does no harm.
         let _ = self.remove_successor();
         let existed = self.path.exists();
         let new = self.new_manifest();
@@ -60,7 +60,7 @@ impl Shared {
         }
         let last = self.log.last_seq();
         if position.seq > last {
-            // Only what was synced is ever indexed.
+            // Only synced events are ever indexed.
             tracing::error!(
                 "the log ends at event {last}, but the index knows events up to {}: events that were \
                  acknowledged are missing from the log. Was it restored from an older backup, or truncated?",

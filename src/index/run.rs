@@ -1,7 +1,7 @@
 //! A run: items of a part of the log in order, cut into blocks.
 //!
-//! Each run is a tree of its own, written once from front to back and dropped
-//! when a merge has replaced it.
+//! Each run is a separate tree, written once from front to back and dropped when a merge
+//! has replaced it.
 
 use bincode::{Decode, Encode};
 use sled::IVec;
@@ -15,10 +15,10 @@ use super::tree::{Blocks, Database, Tree};
 /// one: about as many as can be read in the time of one look-up.
 const MAX_STEPS: usize = 3;
 
-/// What the manifest keeps of a run.
+/// The entry of a run in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct RunMeta {
-    /// Its tree is named by this number; none is used twice.
+    /// The number in the name of its tree; never reused.
     pub number: u64,
     /// How many items it holds.
     pub items: u64,
@@ -45,8 +45,8 @@ fn tree_name(number: u64) -> String {
     format!("{TREE_PREFIX}{number:x}")
 }
 
-/// Drops the trees of all runs that are not listed: what a crash left of runs that
-/// were not finished, or not yet dropped.
+/// Drops the trees of all unlisted runs, which a crash left unfinished or not yet
+/// dropped.
 pub(super) fn drop_others(db: &Database, runs: &[RunMeta]) -> Result<(), IndexError> {
     for name in db.tree_names(TREE_PREFIX) {
         let is_listed = |run: &RunMeta| tree_name(run.number) == name;
@@ -82,7 +82,7 @@ impl Run {
         Ok(sum)
     }
 
-    /// A reader that stands before its first item.
+    /// A reader at its first item.
     pub fn reader(&self) -> RunReader {
         RunReader {
             run: self.clone(),
@@ -93,7 +93,7 @@ impl Run {
     }
 }
 
-/// Writes a run. What is not finished is dropped at the next opening.
+/// Writes a run. An unfinished run is dropped at the next opening.
 pub(super) struct RunWriter {
     pub meta: RunMeta,
     tree: Tree,
@@ -163,7 +163,7 @@ impl RunWriter {
 /// A missing block is an error.
 pub(super) struct RunReader {
     run: Run,
-    /// What follows the block, once there is one.
+    /// The block's successor, once there is a block.
     blocks: Option<Blocks>,
     block: Option<Block>,
     last_sought: Option<IndexKey>,

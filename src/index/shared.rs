@@ -1,4 +1,4 @@
-//! What the indexer's thread and its callers share.
+//! The state that the indexer's thread and its callers share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::log::record::{EventHead, Lost, is_no_event};
 use crate::log::{Log, LogError};
 use crate::store::retention::Retention;
 
-/// What is pruned now, as the store knows it.
+/// The pruned events, according to the store.
 pub type PresentRetention = Arc<RwLock<Arc<Retention>>>;
 
-/// What the thread and its callers share. The index's lock is taken before the
+/// The state that the thread and its callers share. The index's lock is taken before the
 /// state's, never after.
 pub(super) struct Shared {
     pub log: Log,
@@ -70,7 +70,7 @@ pub(super) enum Replace {
     Rebuild(Reason),
 }
 
-/// Why another index is wanted in place of one that is whole.
+/// Why a complete index is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     /// A prune was committed since it was begun, so it may hold pruned events.
@@ -111,7 +111,7 @@ impl State {
 }
 
 impl Shared {
-    /// What is pruned now; while it is held, nothing else is removed.
+    /// The pruned events; while this is held, nothing else is removed.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
         Arc::clone(&retention)

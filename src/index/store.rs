@@ -1,14 +1,13 @@
 //! The runs of an index, and the items that are not in a run yet.
 //!
-//! Items are gathered in memory ([`Pending`]) and written as runs. Runs are
-//! never changed; when enough adjacent runs are of one size they are
-//! merged into one, in small steps. A query reads the runs from the oldest to
-//! the newest, and then the pending items.
+//! Items are collected in memory ([`Pending`]) and written as runs. Runs are never
+//! changed; when enough adjacent runs are of one size they are merged into one, in small
+//! steps. A query reads the runs from the oldest to the newest, and then the pending
+//! items.
 //!
-//! A run's tree is written before the manifest lists it and dropped after the
-//! manifest no longer does; unlisted trees left by a crash are dropped at the next
-//! opening. So the position and the items always agree, and whatever was
-//! pending is read from the log again.
+//! A run's tree is written before the manifest lists it and dropped after the manifest no
+//! longer does; unlisted trees left by a crash are dropped at the next opening. So the
+//! position and the items always agree, and pending items are read from the log again.
 
 use std::iter;
 use std::path::Path;
@@ -24,8 +23,8 @@ use super::pending::{Entry, Pending};
 use super::run::{Run, RunReader, RunWriter, drop_others, drop_run};
 use super::tree::{Database, wait_until_closed};
 
-/// How many items are gathered for a run: as many events are read from the log
-/// again after a crash, and held in memory.
+/// How many items are collected for a run: this many events are held in memory, and read
+/// from the log again after a crash.
 pub(super) const RUN_LEN: usize = 65_536;
 
 /// A merge of at most this many items is made before the index is closed: else
@@ -41,17 +40,17 @@ const MAX_IDLE_RUNS: usize = 48;
 /// The name of the manifest in sled's default tree.
 const MANIFEST: &[u8] = b"m";
 
-/// An index: where the events of (sub)profiles are, and who had a value. One thread
-/// adds items; any may read.
+/// An index: the positions of the events of (sub)profiles, and the (sub)profiles that had
+/// a value. One thread adds items; any may read.
 pub struct EventStore {
     pub(super) db: Database,
-    /// How many items are gathered for a run.
+    /// How many items are collected for a run.
     run_len: usize,
     view: RwLock<View>,
     merging: Mutex<Option<Merging>>,
 }
 
-/// What answers are read from. While it is locked, no run of it is dropped.
+/// The runs that answers read. While it is locked, none of them is dropped.
 pub(super) struct View {
     /// As it is on the disk, but for the number of the next run.
     pub manifest: Manifest,

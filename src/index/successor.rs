@@ -1,7 +1,7 @@
 //! Building another index while the present one answers.
 //!
-//! A thread of the lowest priority indexes what the log has, so that calls do not wait for it; the
-//! indexer then adds the last events and puts the new index in place.
+//! A thread of the lowest priority indexes the log, so that calls do not wait for it; the indexer
+//! then adds the last events and puts the new index in place.
 
 use std::fs;
 use std::io;
@@ -37,7 +37,7 @@ pub(super) struct Filler {
     _thread: Background,
 }
 
-/// How far it is built.
+/// Its progress.
 pub(super) enum Build {
     Filling(Filler),
     /// The indexer adds the last events.
@@ -62,12 +62,13 @@ impl Successor {
         shared.state.lock().applied.saturating_sub(seq)
     }
 
-    /// Whether a prune was committed meanwhile, so that it may lack events that answers need.
+    /// Whether a prune was committed during the build, so that it may lack events that
+    /// answers need.
     fn is_outdated(&self, shared: &Shared) -> bool {
         self.index.generation() != shared.retention().generation()
     }
 
-    /// Indexes what the log has until little is missing, or what is missing no longer halves.
+    /// Indexes the log until few events are missing, or their number no longer halves.
     fn fill(&mut self, shared: &Shared, stop: &Stop) -> Result<(), Failed> {
         let mut missing_before = u64::MAX;
         while !stop.is_set() && !self.is_outdated(shared) {
@@ -101,14 +102,14 @@ impl Shared {
         self.path.with_extension("new")
     }
 
-    /// Removes what a build has left that was interrupted or given up.
+    /// Removes the files of an interrupted or abandoned build.
     pub(super) fn remove_successor(&self) -> io::Result<()> {
         let path = self.successor_path();
         wait_until_closed(&path)?;
         found(fs::remove_dir_all(&path)).map(drop)
     }
 
-    /// Why another index is wanted in place of one that is whole.
+    /// Why a complete index is to be replaced.
     fn wants_successor(&self) -> Option<Reason> {
         let guard = self.index.read();
         let index = guard.as_ref()?;
@@ -233,7 +234,7 @@ impl Shared {
             "the new index {} could not be built: {error}",
             reason.text()
         );
-        // What it took of a full disk is given back.
+        // Frees its space on a full disk.
         let _ = self.remove_successor();
         let present = self.index.read().as_ref().map(EventStore::fields);
         match reason {

@@ -1,4 +1,4 @@
-//! What a crash or damage leaves of the index in sled.
+//! The index in sled after a crash or damage.
 
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn unfinished_runs_are_dropped_after_a_crash() {
     assert_eq!(second.position().seq, 6000);
     assert_eq!(runs(&second), [1500; 4]);
     assert_eq!(trees(&second), 4);
-    // No run came since: the next one sets it going.
+    // No run was added since: the next one starts it.
     assert!(!second.compact_step().unwrap());
     enter(&second, 6001..=7001);
     while second.compact_step().unwrap() {}

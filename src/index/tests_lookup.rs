@@ -1,4 +1,4 @@
-//! The look-ups against a plain set, whatever is done to them.
+//! The look-ups against a plain set, under any sequence of operations.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,16 +13,16 @@ use super::tests_model::position;
 use super::tree::Database;
 use crate::event::ProfileKey;
 
-/// What is done to them.
+/// An operation.
 #[derive(Clone, Debug)]
 enum Action {
-    /// Events come, each with a value of one of the fields, and whose.
+    /// Events arrive, each with a value of one of the fields and its owner.
     Add(Vec<(usize, usize, u64)>),
     /// A number of merge steps.
     Compact(usize),
     /// They are closed and opened.
     Reopen,
-    /// They are dropped as they are; events are read again from where they stand.
+    /// They are dropped without a flush; events are read again from their position.
     Crash,
 }
 

@@ -1,4 +1,4 @@
-//! The index against a naive one, whatever is done to it.
+//! The index against a naive one, under any sequence of operations.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::timelines::{Pairs, TimeRange};
 use super::tree::Database;
 use crate::event::ProfileKey;
 
-/// What is done to the index.
+/// An operation on the index.
 #[derive(Clone, Debug)]
 enum Action {
     /// Events arrive: which (sub)profiles, and the times.
@@ -23,7 +23,7 @@ enum Action {
     Compact(usize),
     /// It is closed and opened.
     Reopen,
-    /// It is dropped as it is; events are read again from its position on.
+    /// It is dropped without a flush; events are read again from its position on.
     Crash,
 }
 
@@ -54,7 +54,7 @@ pub(super) const fn position(seq: u64) -> Position {
     Position { seq, record_crc: 3 }
 }
 
-/// What the log has.
+/// The content of the log.
 #[derive(Default)]
 struct Log {
     entries: Vec<Entry>,
@@ -63,7 +63,7 @@ struct Log {
 }
 
 impl Log {
-    /// Indexes what came after a position.
+    /// Indexes the events after a position.
     fn index(&self, index: &EventStore) {
         let after = index.position().seq;
         let entries = self.entries.iter().filter(|entry| entry.seq > after);
@@ -142,8 +142,8 @@ fn sorted(mut pairs: Pairs) -> Pairs {
     pairs
 }
 
-/// A slice has all that its range asks for, and everything between its first
-/// pair and the range.
+/// A slice has all pairs of its range, and everything between its first pair and the
+/// range.
 fn check_slices(
     index: &EventStore,
     keys: &[ProfileKey],

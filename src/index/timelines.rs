@@ -25,7 +25,7 @@ pub struct TimeRange<V> {
     pub visible: V,
 }
 
-/// The pairs of a (sub)profile that a [`TimeRange`] asks for, and maybe earlier ones.
+/// The pairs of a (sub)profile in a [`TimeRange`], and maybe earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimelineSlice {
     pub pairs: Pairs,
@@ -54,8 +54,8 @@ struct Slices {
 }
 
 impl Slices {
-    /// Adds what `find` finds of each. If there are too many pairs, the last
-    /// keys are left for the next query, but never the first.
+    /// Adds the results of `find` for each. If there are too many pairs, the last keys
+    /// are left for the next query, but never the first.
     fn add(
         &mut self,
         keys: &[ProfileKey],

@@ -1,4 +1,4 @@
-//! Where runs are stored: in sled, or in memory if sled cannot be written.
+//! The storage of runs: sled, or memory if sled cannot be written.
 //!
 //! The index in memory exists until the next start and has no look-ups. Its
 //! blocks are the same, so nothing else in this folder differs.
@@ -17,7 +17,7 @@ use sled::IVec;
 use super::error::IndexError;
 use crate::storage::found;
 
-/// How often the first block of a walk is read again, and each one after it: sled then
+/// How often the first block of a walk is read again, and each later one: sled then
 /// evicts leaves sooner (`docs/index-design.md`). A leaf is read once for all its blocks,
 /// so later blocks of a walk need fewer reads.
 const EXTRA_READS: usize = 15;

@@ -1,4 +1,4 @@
-//! Copies of what a recovery or a repair removes, which somebody may want to examine.
+//! Copies of bytes that a recovery or a repair removes, for a later examination.
 
 use std::io;
 use std::ops::Range;

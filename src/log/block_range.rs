@@ -32,18 +32,17 @@ impl BlockRange {
 }
 
 impl Log {
-    /// All that is synced now, in the order of `seq` and without gaps: what cannot
-    /// be read belongs to the range before it. About 32 bytes for 64 KiB of
-    /// records.
+    /// All synced records, in the order of `seq` and without gaps: unreadable records
+    /// belong to the range before them. About 32 bytes for 64 KiB of records.
     pub fn block_ranges(&self) -> Result<Vec<BlockRange>, LogError> {
         let mut ranges = Vec::new();
         self.each_range(|range| ranges.push(range))?;
         Ok(ranges)
     }
 
-    /// First and last `seq` of the consecutive ranges that may hold records from
-    /// `since` to `until` (exclusive). Their number depends on that span alone,
-    /// not on the length of the log.
+    /// First and last `seq` of the consecutive ranges that may hold records from `since`
+    /// to `until` (exclusive). Their number depends only on that span, not on the length
+    /// of the log.
     pub fn block_ranges_touching(
         &self,
         since: i64,

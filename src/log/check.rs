@@ -20,13 +20,13 @@ use crate::storage::StorageFile;
 pub struct CheckedSegment {
     /// The `seq` of its last record; one less than its first if it has none.
     pub last_seq: u64,
-    /// What is wrong with it, in the order of the file.
+    /// Its damage, in the order of the file.
     pub damage: Vec<Damage>,
     /// The length of its file in bytes.
     pub bytes: u64,
 }
 
-/// What a visitor found in the records of a frame.
+/// A visitor's findings in the records of a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visited {
     /// The least and the greatest time of the records that could be read.
@@ -73,8 +73,8 @@ impl Log {
         named.collect()
     }
 
-    /// What followed the last good frame when the log was opened, unless opening
-    /// cut it off.
+    /// The bytes after the last good frame when the log was opened, unless opening cut
+    /// them off.
     pub fn leftover(&self) -> Option<&Damage> {
         self.inner.leftover.as_ref()
     }
@@ -95,7 +95,7 @@ impl Log {
         let inner = &self.inner;
         let opened = inner.with_segment(first_seq, |segment, next| {
             let file = segment.open_raw(inner.storage.as_ref())?;
-            // Of the active segment only what is synced counts.
+            // In the active segment, only the synced part counts.
             let len = match next {
                 None if !segment.is_sealed() => segment.end(inner)?,
                 _ => file.len().map_err(LogError::io("reading", &segment.path))?,

@@ -1,7 +1,7 @@
-//! Control records: what was done to the log, in the log itself.
+//! Control records: operations on the log, recorded in the log itself.
 //!
 //! A control record is its kind and JSON ([`super::record::control`]). It has a number and a
-//! leaf in the tree of proofs as an event has, and no answer shows it as one.
+//! leaf in the tree of proofs like an event, but no answer shows it as an event.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What can go wrong with a log, with the evidence.
+//! The errors of a log, with the evidence.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ pub struct Damage {
     /// The last `seq` that is lost; less than `first_seq` if none is, and
     /// [`Damage::UNKNOWN`] at the end of a log.
     pub last_seq: u64,
-    /// What is wrong at the offset.
+    /// The fault at the offset.
     pub reason: String,
 }
 
@@ -80,7 +80,7 @@ pub enum LogError {
     /// The file system failed.
     #[error("{what} {}: {cause}", path.display())]
     Io {
-        /// What was being done, such as `reading`.
+        /// The operation, such as `reading`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -156,7 +156,7 @@ pub enum AppendError {
     /// Nothing was written.
     #[error("{0}")]
     Refused(String),
-    /// Whether it will be in the log is not known.
+    /// It is unknown whether it will be in the log.
     #[error("it is in doubt whether it is kept: {0}")]
     InDoubt(String),
 }

@@ -26,15 +26,15 @@ pub const HEADER_LEN: usize = 36;
 /// The first bytes of every frame.
 pub const MAGIC: [u8; 4] = *b"PTLF";
 
-/// What is written ahead of the end of the active segment. Not zero: zeros there are
-/// damage, or what a crash left of a frame.
+/// The filler after the end of the active segment. Not zero: zeros there are damage, or
+/// the rest of a frame after a crash.
 pub const FILLER: u8 = 0xF1;
 
 /// The version of frames.
 pub const VERSION: u16 = 1;
 
-/// The longest valid payload in bytes: the longest line of an import, and what a group
-/// adds to it. No memory is reserved for a length beyond it, whatever a file says.
+/// The longest valid payload in bytes: the longest line of an import plus the overhead of
+/// a group. No memory is reserved for a length beyond it, even if a file claims one.
 pub const MAX_PAYLOAD: usize = 129 << 20;
 
 /// The longest valid frame in bytes.

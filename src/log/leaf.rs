@@ -8,9 +8,9 @@
 //! | … | the head, as it is in the log |
 //! | 32 | the body's commitment: SHA-256 of salt and body |
 //!
-//! The salt makes the leaf reveal nothing of an erased event, even to somebody
-//! who can guess its head and its body. A tombstone therefore needs the kind and
-//! the leaf hash alone. The input of a control record is the record. The form of the leaf can never change.
+//! The salt makes the leaf reveal nothing of an erased event, even to somebody who can guess its
+//! head and its body. So a tombstone needs only the kind and the leaf hash. The input of a control
+//! record is the record. The form of the leaf can never change.
 
 use sha2::{Digest, Sha256};
 
@@ -53,9 +53,9 @@ pub fn leaf_of(seq: u64, record: &[u8], salts: &mut Salts) -> Option<[u8; 32]> {
     })
 }
 
-/// What stands in the tree for a record without a leaf of its own, if it had none
-/// when its number was first signed: the leaf of a zero byte and the record. No
-/// event has the same input, as no kind is zero.
+/// The stand-in in the tree for a record that had no leaf when its number was first
+/// signed: the leaf of a zero byte and the record. No event has the same input, since no
+/// kind is zero.
 pub fn stand_in(record: &[u8]) -> [u8; 32] {
     hash_leaf(&[&[0], record].concat())
 }

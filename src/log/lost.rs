@@ -1,8 +1,7 @@
 //! The record that replaces an event that is lost for good.
 //!
-//! A repair cannot restore what no byte says any more, but the events' numbers
-//! were given: they must not be given again, nor leave a gap. So the repair writes
-//! this record in place of each lost event:
+//! A repair cannot restore an event whose bytes are lost, but its number must not be
+//! reused or leave a gap. So the repair replaces each lost event with this record:
 //!
 //! | offset | bytes | content (little-endian) |
 //! | --- | --- | --- |
@@ -11,7 +10,7 @@
 //! | 9 | 8 | `seq` of the last |
 //! | 17 | 8 | time of the repair in Unix microseconds |
 //!
-//! Readers treat it as an event that cannot be read and that the operator knows of.
+//! Readers treat it as an unreadable event that the operator knows about.
 
 use std::fmt;
 

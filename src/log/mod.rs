@@ -11,31 +11,30 @@
 //! before the next is written, so that only the last frame of the active segment can be
 //! torn. The name of a new segment is synced in its directory before its first frame.
 //! After a failed write or sync the writer is *poisoned* and accepts nothing more: a
-//! failed `fdatasync` may have dropped the pages, and only a recovery knows what is on
-//! the disk.
+//! failed `fdatasync` may have dropped the pages, and only a recovery can tell the state
+//! of the disk.
 //!
-//! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,
-//! `<first seq>.log.zst`, with the same records under the same numbers.
-//! [`Log::block_ranges`] gives the times of each block, so that a scan by time
-//! skips what it does not need.
+//! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks, `<first
+//! seq>.log.zst`, with the same records under the same numbers. [`Log::block_ranges`]
+//! gives the times of each block, so that a scan by time skips other blocks.
 //!
-//! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its
-//! records. Each is replaced by an empty one or by its leaf hash, so that numbers
-//! have no gaps and proofs stay possible. What is pruned, and what is kept of it, is
-//! decided in [`crate::store::retention`].
+//! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its records.
+//! Each is replaced by an empty one or by its leaf hash, so that numbers have no gaps and
+//! proofs stay possible. [`crate::store::retention`] decides which records are pruned,
+//! and what is kept of them.
 //!
-//! **Recovery** ([`Log::open`] for appending) copies a torn last frame aside, cuts it
-//! and the filler ([`frame::FILLER`]) off, and writes the last whole frame again before
-//! syncing it: it is the only one whose sync may have failed, and the kernel may take its
-//! pages for clean without having written them.
+//! **Recovery** ([`Log::open`] for appending) copies a torn last frame aside, cuts it and
+//! the filler ([`frame::FILLER`]) off, and writes the last whole frame again before
+//! syncing it: it is the only frame whose sync may have failed, and the kernel may treat
+//! its pages as clean without having written them.
 //!
-//! **Damage** is a bad frame that is not a torn tail. It is reported with segment,
-//! offset and the `seq` that it held; all other frames stay readable. Reading never
-//! writes. Several bad frames at the end of the active segment are damage, too: the
-//! log ends before them, and nothing is cut off or appended until a repair. A log
-//! that ends with a frame of another log or of a newer version cannot be opened.
-//! [`Log::check_segment`] checks every byte of a segment, and [`repair`] makes a
-//! damaged log whole again, with a record of what was lost.
+//! **Damage** is a bad frame that is not a torn tail. It is reported with segment, offset
+//! and the `seq` that it held; all other frames stay readable. Reading never writes.
+//! Several bad frames at the end of the active segment are damage, too: the log ends
+//! before them, and nothing is cut off or appended until a repair. A log that ends with a
+//! frame of another log or of a newer version cannot be opened. [`Log::check_segment`]
+//! checks every byte of a segment, and [`repair`] makes a damaged log complete again,
+//! with a record of the lost events.
 //!
 //! Events and rejected calls are kept in two logs of this format, so that the
 //! events' `seq` has no gaps; baselines of pruned events in a third one.

@@ -50,7 +50,7 @@ impl AppendNotifier {
 }
 
 impl Log {
-    /// What wakes threads when records are appended.
+    /// Wakes threads when records are appended.
     pub fn notifier(&self) -> &AppendNotifier {
         &self.inner.notifier
     }

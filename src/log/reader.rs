@@ -152,7 +152,7 @@ enum Advanced {
     Damage(Damage),
 }
 
-/// What a scan finds.
+/// The result of a scan.
 pub enum Scanned<'a> {
     /// The records of a frame that belong to the scan.
     Records(Records<'a>),
@@ -223,7 +223,7 @@ impl Scan {
                 None => Gap::at_end(at, expected),
             };
             let last_seq = gap.next_seq.map_or(segment_last, |next| next - 1);
-            // Nothing is missing at the end of a whole segment.
+            // Nothing is missing at the end of a complete segment.
             let is_damage = gap.offset < gap.end || gap.first_seq <= last_seq;
             let continues = gap.next_seq.is_some();
             if continues && gap.first_seq <= last_seq && last_seq < self.next {

@@ -1,8 +1,7 @@
-//! The bytes of a record: an event, a call that could not be read, or what
-//! replaces one.
+//! The bytes of a record: an event, a rejected call, or a replacement of one.
 //!
-//! The first byte says what the record is. It is part of an event's
-//! [leaf hash](super::leaf_of), so that no rewrite may ever change it.
+//! The first byte is the kind of the record. It is part of an event's [leaf
+//! hash](super::leaf_of), so no rewrite may ever change it.
 //!
 //! | byte 0 | content | bytes after it |
 //! | --- | --- | --- |
@@ -12,13 +11,13 @@
 //! | 3 | a *tombstone*: the leaf hash of an event that was pruned or erased ([`tombstone`]) | 32 |
 //! | 4 | a *control record*: what was done to the log ([`control`]) | JSON |
 //!
-//! Reading a record of any other kind fails with [`RecordError::Kind`], which
-//! names the byte; a new kind therefore needs no new format of the log.
+//! Reading a record of any other kind fails with [`RecordError::Kind`], which names the
+//! byte; so a new kind needs no new format of the log.
 //!
-//! Head and body are bincode values (little-endian, variable-length integers).
-//! The head holds what the index and most filters need, so that neither parses
-//! bodies. The body is kept as sent; the salt of its commitment is derived from
-//! the `seq` ([`super::salt`]). Both are personal data.
+//! Head and body are bincode values (little-endian, variable-length integers). The head
+//! has the data for the index and most filters, so that neither parses bodies. The body
+//! is kept as sent; the salt of its commitment is derived from the `seq`
+//! ([`super::salt`]). Both are personal data.
 
 use std::borrow::Cow;
 
@@ -43,7 +42,7 @@ const CONTROL: u8 = 4;
 
 const CONFIG: Configuration = standard();
 
-/// What the log knows of an event without decoding its body.
+/// The part of an event that is known without decoding its body.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub struct EventHead<'a> {
     /// The time of receipt in Unix microseconds.
@@ -66,8 +65,8 @@ pub struct EventHead<'a> {
     pub label: Option<&'a str>,
     /// The sender's address, without a port.
     pub remote: Option<&'a str>,
-    /// What is known of who sent the call ([`crate::auth::signature::Evidence`],
-    /// encoded); `None` if signatures were not checked.
+    /// The encoded evidence of the sender ([`crate::auth::signature::Evidence`]); `None`
+    /// if signatures were not checked.
     pub evidence: Option<&'a [u8]>,
     /// How to decode the body.
     pub body_kind: BodyKind,
@@ -76,7 +75,7 @@ pub struct EventHead<'a> {
 /// An event or a rejected call as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a, H> {
-    /// What is known without decoding the body.
+    /// The data that is known without decoding the body.
     pub head: H,
     /// The body as sent; of one over the limit, the bytes that had arrived.
     pub body: &'a [u8],
@@ -103,9 +102,9 @@ pub struct RejectedHead<'a> {
     pub status: u16,
     /// Why it could not be read.
     pub reason: &'a str,
-    /// Where in the call.
+    /// The place in the call.
     pub place: &'a str,
-    /// What is known of who sent the call, as in [`EventHead::evidence`].
+    /// The evidence of the sender, as in [`EventHead::evidence`].
     pub evidence: Option<&'a [u8]>,
 }
 
@@ -140,7 +139,7 @@ pub fn is_pruned(record: &[u8]) -> bool {
     record.is_empty() || tombstone_leaf(record).is_some()
 }
 
-/// What replaces a removed event whose leaf hash is still needed.
+/// The replacement of a removed event whose leaf hash is still needed.
 pub fn tombstone(leaf: [u8; 32]) -> Vec<u8> {
     [&[TOMBSTONE], leaf.as_slice()].concat()
 }
@@ -150,8 +149,8 @@ pub fn tombstone_leaf(record: &[u8]) -> Option<[u8; 32]> {
     record.strip_prefix(&[TOMBSTONE])?.try_into().ok()
 }
 
-/// A record that says what was done to the log, as JSON. It has a number and a leaf as an
-/// event has, and is in no answer.
+/// A record of an operation on the log, as JSON. It has a number and a leaf like an
+/// event, and is in no answer.
 pub fn control(json: &[u8]) -> Vec<u8> {
     [&[CONTROL], json].concat()
 }
@@ -216,7 +215,7 @@ impl<H: Encode> Record<'_, H> {
 }
 
 impl<'a> EventHead<'a> {
-    /// Decodes the head alone.
+    /// Decodes only the head.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
         decode_head(bytes).map(|(head, _)| head)
     }
@@ -229,8 +228,8 @@ impl<'a> EventHead<'a> {
         }
     }
 
-    /// What happened. The kind of the body marks an observed event, whose word
-    /// can be that of any call.
+    /// The event's type. The kind of the body marks an observed event, since any call can
+    /// have the same word.
     pub fn what(&self) -> EventType {
         match self.body_kind.seen() {
             Some(seen) => EventType::Observed(seen),

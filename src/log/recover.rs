@@ -1,4 +1,4 @@
-//! Opening a log: what a crash left is corrected or reported.
+//! Opens a log: the effects of a crash are corrected or reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +19,7 @@ use crate::storage::{Access, Storage};
 /// The purpose of opening a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Reading alone: nothing is written, a torn tail is skipped.
+    /// Read-only: nothing is written, and a torn tail is skipped.
     Read,
     /// Reading and appending.
     Append {
@@ -34,18 +34,18 @@ pub struct Recovered {
     pub log: Log,
     /// The log, for appending; `None` if it was opened for reading.
     pub writer: Option<Writer>,
-    /// What was found.
+    /// The finding.
     pub report: Report,
 }
 
-/// What opening a log found.
+/// The findings at the opening of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// A torn frame at the end: a write that was cut short.
     pub torn: Option<Torn>,
-    /// Damage in the active segment; that of closed segments is found when they
-    /// are read. Damage at the end that is more than a torn frame is reported here
-    /// alone, as the numbers of the events in it are not known.
+    /// Damage in the active segment; that of closed segments is found when they are read.
+    /// Damage at the end that is more than a torn frame is only reported here, since the
+    /// numbers of its events are unknown.
     pub damage: Vec<Damage>,
     /// Why nothing can be appended, although the log can be read.
     pub poison: Option<String>,
@@ -60,8 +60,8 @@ pub struct Torn {
     pub offset: u64,
     /// How many bytes of it there were.
     pub bytes: u64,
-    /// Where its bytes were kept before they were cut off; `None` if they were all
-    /// zero, or nothing was cut.
+    /// The copy of its bytes before they were cut off; `None` if they were all zero, or
+    /// nothing was cut.
     pub saved: Option<PathBuf>,
 }
 
@@ -147,7 +147,7 @@ pub(super) fn closed_segments(
         *is_sealed |= sealed;
     }
     if mode != OpenMode::Read && forms.values().any(|both| *both == (true, true)) {
-        // The plain form goes only once the name of the sealed one is durable.
+        // The plain form is removed only once the name of the sealed one is durable.
         storage
             .sync_dir(dir)
             .map_err(LogError::io("syncing", dir))?;
@@ -276,8 +276,8 @@ fn prepare_active(
     })
 }
 
-/// What an operator can do about damage at the end of the active segment. It is
-/// never cut off automatically: the numbers in it would be given again.
+/// The operator's options for damage at the end of the active segment. It is never cut
+/// off automatically: its numbers would be reused.
 fn recovery_hint(lost: &Damage) -> String {
     let path = lost.segment.display();
     format!(

@@ -1,13 +1,12 @@
 //! The salts of the bodies' commitments, derived instead of stored.
 //!
-//! Sixteen random bytes an event do not compress. So a salt is derived from the
-//! `seq` and one secret of the data folder by a binary tree (the construction of
-//! Goldreich, Goldwasser and Micali): the secret is the root, the two children of
-//! a node are SHA-256 of the node and the byte 0 or 1, and the path to a salt is
-//! the `seq` in 64 bits, highest bit first. To erase a body for good, its salt
-//! must become underivable while all others stay: the root is replaced by the 64
-//! siblings of the path, from which every other salt can still be derived
-//! ([`SaltTree::without`]).
+//! Sixteen random bytes an event do not compress. So a salt is derived from the `seq` and
+//! one secret of the data folder by a binary tree (the construction of Goldreich,
+//! Goldwasser and Micali): the secret is the root, and the two children of a node are
+//! SHA-256 of the node and the byte 0 or 1. The path to a salt is the `seq` in 64 bits,
+//! highest bit first. To erase a body for good, its salt must become underivable while
+//! all others stay: the root is replaced by the 64 siblings of the path, from which every
+//! other salt can still be derived ([`SaltTree::without`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

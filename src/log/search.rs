@@ -12,7 +12,7 @@ const WINDOW: usize = 256 * 1024;
 pub(super) struct MagicSearch<'a> {
     file: &'a SegmentFile,
     magic: [u8; 4],
-    /// Where the search goes on.
+    /// Where the search continues.
     at: u64,
     end: u64,
     window: Vec<u8>,
@@ -75,8 +75,8 @@ impl<'a> MagicSearch<'a> {
     }
 }
 
-/// Where the last byte for which `is_meant` holds ends in a part of a file; `from` if there
-/// is none.
+/// The end of the last byte in a part of a file for which `is_meant` is true; `from` if
+/// there is none.
 pub(super) fn end_of(
     file: &SegmentFile,
     from: u64,

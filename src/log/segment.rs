@@ -1,8 +1,8 @@
 //! One segment, and where in it a `seq` is found.
 //!
 //! A segment is *plain*, a file of frames as they were appended, or *sealed*
-//! ([`super::sealed`]). Both are read as a plain file, by blocks, whose places
-//! [`super::blocks`] or the footer gives.
+//! ([`super::sealed`]). Both are read as a plain file, by blocks; [`super::blocks`] or
+//! the footer has their places.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,13 +37,13 @@ pub(super) struct Inner {
     /// The damage at the end when the log was opened, after which nothing is
     /// appended.
     pub lost_end: Option<Damage>,
-    /// What followed the last good frame when the log was opened, unless opening
-    /// cut it off.
+    /// The bytes after the last good frame when the log was opened, unless opening cut
+    /// them off.
     pub leftover: Option<Damage>,
     /// Blocks of sealed segments for readers of single events.
     pub cache: Arc<BlockCache>,
-    /// Locked for writing while files are replaced, and for reading by what
-    /// needs that none is.
+    /// Locked for writing while files are replaced, and for reading while none may be
+    /// replaced.
     pub rewrite_lock: RwLock<()>,
 }
 
@@ -92,7 +92,7 @@ impl Segment {
         matches!(self.content, Content::Sealed { .. })
     }
 
-    /// The file as it is.
+    /// The current file.
     pub fn open_raw(&self, storage: &dyn Storage) -> Result<Arc<dyn StorageFile>, LogError> {
         storage
             .open(&self.path, Access::Read)
@@ -159,7 +159,7 @@ impl Segment {
         }
     }
 
-    /// Makes a frame readable, which was appended and synced.
+    /// Makes an appended and synced frame readable.
     pub fn publish(&self, first_seq: u64, offset: u64, new_end: u64) {
         if let Content::Plain { end, blocks } = &self.content {
             let mut blocks = blocks.write();
@@ -195,9 +195,9 @@ impl Segment {
         }))
     }
 
-    /// Calls `ask` with the blocks of a plain segment. They are known while it
-    /// is appended to; of one that was closed by an earlier process they are
-    /// found by reading it once. A sealed segment has none.
+    /// Calls `ask` with the blocks of a plain segment. They are known for the active
+    /// segment; for one that an earlier process closed they are found by reading it once.
+    /// A sealed segment has no such blocks.
     pub fn with_blocks<T>(
         &self,
         inner: &Inner,

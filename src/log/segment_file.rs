@@ -58,8 +58,8 @@ impl SegmentFile {
     }
 
     /// The damage that makes events of this segment up to `last_seq` unreadable. In a
-    /// sealed segment its place is that of the compressed blocks, and the reason is
-    /// what is wrong with the first of them.
+    /// sealed segment its place is that of the compressed blocks, and the reason is that
+    /// of the first of them.
     pub fn damage(&self, gap: Gap, segment: &Path, last_seq: u64) -> Damage {
         let place = self.place(gap.offset, gap.end);
         let fault = match self {

@@ -134,9 +134,9 @@ impl Inner {
             .any(|held| std::ptr::eq(held.as_ref(), segment))
     }
 
-    /// Calls `work` with the segment that holds a `seq`, if one does, and the
-    /// first `seq` of the next one. Repeats it if the segment was replaced
-    /// meanwhile and its file is gone.
+    /// Calls `work` with the segment that holds a `seq`, if one does, and the first `seq`
+    /// of the next one. Repeats it if the segment was replaced and its file removed
+    /// during the call.
     pub fn with_segment<T>(
         &self,
         seq: u64,

@@ -1,7 +1,7 @@
-//! Reading a segment: its frames in order, and the gaps between them.
+//! Reads a segment: its frames in order, and the gaps between them.
 //!
-//! Everything that reads a segment, plain or sealed, reads it through
-//! [`SegmentReader`]; no other code decides what is a frame and what is damage.
+//! Everything that reads a segment, plain or sealed, reads it through [`SegmentReader`];
+//! no other code distinguishes frames from damage.
 
 use std::io;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ pub(super) struct SegmentReader {
     limit: u64,
     window: Vec<u8>,
     window_at: u64,
-    /// Whether frames are read, too, of which only the magic, the version or the log id
-    /// was changed: the checksum proves the rest.
+    /// Whether to read frames in which only the magic, the version or the log id was
+    /// changed: the checksum proves the rest.
     pub repairs_headers: bool,
     /// Whether one was read.
     pub repaired_header: bool,
 }
 
-/// What a segment holds at an offset.
+/// The content of a segment at an offset.
 pub(super) enum Found<'a> {
     /// A whole frame, whose checksum matches.
     Frame { offset: u64, frame: Frame<'a> },
@@ -86,8 +86,8 @@ impl SegmentReader {
     }
 
     /// Continues with the bytes from `at` to `end`, which begin with the `seq`
-    /// `expected`; what is in memory stays there. `next_first` is the first `seq`
-    /// of the next segment.
+    /// `expected`; bytes in memory stay there. `next_first` is the first `seq` of the
+    /// next segment.
     pub fn seek(&mut self, at: u64, end: u64, expected: u64, next_first: Option<u64>) {
         self.at = at;
         self.end = end;

@@ -34,7 +34,7 @@ pub struct SnapshotFile {
 }
 
 impl Log {
-    /// The log's files as they are now.
+    /// The current files of the log.
     pub fn snapshot(&self) -> Result<LogSnapshot<'_>, LogError> {
         let inner = &self.inner;
         let unchanged = inner.rewrite_lock.read();

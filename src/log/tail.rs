@@ -1,10 +1,9 @@
 //! The end of the active segment: whole, torn by a crash, or damaged.
 //!
-//! Only the last frame can be unsynced. A gap at the end is therefore a torn tail,
-//! of which nothing was acknowledged, only if it can be *one* frame. It cannot if
-//! its header is sound and other bytes follow the frame that the header describes,
-//! or if it contains a second header of this log: then it is damage, and may have
-//! held acknowledged events.
+//! Only the last frame can be unsynced. So a gap at the end is a torn tail, without any
+//! acknowledged event, only if it can be *one* frame. It cannot if its header is valid
+//! and other bytes follow the frame that the header describes, or if it contains a second
+//! header of this log. Then it is damage, and may have held acknowledged events.
 //!
 //! A log that ends with a frame of another log or of a newer version is not opened.
 
@@ -28,7 +27,7 @@ const ID_AT: usize = 8;
 /// Where the log id ends.
 const ID_END: usize = 16;
 
-/// What the active segment holds.
+/// The content of the active segment.
 pub(super) struct Tail {
     pub segment: Arc<Segment>,
     /// Where its last good frame ends.
@@ -44,7 +43,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// What remains after the last good frame while the log is open.
+    /// The bytes after the last good frame while the log is open.
     pub fn leftover(&self, mode: OpenMode) -> Option<Damage> {
         let torn = self.torn.as_ref().filter(|_| mode == OpenMode::Read);
         let torn = torn.map(|torn| {
@@ -155,14 +154,13 @@ pub(super) fn refuse_others(
     }
 }
 
-/// Whether a byte shows that something was written: others are also found where a sector
-/// was not.
+/// Whether a byte shows that something was written: other bytes also occur in an
+/// unwritten sector.
 pub(super) const fn is_written(byte: u8) -> bool {
     byte != 0 && byte != FILLER
 }
 
-/// Where in a gap at the end of the active segment the filler begins that was written
-/// ahead of the end.
+/// The start of the filler in a gap at the end of the active segment.
 pub(super) fn end_of_written(file: &SegmentFile, gap: &Gap) -> io::Result<u64> {
     end_of(file, gap.offset, gap.end, |byte| byte != FILLER)
 }
@@ -179,7 +177,7 @@ fn is_cut(start: &[u8], id: u64) -> bool {
             == id.to_le_bytes().get(..written.max(ID_AT) - ID_AT)
 }
 
-/// Whether a gap at the end can be what a crash left of one frame. `start` are its
+/// Whether a gap at the end can be the rest of one frame after a crash. `start` are its
 /// first bytes.
 pub(super) fn can_be_one_frame(
     file: &SegmentFile,
@@ -187,8 +185,8 @@ pub(super) fn can_be_one_frame(
     gap: &Gap,
     start: &[u8],
 ) -> io::Result<bool> {
-    // If the sector with the header's end was not written, the checksum is what was
-    // there before, and the length may be wrong.
+    // If the sector with the header's end was not written, the checksum has its old
+    // bytes, and the length may be wrong.
     let frame_end = Header::parse(start, id)
         .ok()
         .filter(|header| {

@@ -1,9 +1,9 @@
 //! Appending to a log: group commit, rolling of segments, poison.
 //!
-//! The active segment is filled ahead of its end, so that the sync of a frame need not
-//! make a new length durable, too: a journaling file system would write its journal each
-//! time. The filler is cut off when the segment is closed, before the next has a name: so
-//! only the last segment can end with it.
+//! The active segment has a filler after its end, so that the sync of a frame does not
+//! have to make a new length durable, too: a journaling file system would write its
+//! journal each time. The filler is cut off when the segment is closed, before the next
+//! one has a name, so only the last segment can end with it.
 
 use std::io;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(super) struct Active {
     pub file: Arc<dyn StorageFile>,
     /// Where the last frame ends.
     pub end: u64,
-    /// The length of the file: what follows the end is filler.
+    /// The length of the file: the bytes after the end are filler.
     pub len: u64,
 }
 
@@ -103,8 +103,8 @@ impl Writer {
         self.poison.as_deref()
     }
 
-    /// Appends records as one frame, syncs it, and returns the `seq` of the first.
-    /// Then all are on stable storage and readable. After an error none is
+    /// Appends records as one frame, syncs it, and returns the `seq` of the first. Then
+    /// all records are on stable storage and readable. After an error none is
     /// acknowledged, and nothing more is accepted.
     pub fn append<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<u64, AppendError> {
         if let Some(reason) = &self.poison {

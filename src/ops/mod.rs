@@ -47,11 +47,11 @@ pub enum Maintenance {
     },
 }
 
-/// Where a request writes.
+/// The output of a request.
 pub struct Output<'a> {
     /// Takes lines of JSON.
     pub out: &'a mut dyn Write,
-    /// Takes what is done, and all there is to do, in a unit of the request's own.
+    /// Takes the progress and the total, in a unit that the request chooses.
     pub progress: &'a mut dyn FnMut(u64, u64),
 }
 
@@ -64,7 +64,7 @@ impl Output<'_> {
     }
 }
 
-/// Runs a request. What it finds wrong is in the answer's damage.
+/// Runs a request. Faults that it finds are in the answer's damage.
 pub fn run(
     trail: &Trail,
     request: &Maintenance,

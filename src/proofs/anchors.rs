@@ -1,5 +1,5 @@
-//! Anchors: checkpoints that somebody else has signed, too, each as a file or two in
-//! `proofs/`, named after the moment when it was kept:
+//! Anchors: checkpoints that a third party has also signed, each in one or two files in
+//! `proofs/`, named after the moment when it was stored:
 //!
 //! | file | content |
 //! | --- | --- |
@@ -27,7 +27,7 @@ const STAMP: &str = ".tsr";
 /// How the moment is written in a name.
 const MOMENT: &str = "%Y%m%dT%H%M%SZ";
 
-/// A checkpoint that somebody else has signed, too.
+/// A checkpoint that a third party has also signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
     /// When it was kept, in Unix seconds.
@@ -38,7 +38,7 @@ pub struct Anchor {
     pub stamp: Option<Stamp>,
 }
 
-/// What is kept of an anchor in memory.
+/// The part of an anchor that is kept in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnchorSummary {
     /// When it was kept, in Unix seconds.

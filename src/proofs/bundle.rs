@@ -1,5 +1,5 @@
-//! The proof of one event, as files: C2SP tlog-proof, and what leads from the body to
-//! its leaf.
+//! The proof of one event, as files: C2SP tlog-proof, and the path from the body to its
+//! leaf.
 
 use std::io;
 
@@ -22,7 +22,7 @@ use crate::storage::found;
 /// The first line of a proof.
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
 
-/// What checks a proof with openssl alone.
+/// The script that checks a proof only with openssl.
 const CHECK: &str = include_str!("check.sh");
 
 /// The SHA-256 of the first version of it, which proofs still have.
@@ -119,7 +119,7 @@ pub struct Trusted {
     pub witnesses: Vec<Vkey>,
 }
 
-/// Trusts the log alone.
+/// Trusts only the log.
 impl From<Vkey> for Trusted {
     fn from(key: Vkey) -> Self {
         Self {

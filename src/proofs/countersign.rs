@@ -1,7 +1,8 @@
-//! Has others sign the log's checkpoints, too: a time-stamping authority (RFC 3161) and
-//! witnesses (C2SP tlog-witness). A day after the last anchor, a thread of a server sends
-//! them a checkpoint, and keeps it with what they answered. Only the log's name, the number
-//! of events and the root leave the machine; nothing waits for an answer.
+//! Requests signatures of the log's checkpoints from third parties: a time-stamping
+//! authority (RFC 3161) and witnesses (C2SP tlog-witness). A day after the last anchor, a
+//! thread of a server sends them a checkpoint, and stores it with their answers. Only the
+//! log's name, the number of events and the root leave the machine; nothing waits for an
+//! answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +21,10 @@ use crate::http_request::{HttpAnswer, post};
 /// How long after an anchor the next one is due, in seconds.
 const INTERVAL: i64 = 86_400;
 
-/// The pause between two looks at what is due.
+/// The pause between two checks for due anchors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long after a failure is waited; doubled by each one that follows, up to the longest.
+/// The wait after a failure, doubled by each further failure, up to the maximum.
 const FIRST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 
@@ -85,7 +86,7 @@ impl Countersigner {
             Self::Witness(url, _) => {
                 let answer = post(&add_checkpoint(url), "text/plain", b"");
                 let answer = answer.map_err(|error| error.to_string())?;
-                // A witness refuses what is no checkpoint.
+                // A witness refuses anything but a checkpoint.
                 match answer.status {
                     400..=499 if answer.status != 404 => Ok(None),
                     _ => Err(unexpected(&answer)),
@@ -160,7 +161,7 @@ fn cosign(
                     .map(str::to_owned)
                     .ok_or_else(|| "its answer has no signature by its key".to_owned());
             }
-            // It has signed another size, which it says.
+            // It has signed another size, which its answer names.
             409 => match text.trim_end().parse() {
                 Ok(size) if size <= checkpoint.size && size != old => old = size,
                 Ok(size) if size > checkpoint.size => {

@@ -26,8 +26,8 @@ impl Edge {
         .concat()
     }
 
-    /// Reads the file of a checkpoint; none of it unless it makes, with the tiles, the root that
-    /// was signed.
+    /// Reads the file of a checkpoint; ignores it unless it yields the signed root together with
+    /// the tiles.
     pub fn signed(bytes: &[u8], tiles: &Frontier, checkpoint: &Checkpoint) -> Self {
         let mut edge = Self::decode(bytes).unwrap_or_default();
         // It is written before the checkpoint, so it may be of a later one.

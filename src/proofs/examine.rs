@@ -1,5 +1,5 @@
-//! Comparing the log with what was signed: the last checkpoint, the anchors, and an old
-//! checkpoint.
+//! Compares the log with its signed checkpoints: the last one, the anchors, and an old
+//! one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -234,9 +234,9 @@ pub fn examine(
         let outcome = target.outcome(last, agreed.unwrap_or(0));
         let is_named = match target.name.as_str() {
             ASKED => true,
-            // That the log is what was signed last is as it should be.
+            // A log that equals the last checkpoint is correct.
             LAST => outcome.result != Comparison::Same,
-            // The later ones differ, too, where the first does.
+            // If the first differs, so do the later ones.
             _ => {
                 outcome.result == Comparison::Differs
                     && !std::mem::replace(&mut has_named_anchor, true)
@@ -246,7 +246,7 @@ pub fn examine(
             findings.push(outcome);
         }
     }
-    // The log has what was signed, and the tiles do not.
+    // The log equals the signed state, but the tiles do not.
     let is_log = own.checkpoint.is_some() && targets.first().is_some_and(Target::is_same);
     name_tiles(&differing, is_log, &mut findings);
     Ok(findings)

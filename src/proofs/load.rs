@@ -1,4 +1,4 @@
-//! Reading the files of the proofs, and what is done if they are not as they were signed.
+//! Reads the files of the proofs, and handles files that differ from the signed state.
 
 use std::io;
 use std::path::Path;
@@ -57,7 +57,7 @@ impl Prover {
         }
         self.refuse_shrunk(signed)?;
         if state.checkpoint.is_none() {
-            // Where leaves are gone, nothing else has the roots.
+            // If leaves are removed, nothing else has the roots.
             let (log, tiles) = (self.log.last_seq(), Arc::clone(&state.tiles));
             let old = Old {
                 whole: (tiles.len().map_err(failed)? / 32).min(log / TILE),
@@ -85,8 +85,8 @@ impl Prover {
         Ok(created)
     }
 
-    /// Makes a key. Where proofs were made without it, this folder was restored, and may
-    /// give numbers again that another gave: it is a fork.
+    /// Makes a key. If proofs exist that were made without it, this folder was restored,
+    /// and may reuse numbers of another folder: it is a fork.
     fn make_signer(&self, is_fork: bool) -> Result<Signer, ProofError> {
         let failed = ProofError::io("making", "key");
         let mut seed = [0; 32];

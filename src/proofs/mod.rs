@@ -2,8 +2,8 @@
 //! proof of one event.
 //!
 //! The events are the leaves of a tree as in RFC 6962, in the order of their `seq`
-//! ([`crate::log::leaf_input`]). The folder `proofs/` holds what cannot be made from
-//! the log at any time:
+//! ([`crate::log::leaf_input`]). The folder `proofs/` holds the data that cannot always
+//! be made from the log:
 //!
 //! | file | content |
 //! | --- | --- |
@@ -13,22 +13,22 @@
 //! | `key` | the Ed25519 key of the signer; in no backup |
 //! | `anchor-*` | checkpoints that somebody else has signed, too ([`anchors`]) |
 //!
-//! **Following.** A thread of a server reads what was synced and appends tiles
-//! ([`start_prover`]). Nothing is added to the way of a call: no event waits for it.
+//! **Following.** A thread of a server reads synced events and appends tiles
+//! ([`start_prover`]). No event waits for it.
 //!
-//! **Signing** ([`Prover::sign`]) happens at most once a minute, and when a command
-//! asks. The events are synced before they are seen here; then the tiles are synced,
-//! the tree is checked against the last checkpoint, the leaves after the last tile and
-//! the new note are written aside, synced and renamed, and only then is the note given
-//! to anybody. So all checkpoints that were ever given are consistent, whenever the
-//! process dies. A tree that is smaller than the last checkpoint, or does not begin
-//! with it, is never signed: a signature cannot be taken back.
+//! **Signing** ([`Prover::sign`]) happens at most once a minute, and when a command asks.
+//! The events are synced before they are seen here; then the tiles are synced, and the
+//! tree is checked against the last checkpoint. The leaves after the last tile and the
+//! new note are written under temporary names, synced and renamed. Only then the note is
+//! published. So all published checkpoints are consistent, even if the process dies at
+//! any point. A tree that is smaller than the last checkpoint, or does not begin with it,
+//! is never signed: a signature cannot be taken back.
 //!
-//! **Pruned and lost events.** A pruned record keeps its leaf as a tombstone, except
-//! where all of a tile is pruned: its root in `tiles` is then the only trace of it,
-//! which the last checkpoint pins. The leaf of an event that a repair has lost comes
-//! from `partial`, or is not needed, as its tile has a root. A record that never had a
-//! leaf when it was signed has a stand-in ([`crate::log::stand_in`]).
+//! **Pruned and lost events.** A pruned record keeps its leaf as a tombstone, unless its
+//! whole tile is pruned: then only the tile's root in `tiles` is left, and the last
+//! checkpoint pins it. The leaf of an event that a repair has lost comes from `partial`,
+//! or is not needed, since its tile has a root. A record that never had a leaf when it
+//! was signed has a stand-in ([`crate::log::stand_in`]).
 //!
 //! `docs/proofs.md` says why others sign a checkpoint a day ([`start_countersigning`]), and why
 //! a restored folder gets a new key and an origin of its own.

@@ -1,6 +1,6 @@
-//! Checkpoints: C2SP tlog-checkpoint, a signed note about the size and the root of a
-//! tree; the Ed25519 keys of signed notes; and C2SP tlog-cosignature, with which a witness
-//! signs a checkpoint of somebody else.
+//! Checkpoints: C2SP tlog-checkpoint, a signed note about the size and the root of a tree;
+//! the Ed25519 keys of signed notes; and C2SP tlog-cosignature, with which a witness signs
+//! another log's checkpoint.
 
 use std::fmt;
 
@@ -181,7 +181,7 @@ impl Signer {
 /// A signed statement about a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Whose tree it is.
+    /// The owner of the tree.
     pub origin: String,
     /// The number of leaves.
     pub size: u64,

@@ -25,13 +25,13 @@ const MAX_LEN: usize = 1 << 20;
 /// Why there is no proof, or no checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// The tree is not what was signed before: nothing more is signed.
+    /// The tree differs from the signed one: nothing more is signed.
     #[error("no checkpoint is signed: {0}")]
     Refused(String),
     /// The log does not have the events of a tile that the tree has.
     #[error("events {0} to {1} are not those that the tree has: run `profiletrail verify`")]
     Differs(u64, u64),
-    /// What is to be proved is not there.
+    /// The event to prove does not exist.
     #[error("{0}")]
     Missing(String),
     /// The caller stopped it.
@@ -51,8 +51,8 @@ impl ProofError {
     }
 }
 
-/// Logs why a thread's work failed, unless the reason is the last one. A refusal was logged when
-/// it came.
+/// Logs why a thread's work failed, unless the reason is the same as the last one. A refusal is
+/// logged when it occurs.
 pub(super) fn log_failure(done: Result<(), ProofError>, what: &str, last: &mut String) {
     let reason = match done {
         Ok(()) | Err(ProofError::Stopped | ProofError::Refused(_)) => String::new(),
@@ -78,7 +78,7 @@ pub struct Prover {
     pub(super) anchors: Mutex<Anchors>,
 }
 
-/// What `proofs/` holds, and how far the tree has grown.
+/// The content of `proofs/`, and the size of the tree.
 pub(super) struct State {
     pub signer: Signer,
     pub checkpoint: Option<Checkpoint>,
@@ -111,7 +111,7 @@ pub(super) struct Old {
     pub whole: u64,
 }
 
-/// What a backup keeps of the proofs; the tiles follow the checkpoint.
+/// The part of the proofs in a backup; the tiles follow the checkpoint.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// The text of `checkpoint`.
@@ -172,7 +172,7 @@ impl Prover {
         self.refusal.lock().clone()
     }
 
-    /// Appends the tiles of what was synced, of `most` events at most.
+    /// Appends the tiles of synced events, of `most` events at most.
     pub fn follow(&self, most: u64, stop: &dyn Fn() -> bool) -> Result<(), ProofError> {
         self.with(stop, |state| self.grow(state, most, stop))
     }
@@ -197,8 +197,9 @@ impl Prover {
         Ok(self.sign(stop)?.size / TILE)
     }
 
-    /// The public key, the oldest anchor with a time stamp that covers an event, or else the
-    /// oldest, or else the last checkpoint, and the proof that the event's leaf is in there.
+    /// The public key, a checkpoint, and the proof that the event's leaf is in it. The
+    /// checkpoint is the oldest anchor with a time stamp that covers the event, or else the
+    /// oldest anchor, or else the last checkpoint.
     pub(super) fn inclusion(&self, seq: u64) -> Result<Inclusion, ProofError> {
         let anchors = self.anchors()?;
         self.with(&|| false, |state| {
@@ -246,7 +247,7 @@ impl Prover {
     }
 
     /// The proof that an older tree of some size is the beginning of that of a checkpoint of
-    /// this log, and the root of the older tree as it is today.
+    /// this log, and the present root of the older tree.
     pub fn consistency(
         &self,
         old: u64,
@@ -305,10 +306,10 @@ impl Prover {
         Checkpoint::parse(&note).ok()
     }
 
-    /// What a backup keeps; `None` if nothing was signed yet. Call this before the
-    /// backup looks at the log, which then has at least these events.
+    /// The part of the proofs in a backup; `None` if nothing was signed yet. Call this
+    /// before the backup looks at the log, which then has at least these events.
     pub fn kept(&self) -> io::Result<Option<Kept>> {
-        // No checkpoint is replaced meanwhile.
+        // No checkpoint is replaced during this.
         let _state = self.state.lock();
         let Some(checkpoint) = found(self.read("checkpoint"))? else {
             return Ok(None);
@@ -376,7 +377,7 @@ impl Prover {
         )))
     }
 
-    /// Adds leaves of what was synced: those that are signed, and `most` at most after them.
+    /// Adds leaves of synced events: the signed ones, and at most `most` after them.
     fn grow(
         &self,
         state: &mut State,

@@ -35,16 +35,16 @@ pub(super) fn each_tile(
     Ok(())
 }
 
-/// Where leaves are read.
+/// The source of leaves.
 pub(super) struct Leaves<'a> {
     pub log: &'a Log,
     pub salts: Salts,
 }
 
 impl Leaves<'_> {
-    /// Hands over the leaves of the records from the index `begin` to `end`, each with
-    /// its index, and with whether the record still has it; else the leaf is that of
-    /// `edge`, or a stand-in. Stops at damage, which it returns.
+    /// Passes on the leaves of the records from the index `begin` to `end`, each with its
+    /// index, and whether the record still has it. Otherwise the leaf is that of `edge`,
+    /// or a stand-in. Stops at damage, which it returns.
     pub fn each(
         &mut self,
         (begin, end): (u64, u64),

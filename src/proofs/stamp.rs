@@ -78,17 +78,17 @@ fn octets<'a>(element: Option<&AnyRef<'a>>) -> Option<&'a [u8]> {
 
 /// The signed part of an answer.
 struct Signed<'a> {
-    /// What was signed: the statement.
+    /// The signed statement.
     content: &'a [u8],
     certificates: Vec<CertificateDer<'a>>,
-    /// The digest of the statement, and what else was signed with it.
+    /// The digest of the statement, and the other signed attributes.
     attributes: &'a [u8],
     digest: ObjectIdentifier,
     signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
-    /// Of the token of an answer.
+    /// For the token of an answer.
     fn read(token: Option<&AnyRef<'a>>) -> Option<Self> {
         let token = within(token, Tag::Sequence)?;
         let signed = within(token.get(1), FIRST)?;

@@ -1,4 +1,4 @@
-//! The prover on a simulated disk, which is killed and loses power.
+//! The prover on a simulated disk, with kills and power cuts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -201,7 +201,7 @@ fn a_pruned_log_proves_what_is_left_and_all_that_was_signed() {
     let mut signed = vec![prover.sign(&|| false).unwrap()];
     assert_eq!(signed[0].root, root_of(700));
     let before = prover.prove(300).unwrap();
-    // The first tile goes as a whole; of the second, some events stay.
+    // The first tile is removed completely; some events of the second stay.
     let (empty, graves) = prune(&log, &prover, 300).unwrap();
     assert_eq!((empty, graves), (256, 44));
     drop(prover);
@@ -259,7 +259,7 @@ fn a_fault_at_any_operation_of_a_prune_leaves_what_proofs_need() {
             for found in [disk.power_cut(operation), disk.process_killed()] {
                 let (log, _, prover) = open(&found);
                 agrees(&prover, std::slice::from_ref(&signed));
-                // Where signing failed, more hashes are kept than necessary.
+                // If signing failed, more hashes are kept than necessary.
                 let (empty, graves) = prune(&log, &prover, 300).unwrap();
                 assert!(empty + graves == 300 && graves >= 44, "{empty} {graves}");
                 agrees(&prover, std::slice::from_ref(&signed));
@@ -314,7 +314,7 @@ fn damaged_files_are_made_again_or_nothing_is_signed() {
     }
     let (_, writer, prover) = open(&short);
     assert!(refusal(&prover).contains("the log only 600"));
-    // It grows beyond what was signed, by other events.
+    // It grows beyond the signed tree with other events.
     let mut writer = writer.unwrap();
     let others: Vec<_> = (9_601..=9_720).map(record).collect();
     writer.append(&others).unwrap();
@@ -332,7 +332,7 @@ fn a_folder_without_its_key_is_a_fork() {
     assert_eq!(old.origin, "profiletrail/0123456789abcdef");
     disk.remove(Path::new("/data/proofs/key")).unwrap();
     let (_, writer, prover) = open(&disk);
-    // Nothing new, so the old one stays.
+    // Nothing is new, so the old one stays.
     assert_eq!(prover.sign(&|| false).unwrap(), old);
     assert!(append(&mut writer.unwrap(), 301, 1));
     let new = prover.sign(&|| false).unwrap();
@@ -379,7 +379,8 @@ fn a_prune_keeps_the_leaves_where_an_anchor_ends() {
         .unwrap();
     assert_eq!(later.time, kept.time + 1);
     let (empty, graves) = prune(&log, &prover, 800).unwrap();
-    // Of the first and third tile nothing is left, of the second all, as the anchor ends there.
+    // Nothing of the first and third tile is left, but all of the second, since the anchor ends
+    // there.
     assert_eq!((empty, graves), (512, 288));
     drop((prover, log, writer));
     let disk = disk.process_killed();
@@ -393,7 +394,8 @@ fn a_prune_keeps_the_leaves_where_an_anchor_ends() {
         content(&files, "checkpoint").unwrap(),
         third.note.as_bytes()
     );
-    // An anchor that the log does not begin with is named, by what it has after an older one.
+    // If the log does not begin with an anchor, the anchor is named, by the events that it
+    // adds to an older one.
     let other = Signer::parse(&String::from_utf8(prover.read("key").unwrap()).unwrap()).unwrap();
     let forged = other.sign(900, [1; 32]);
     prover.keep_anchor(1_793_361_601, forged, None).unwrap();

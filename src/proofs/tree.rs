@@ -12,7 +12,7 @@ pub fn node(left: Hash, right: Hash) -> Hash {
     hash.chain_update(right).finalize().into()
 }
 
-/// Where the roots of complete subtrees come from.
+/// The source of the roots of complete subtrees.
 pub trait Subtrees {
     /// Why one cannot be given.
     type Error;
@@ -27,7 +27,7 @@ const fn split(size: u64) -> u64 {
     1 << (63 - (size - 1).leading_zeros())
 }
 
-/// The root of some leaves, one at least, as they are divided in a tree.
+/// The root of at least one leaf, as divided in a tree.
 fn range<S: Subtrees>(source: &mut S, begin: u64, size: u64) -> Result<Hash, S::Error> {
     if size.is_power_of_two() {
         let level = size.trailing_zeros();
@@ -95,8 +95,8 @@ pub fn consistency<S: Subtrees>(
 }
 
 /// Follows a proof from the node at `at` in a row of nodes up to the root; `last` is the index of
-/// the last node of that row. Returns the hash of the node with its siblings at the left alone,
-/// and with all; `None` if the proof has another length than it should.
+/// the last node of that row. Returns the hash of the node with only its left siblings, and with
+/// all; `None` if the proof has another length than it should.
 fn climb(hash: Hash, mut at: u64, mut last: u64, proof: &[Hash]) -> Option<(Hash, Hash)> {
     let (mut with_left, mut with_all) = (hash, hash);
     for sibling in proof {

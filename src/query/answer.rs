@@ -36,9 +36,9 @@ pub enum Query {
     Diff(DiffQuery),
     /// The last change of every field and interest.
     Blame(StateQuery),
-    /// What changed when, over all profiles.
+    /// Changes over all profiles.
     Changes(ChangesQuery),
-    /// Which (sub)profiles have or had a value.
+    /// The (sub)profiles that have or had a value.
     Find(FindQuery),
     /// Every event.
     Export(ExportQuery),
@@ -48,19 +48,19 @@ pub enum Query {
     Evidence(EventQuery),
     /// The newest events, or those after one, in the order of arrival.
     Tail(TailQuery),
-    /// What an event requested compared with its effect.
+    /// The request of an event compared with its changes.
     Explain(ExplainQuery),
     /// Everything about a (sub)profile.
     Dossier(DossierQuery),
-    /// How many changes there are of each kind.
+    /// The numbers of changes by kind.
     Report(ReportQuery),
-    /// What changed unexplained.
+    /// Unexplained changes.
     Gaps(GapsQuery),
     /// Bursts of changes.
     Incidents(IncidentsQuery),
-    /// Fields that go on changing.
+    /// Fields that change again and again.
     Loops(LoopsQuery),
-    /// Counts of what there is in a span.
+    /// Counts of the events in a time range.
     Stats(StatsQuery),
     /// A signed checkpoint of now.
     Checkpoint(CheckpointQuery),
@@ -217,8 +217,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Adds a note if the answer covers a period whose events were pruned: it
-    /// starts at `since`, and events of `key` were pruned up to `baseline`.
+    /// Adds a note if the answer covers a period of pruned events: it starts at `since`,
+    /// and events of `key` were pruned up to `baseline`.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
         if let Some(time) = baseline.filter(|time| since.is_none_or(|since| since < *time)) {
             let time = seconds_to_rfc3339(time);

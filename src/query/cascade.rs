@@ -6,12 +6,11 @@
 //! events and the positions of its deletes are held, so all of its subprofiles
 //! share one [`ProfileDeletes`].
 //!
-//! If events of a profile were pruned, its baseline records whether it was deleted
-//! after the last of them, and the position of that event stands for the delete.
-//! Two things are unknown then: a delete that was pruned together with a later
-//! event that recreated the profile; and, if only other events (`click`, …) were
-//! pruned after the delete, whether an event of a subprofile between them came
-//! before it.
+//! If events of a profile were pruned, its baseline records whether it was deleted after
+//! the last of them, and the position of that event represents the delete. Two things are
+//! unknown then: a delete that was pruned together with a later event that recreated the
+//! profile; and, if only other events (`click`, …) were pruned after the delete, whether
+//! an event of a subprofile between them came before it.
 
 use std::collections::HashMap;
 
@@ -52,9 +51,8 @@ impl ProfileDeletes {
         }
     }
 
-    /// The deletes from one second to another, both inclusive, at which a
-    /// subprofile with these events may be present. Reads from `held` what is
-    /// there.
+    /// The deletes from one second to another, both inclusive, at which a subprofile with
+    /// these events may be present. Reads from `held` if possible.
     pub fn between(
         &mut self,
         span: (i64, i64),
@@ -75,7 +73,7 @@ impl ProfileDeletes {
         let begin = self.deletes.partition_point(|place| place.time < from);
         let end = self.deletes.partition_point(|place| place.time <= to);
         let deletes = self.deletes.get(begin..end).unwrap_or_default();
-        // The position of the last pruned event stands for a pruned delete.
+        // The position of the last pruned event represents a pruned delete.
         let baseline = self.events.baseline.as_ref();
         let pruned = baseline.filter(|last| matches!(last.known, Known::Deleted { .. }));
         let pruned = pruned.map(|last| last.place);

@@ -20,9 +20,9 @@ pub(super) fn label_len(label: &Option<String>) -> usize {
 /// The maximum number of bytes of all names of a [`BoundedMap`].
 const NAMES_LEN: usize = 4 << 20;
 
-/// What is counted for a name.
+/// The count of a name.
 pub(super) trait Counted: Default {
-    /// Adds what was counted elsewhere.
+    /// Adds another count.
     fn join(&mut self, other: Self);
 
     /// How much is left out if there is no room for the name.
@@ -46,7 +46,7 @@ impl Counted for u64 {
 pub(super) struct BoundedMap<K, V> {
     /// The names and values in the order of their numbers.
     pub values: IndexMap<K, V>,
-    /// What was counted for all names beyond the bounds together.
+    /// The total count of all names beyond the limit.
     pub others: u64,
     most: usize,
     /// The length of a name in bytes, as far as it comes from a sender.
@@ -88,7 +88,7 @@ impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
 }
 
 impl<K: Eq + Hash, V: Counted> BoundedMap<K, V> {
-    /// Adds to what is counted for a name.
+    /// Adds to the count of a name.
     pub fn add(&mut self, name: K, value: V) {
         match self.entry(name) {
             Some((_, own)) => own.join(value),
@@ -131,7 +131,7 @@ pub(super) struct Extent {
     pub times: TimeRange<i64>,
     /// The lowest and the highest `seq`.
     pub seqs: TimeRange<u64>,
-    /// What was counted last.
+    /// The last counted item.
     last: Option<(ProfileKey, u64)>,
     /// The deletes of the last profile; each may end several subprofiles.
     deletes: HashSet<u64>,

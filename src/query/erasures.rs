@@ -1,5 +1,5 @@
-//! What answers say of persons who were erased, and the lines of `export` that make an
-//! `import` erase them, too.
+//! Notes of answers about erased persons, and the lines of `export` that make an `import`
+//! erase them, too.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::format::counted;
 use crate::log::Erasure;
 use crate::store::Snapshot;
 
-/// What is known of the erasure of a profile; the last one counts.
+/// The erasure of a profile; the last one counts.
 pub(super) fn of_profile(snapshot: &Snapshot<'_>, profile: u64) -> Option<String> {
     let mut erasures = snapshot.retention().erasures.iter().rev();
     let erasure = erasures.find(|erasure| erasure.profile == profile)?;

@@ -1,4 +1,4 @@
-//! `explain`: compares what an event requested with its effect.
+//! `explain`: compares the request of an event with its changes.
 //!
 //! A parameter is compared with the (sub)profile's field of that name, or with its
 //! interest if no field has the name, before and after the event. Changes without a
@@ -131,7 +131,7 @@ impl<'e> Explained<'e> {
         let alone = replay.precedes_baseline(Place::of(event));
         let state = replay.known.state().cloned();
         let before = match event.event_type {
-            // What it creates did not exist before.
+            // The (sub)profile did not exist before.
             EventType::Create if !alone && state.is_none() => Some(State::default()),
             _ => state.clone(),
         };

@@ -1,4 +1,4 @@
-//! Which events and changes a query matches.
+//! Selects the events and changes of a query.
 //!
 //! Every query over all profiles takes the same [`Filter`]: it is the flags of the
 //! command line, the parameters of the query API, and the matcher of the engines. A
@@ -159,7 +159,7 @@ impl Filter {
         self.matches(event.key, event.time, numbers, label, event_type)
     }
 
-    /// The same by the event's head alone.
+    /// The same with only the event's head.
     pub fn matches_head(&self, head: &EventHead<'_>) -> bool {
         let numbers = (head.database, head.collection);
         self.matches(head.key(), head.time, numbers, head.label, head.event_type)

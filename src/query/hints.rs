@@ -304,7 +304,7 @@ fn did_you_mean(kind: &str, name: &str) -> String {
     format!("did you mean --{kind} {}?", quoted(name))
 }
 
-/// A word quoted for a shell, by single quotes alone so that people can read it.
+/// A word quoted for a shell, only with single quotes so that people can read it.
 fn quoted(word: &str) -> Cow<'_, str> {
     let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
     if !word.is_empty() && word.chars().all(bare) {

@@ -1,10 +1,10 @@
-//! `history`: the events of (sub)profiles with what each changed.
+//! `history`: the events of (sub)profiles with their changes.
 //!
-//! Only the events of the span are read, and for each (sub)profile what is needed
-//! for the state before them. The span is split into pieces of whole seconds, from its
-//! end if the newest come first: each piece is replayed (sub)profile by
-//! (sub)profile, and its lines are sorted, on disk if there are many, and written.
-//! So the last few lines of a long history cost no more than the first few.
+//! Only the events of the time range are read, and for each (sub)profile those that
+//! determine the state before them. The range is split into pieces of whole seconds, from
+//! its end if the newest come first. Each piece is replayed by (sub)profile; its lines
+//! are sorted, on disk if there are many, and written. So the last few lines of a long
+//! history cost no more than the first few.
 //!
 //! With cascade, a profile's `delete` is among the events of each subprofile that
 //! it ends.
@@ -125,7 +125,7 @@ struct HistoryVisitor<'q> {
 
 impl ReplayVisitor for HistoryVisitor<'_> {
     fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
-        // A previous page has what it covers.
+        // A previous page has the events that it covers.
         let is_written = |after: Mark| after.covers(event, self.query.reverse);
         !self.after.is_some_and(is_written)
     }

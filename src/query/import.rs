@@ -1,7 +1,7 @@
-//! `import`: reading back what `export` wrote.
+//! `import`: reads the output of `export`.
 //!
-//! Baselines, which stand for pruned events, are only accepted by an empty folder;
-//! they precede the events.
+//! Only an empty folder accepts baselines, which replace pruned events; they precede the
+//! events.
 //!
 //! An event exists already if the store has one of the same (sub)profile, time,
 //! type, moment of receipt, sender, label and content. So importing the same lines
@@ -264,8 +264,8 @@ pub(super) fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
         && one.content == other.content
 }
 
-/// What to store about an event's sender: a proof is stored if it verifies; the
-/// exporting store's own statement is stored as such.
+/// The evidence of an event's sender to store: a proof if it verifies; the exporting
+/// store's own statement as such.
 fn evidence(
     verified: Option<bool>,
     proof: Option<Proof>,
@@ -289,7 +289,7 @@ fn evidence(
     encoded.map(Some).map_err(|error| error.to_string())
 }
 
-/// Parses a line, or returns what is wrong with it.
+/// Parses a line; an error names the fault.
 pub(super) fn read_line(line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
@@ -351,8 +351,8 @@ pub(super) fn read_line(line: &[u8]) -> Result<Read, String> {
     let body = match body {
         None => None,
         Some(bytes) => {
-            // A line does not say how its body was sent; what it says of its
-            // content does.
+            // A line does not say how its body was sent; the form of its content shows
+            // it.
             let kind = BodyKind::of_content(&bytes, &content);
             Some((kind.ok_or("the body does not match the other keys")?, bytes))
         }

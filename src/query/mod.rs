@@ -1,9 +1,9 @@
 //! Queries and their answers.
 //!
-//! A [`Query`] is what a command asks. It is sent as JSON to a running server or
-//! answered from the data folder, by the same [`answer()`]. An answer is lines of
-//! JSON, the stable format for programs; [`lines`] has their types. Human-readable
-//! output is always made from these lines.
+//! A [`Query`] is the question of a command. It is sent as JSON to a running server or
+//! answered from the data folder, by the same [`answer()`]. An answer is lines of JSON,
+//! the stable format for programs; [`lines`] has their types. Human-readable output is
+//! always made from these lines.
 
 mod answer;
 mod baselines;

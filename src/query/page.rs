@@ -3,15 +3,15 @@
 //! A [`Mark`] is the position of a line in the order of the whole answer: answers that
 //! need sorting are sorted by it, and a page continues after the mark of the last line.
 //! That order is derived from the events themselves, so paging stays correct when events
-//! arrive or are pruned in between: what existed at the first page is returned exactly
-//! once. An event that arrives late, with a time before the mark, is not returned; pruned
-//! events are gone.
+//! arrive or are pruned in between: every line that existed at the first page is returned
+//! exactly once. An event that arrives late, with a time before the mark, is not
+//! returned; pruned events are gone.
 //!
 //! A page of `changes` may end within an event. If a late event has altered that
 //! event's changes so that the marked change no longer exists, the next page
 //! returns all of its current changes.
 //!
-//! How a mark is transported is the query API's concern.
+//! The query API transports the marks.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Place, Subject};
 
-/// Where a page ended.
+/// The end of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Mark {
     /// For `history`: an event's place among those of its (sub)profiles, and the

@@ -1,4 +1,4 @@
-//! Parallel work whose results come out in order.
+//! Parallel work with results in order.
 //!
 //! One thread makes jobs, others work on them, and the caller takes the results in
 //! job order. The number of jobs in progress is limited, so memory is bounded by
@@ -18,17 +18,17 @@ use crate::store::{Damages, Walk, WalkBatch};
 /// The maximum number of worker threads: each holds its share of memory.
 const THREADS: usize = 4;
 
-/// A job that no thread has taken, and the result of one that is done. The channels
-/// carry only the places of slots, because a channel's code is compiled anew, and is
-/// large, for each type of message.
+/// A job that no thread has taken, and the result of one that is done. The channels carry
+/// only the places of slots, because the large code of a channel is compiled for each
+/// type of message.
 type Slot<J, T, E> = (Mutex<Option<J>>, Mutex<Option<Result<T, E>>>);
 
-/// What a thread runs, boxed so that the start of a thread is compiled once.
+/// The work of a thread, boxed so that the start of a thread is compiled once.
 type Body<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-/// Makes jobs with `next` until there are no more, processes them with `work`, with
-/// a separate state per thread, and passes the results in order to `take` until it
-/// returns `false`. The first error ends everything.
+/// Makes jobs with `next` until there are no more, and processes them with `work`, with a
+/// separate state per thread. Passes the results in order to `take` until it returns
+/// `false`. The first error ends everything.
 pub(crate) fn in_order<J, S, T, E>(
     mut next: impl FnMut() -> Result<Option<J>, E> + Send,
     state: impl Fn() -> S + Sync,
@@ -62,7 +62,7 @@ where
                     {
                         *result.lock() = Some(work(&mut state, job));
                     }
-                    // The receiver may be gone.
+                    // The receiver may have been dropped.
                     let _ = done.send(());
                 }
             });
@@ -124,9 +124,9 @@ pub(super) fn batches_of(
 }
 
 impl Lines<'_> {
-    /// The same for jobs that come with the progress at their end. `work` adds what it
-    /// cannot read to the damages. Before a result is taken, its damages are added to
-    /// the answer and its progress is reported.
+    /// The same for jobs with the progress at their end. `work` adds unreadable parts to
+    /// the damages. Before a result is taken, its damages are added to the answer and its
+    /// progress is reported.
     pub fn in_order<J, S, T>(
         &mut self,
         next: impl FnMut() -> Result<Option<(J, Progress)>, QueryError> + Send,

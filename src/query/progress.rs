@@ -50,7 +50,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is done of all there is to do in a stage.
+    /// The progress of a stage, out of its total.
     pub const fn new(stage: Stage, done: u64, all: u64) -> Self {
         Self { stage, done, all }
     }

@@ -211,7 +211,7 @@ impl Group<'_> {
             return refused(reason, "received");
         }
         if head.status == 413 {
-            // What there is of its body could be read as another call.
+            // The kept part of its body could be read as another call.
             let reason = "its body was longer than --max-body, so only a part of it was kept";
             return refused(reason, "body");
         }

@@ -1,9 +1,9 @@
 //! The state of a (sub)profile before a moment, without its whole history.
 //!
-//! A `create`, a `delete` and an `update` that carries fields define the state
-//! after them. So events are read backwards to the last of these and replayed from
-//! there: mostly one event, however long the history is. If events were pruned,
-//! reading backwards ends at the baseline.
+//! A `create`, a `delete` and an `update` that carries fields define the state after
+//! them. So events are read backwards to the last of these and replayed from there:
+//! mostly one event, even in a long history. If events were pruned, reading backwards
+//! ends at the baseline.
 //!
 //! With cascade, a profile's `delete` ends its subprofiles: then the heads of the
 //! profile's events since that event are read too ([`ProfileDeletes`]).
@@ -20,10 +20,10 @@ const FIRST_WINDOW: usize = 8;
 /// The maximum of a window; each window has four times as many as the previous one.
 const WINDOW: usize = 2048;
 
-/// The replay of a (sub)profile's events up to and including a second, from the last
-/// of them for which `is_enough` holds, or from the baseline; `is_enough` is called on
-/// them backwards. With cascade, `deletes` are those of the profile. Reads from `held`
-/// what is there.
+/// The replay of a (sub)profile's events up to and including a second, from the last of
+/// them for which `is_enough` holds, or from the baseline; `is_enough` is called on them
+/// backwards. With cascade, `deletes` are those of the profile. Reads from `held` if
+/// possible.
 pub(super) fn state_before<'a>(
     events: &EventsOf,
     until: i64,
@@ -113,8 +113,8 @@ pub(super) fn state_before<'a>(
     Ok(replay)
 }
 
-/// What is still needed, reading backwards, until state, database and collection
-/// are known.
+/// The data still needed, reading backwards, until state, database and collection are
+/// known.
 pub(super) struct Needed {
     state: bool,
     database: bool,
@@ -135,7 +135,7 @@ impl Needed {
     pub fn take(&mut self, event: &Event<'_>) -> bool {
         let content = &event.content;
         let has_state = match event.event_type {
-            // What it omits of these is unchanged.
+            // Omitted ones are unchanged.
             EventType::Delete | EventType::Observed(Seen::Gone) => {
                 content.created.is_some() && content.modified.is_some()
             }

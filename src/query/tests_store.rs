@@ -1,4 +1,4 @@
-//! A data folder for tests, which is filled by calls and queried.
+//! A data folder for tests, filled by calls and queried.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! Events that an export without bodies would make indistinguishable.
 //!
-//! A line holds the meaning of a body, not its bytes. Two events of one
-//! (sub)profile, type and second with the same meaning but different bytes are no
-//! duplicates, but would become such after an import. So among such events, those
-//! whose bytes differ from a reference event carry their bodies even if bodies are
-//! not requested. The reference is the first event, or an imported one whose
-//! original bytes are unknown. Equal bytes of different meaning, as they came in two
-//! charsets, are duplicates, too, and carry their bodies.
+//! A line holds the meaning of a body, not its bytes. Two events of one (sub)profile,
+//! type and second with the same meaning but different bytes are not duplicates, but
+//! would become duplicates after an import. So among such events, those whose bytes
+//! differ from a reference event carry their bodies even if bodies are not requested. The
+//! reference is the first event, or an imported one whose original bytes are unknown.
+//! Equal bytes with different meanings, because of two charsets, are duplicates, too, and
+//! carry their bodies.
 //!
 //! The index finds the seconds with several events of a (sub)profile, mostly
 //! retries. Twelve bytes are held for each of these events; they are compared when

@@ -1,4 +1,4 @@
-//! The answer to a command, as it is written to its connection.
+//! Writes the answer to a command to its connection.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub(super) struct AnswerWriter<'a> {
     held: RefCell<Held>,
 }
 
-/// What is not sent yet.
+/// The unsent bytes.
 #[derive(Default)]
 struct Held {
     bytes: Vec<u8>,
@@ -52,7 +52,7 @@ impl<'a> AnswerWriter<'a> {
         }
     }
 
-    /// Sends what is held, and then a control line; within a line, nothing.
+    /// Sends the held bytes, and then a control line; sends nothing within a line.
     pub fn control(&self, control: &Control) -> io::Result<()> {
         let mut held = self.held.borrow_mut();
         if held.in_line {

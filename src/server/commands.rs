@@ -1,5 +1,5 @@
-//! Answers commands over a connection: those to a running server, and, where none
-//! runs, those that a command asks of the folder that it has opened itself.
+//! Answers commands over a connection: those to a running server, and, if none runs,
+//! those of a command that has opened the folder itself.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
@@ -36,14 +36,14 @@ const MAX_COMMANDS: u32 = 64;
 /// How long a connected command may take to send its request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a server says of itself.
+/// A server's description of itself.
 pub(super) struct About {
     pub settings: Settings,
     pub refusals: Arc<Refusals>,
-    /// What checks signatures, if they are checked.
+    /// The checker of signatures, if they are checked.
     pub checker: Option<Checker>,
     pub countersigning: Countersigning,
-    /// What is known of the cluster, if it is a node of one.
+    /// The state of the cluster, if the server is a node of one.
     pub cluster: Option<Status>,
 }
 
@@ -124,7 +124,7 @@ impl Commands {
         *self.append.lock() = None;
     }
 
-    /// Answers one command; an error if it has gone.
+    /// Answers one command; an error if it has disconnected.
     pub fn serve(&self, stream: &UnixStream) -> io::Result<()> {
         self.serve_counted(stream, None)
     }
@@ -212,8 +212,8 @@ impl Commands {
         Ok(answer(&self.trail, query, None, &mut lines, report)?.0)
     }
 
-    /// Reports the progress of long work. That of a server has the lowest priority from here on,
-    /// and rests while many calls come.
+    /// Reports the progress of long work. Long work of a server has the lowest priority from
+    /// here on, and rests while many calls arrive.
     fn paced(&self, out: &AnswerWriter<'_>) -> impl FnMut(u64, u64) {
         let events = self.trail.events();
         let mut pace = self.about.is_some().then(|| {

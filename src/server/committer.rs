@@ -1,8 +1,8 @@
 //! Appending: group commit.
 //!
-//! One thread commits what is queued, in groups. A call that is alone in flight is committed by
-//! the worker that decoded it, which saves waking that thread. Whoever commits holds the
-//! [`Committer`], so there is never more than one at a time.
+//! One thread commits what is queued, in groups. The worker that decoded a lone call commits
+//! it, which saves waking that thread. The committing thread holds the [`Committer`], so there
+//! is never more than one at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ use crate::store::{Appender, Arrival, Outcome, ParsedCall};
 /// The most calls in one group; more wait for the next.
 const GROUP_LEN: usize = 256;
 
-/// How long a call that names only a subprofile waits for the index to catch up.
-/// Other calls are committed meanwhile.
+/// How long a call that names only a subprofile waits for the index to catch up. Other
+/// calls are still committed.
 const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often such calls are looked at while no others come.
+/// How often such calls are checked while no others arrive.
 const OWNER_PAUSE: Duration = Duration::from_millis(5);
 
 /// The most calls that wait for the index; more are refused.
@@ -55,7 +55,7 @@ pub(super) struct Health {
     pub disk: DiskSpaceMonitor,
     /// The bytes that the longest call may need.
     longest: u64,
-    /// What is known of the cluster, if this is a node of one.
+    /// The state of the cluster, if this is a node of one.
     pub cluster: Option<Status>,
 }
 
@@ -144,11 +144,11 @@ pub(super) struct Queue {
     committer: Arc<Place>,
 }
 
-/// Where the committer is while nobody commits. It does not come back from a panic.
+/// The place of the committer while nobody commits. It is not returned after a panic.
 type Place = Mutex<Option<Box<Committer>>>;
 
 impl Queue {
-    /// Commits a call that is alone, or queues it. It is answered when it is kept, or at once if the
+    /// Commits a lone call, or queues it. The call is answered when it is kept, or at once if the
     /// queue is full, the log has failed or the disk is almost full.
     pub fn call(&self, call: ParsedCall, responder: Responder) {
         let refuse = |responder: Responder, reason: &'static str, why: String| {
@@ -238,7 +238,7 @@ pub(super) fn start(
     Ok((queue, thread))
 }
 
-/// What commits.
+/// The committer.
 struct Committer {
     appender: Appender,
     health: Arc<Health>,
@@ -252,7 +252,7 @@ struct Committer {
 }
 
 impl Drop for Committer {
-    /// Poisons the server's health and refuses what waits when the committer ends, however it ends.
+    /// Marks the server unhealthy and refuses waiting calls when the committer ends for any reason.
     fn drop(&mut self) {
         for (_, responder, _) in std::mem::take(&mut self.deferred) {
             self.refuse_unresolved(responder);
@@ -323,7 +323,7 @@ impl Committer {
                     self.commit();
                     let outcomes = self.appender.append(group);
                     self.note_poison();
-                    // The importer may have gone; its events are kept anyway.
+                    // The importer may have disconnected; its events are kept anyway.
                     let _ = importer.send(outcomes);
                 }
             }

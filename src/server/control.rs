@@ -1,12 +1,10 @@
-//! What a command and a running server say to each other: HTTP over the control
-//! socket.
+//! The protocol between a command and a running server: HTTP over the control socket.
 //!
-//! A command sends `POST /command`. The first line of the body is a [`Request`];
-//! lines to import or rows to compare follow it. The answer is chunked lines of
-//! JSON: those of the answer itself, as `--format jsonl` prints them, and between
-//! them [`Control`] lines, which begin with `{"control":` as no other line does.
-//! The last one is [`Control::End`] or [`Control::Failed`], so a truncated answer is
-//! never taken for a complete one.
+//! A command sends `POST /command`. The first line of the body is a [`Request`]; lines to
+//! import or rows to compare follow it. The answer is chunked lines of JSON: those of the
+//! answer itself, as `--format jsonl` prints them, and between them [`Control`] lines,
+//! which begin with `{"control":` as no other line does. The last one is [`Control::End`]
+//! or [`Control::Failed`], so a truncated answer is never treated as complete.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -26,7 +24,7 @@ const MAX_HEAD: u64 = 16 * 1024;
 /// How a control line begins.
 const CONTROL: &[u8] = b"{\"control\":";
 
-/// What a command wants.
+/// The request of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
@@ -34,14 +32,14 @@ pub enum Request {
     Ask(Box<Query>),
     /// To add the exported events that follow.
     Import,
-    /// A comparison of the rows that follow with what is known.
+    /// A comparison of the rows that follow with the trail.
     Reconcile(Box<ReconcileOrder>),
     /// To enter rejected calls that can be read now: those of these numbers, or all.
     Retry(Vec<u64>),
     /// Maintenance of the data folder.
     Maintenance(Maintenance),
-    /// The newest events, or those after one, and with `on` those that come until
-    /// the command goes.
+    /// The newest events, or those after one, and with `on` those that arrive until the
+    /// command disconnects.
     Tail {
         /// Which.
         query: Box<TailQuery>,
@@ -73,7 +71,7 @@ pub enum Control {
 }
 
 impl Control {
-    /// Reads a line of an answer; `None` where it is one of the answer itself.
+    /// Reads a control line; `None` for a line of the answer itself.
     pub fn of_line(line: &[u8]) -> Option<io::Result<Self>> {
         let read = || serde_json::from_slice(line).map_err(io::Error::from);
         line.starts_with(CONTROL).then(read)
@@ -110,7 +108,7 @@ pub fn write_chunk(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 pub struct ChunkedReader<R> {
     input: R,
     decoder: ChunkDecoder,
-    /// What was received and not decoded yet: a part of a line between chunks.
+    /// The received bytes that are not decoded yet: a part of a line between chunks.
     received: Vec<u8>,
     decoded: io::Cursor<Vec<u8>>,
 }

@@ -1,7 +1,7 @@
 //! The control socket in the data folder: HTTP for commands of the folder's owner.
 //!
-//! Whoever connects is known by the credentials of the other side of the socket, so
-//! no token is needed. [`super::commands`] answers.
+//! The credentials of the socket identify the peer, so no token is needed.
+//! [`super::commands`] answers.
 
 use std::fs;
 use std::io;

@@ -1,8 +1,8 @@
 //! Free space on the data folder's disk.
 //!
-//! Below `--min-free` nothing more is accepted, so that the disk is never full: a write that fails
-//! would poison the log until a restart. Sealing, which frees space in the end, continues. Calls are
-//! accepted again once there is a sixteenth more, so that the answer does not flap.
+//! Below `--min-free` no call is accepted, so that the disk is never full: a failed write would
+//! poison the log until a restart. Sealing, which eventually frees space, continues. Calls are
+//! accepted again once there is a sixteenth more free space, so that the answer does not flap.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ pub(super) struct DiskSpaceMonitor {
     min_free: u64,
     /// The last check. Whoever checks holds the lock.
     checked: Mutex<Instant>,
-    /// Bytes of calls that came since then.
+    /// Bytes of calls that arrived since then.
     since: AtomicU64,
     short: AtomicBool,
 }
@@ -48,8 +48,8 @@ impl DiskSpaceMonitor {
         free_bytes(&self.folder).ok()
     }
 
-    /// Whether nothing may be accepted. `bytes` have come since the last call: the disk is checked
-    /// a few times a second, and earlier if much comes.
+    /// Whether calls must be refused. `bytes` have arrived since the last call: the disk is
+    /// checked a few times a second, and earlier if many bytes arrive.
     pub fn is_short(&self, bytes: usize) -> bool {
         if self.min_free == 0 {
             return false;

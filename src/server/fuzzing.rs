@@ -15,9 +15,9 @@ pub use super::api::fuzzing::question;
 use super::command_request::read_request;
 use super::control::Control;
 
-/// Reads a request and the lines that follow it, each of which may be a control
-/// line. What must hold: nothing panics; and what is read says the same when it is
-/// written again.
+/// Reads a request and the lines that follow it, each of which may be a control line.
+/// Invariants: nothing panics; and a request that is read is the same after writing and
+/// reading it again.
 pub fn control(bytes: &[u8]) {
     let Ok((request, mut body)) = read_request(bytes) else {
         return;

@@ -2,8 +2,8 @@
 //!
 //! A sync costs about as much for one call as for many. With several calls in flight the committer
 //! therefore waits a moment for half of the others; the second half can then arrive while this
-//! group is synced. It sleeps meanwhile, since waking it for each call would cost what the larger
-//! group saves. A call that is alone in flight never waits.
+//! group is synced. It sleeps in between, since waking it for each call would cost as much as the
+//! larger group saves. A lone call never waits.
 //!
 //! Invariant: no wait is longer than [`MAX_DELAY`].
 
@@ -82,7 +82,7 @@ mod tests {
                 }
             });
         });
-        // No wait for calls that are queued already, or for none.
+        // No wait for calls that are already queued, or for none.
         delay.wait(300, || queued.load(Ordering::SeqCst));
         delay.wait(0, || 0);
         assert_eq!(delay.wanted.load(Ordering::SeqCst), usize::MAX);

@@ -19,7 +19,7 @@ use crate::frontend::{
     Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, Payload, connect_private,
 };
 
-/// The expensive rest of a request, which is done while others receive.
+/// The expensive rest of a request, which runs while other workers receive.
 pub(super) type Rest = Box<dyn FnOnce()>;
 
 pub(super) struct HttpServer {
@@ -33,7 +33,8 @@ pub(super) struct HttpServer {
 
 impl HttpServer {
     /// Starts workers, each with a clone of `handle`, and the frontend with a number of connections
-    /// to them over the socket at `private`. What `handle` returns is done while others receive.
+    /// to them over the socket at `private`. The work that `handle` returns runs while other
+    /// workers receive.
     pub fn start(
         listener: TcpListener,
         config: FrontendConfig,
@@ -94,9 +95,9 @@ fn start_worker(
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            // A request that a panic drops is answered all the same: with 503 once it has become a
-            // responder, which is the first thing done with it. Before, tiny_http answers, and the
-            // frontend with 502.
+            // A request that a panic drops is still answered: with 503 once it has become a
+            // responder, which happens first. Before that, tiny_http answers, and the frontend
+            // with 502.
             receiver.run(|request| {
                 let pass_on = || {
                     let Some(call) = header(&request, CALL_HEADER).and_then(CallId::parse) else {

@@ -1,10 +1,10 @@
 //! The inactivity alarm: no event for too long.
 //!
-//! The time counts from the last event's receipt, which is read from the log's tail at the start, or
-//! from the start if there is none. The begin and the end of an alarm are logged once each. While it
-//! lasts `/healthz` answers 503, to alert monitors that see only the status. Calls are still
-//! accepted and `/readyz` stays healthy: a load balancer that removed an inactive receiver would
-//! prolong the inactivity.
+//! The time counts from the last event's receipt, which is read from the log's tail at the start,
+//! or from the start if there is none. The start and the end of an alarm are logged once each.
+//! While it lasts `/healthz` answers 503, to alert monitors that see only the status. Calls are
+//! still accepted and `/readyz` stays healthy: a load balancer that removed an inactive receiver
+//! would prolong the inactivity.
 //!
 //! Not here: why no event arrives (nobody calls, or all calls are refused).
 
@@ -17,7 +17,7 @@ use crate::event::{micros_to_rfc3339, now_micros};
 use crate::ops::doctor::last_received;
 use crate::store::Trail;
 
-/// How often the clock is read at least; it may have been set meanwhile.
+/// How often the clock is read at least, since it may be set.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 /// When the last event was received; clones share it.

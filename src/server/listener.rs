@@ -14,8 +14,8 @@ use super::run::system;
 pub(super) struct PassedSockets(Vec<(SocketAddr, TcpListener)>);
 
 impl PassedSockets {
-    /// Takes them; none without a supervisor that passes some. One that is at none of these
-    /// addresses is refused: whoever connects to it would wait for ever.
+    /// Takes them; empty without a supervisor that passes some. A socket at none of these
+    /// addresses is refused: a client that connects to it would wait for ever.
     pub fn take(named: &[SocketAddr]) -> anyhow::Result<Self> {
         let mut passed = ListenFd::from_env();
         let mut listeners = Vec::new();

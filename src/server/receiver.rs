@@ -1,4 +1,4 @@
-//! How workers receive requests from tiny_http.
+//! Receives requests from tiny_http for the workers.
 //!
 //! One worker at a time receives requests and handles them at once, so a burst costs one wake-up:
 //! with all workers waiting in tiny_http, every request would wake one, which costs more than
@@ -42,7 +42,7 @@ impl RequestReceiver {
         self.server.unblock();
     }
 
-    /// Handles requests in this thread until stopped. What `handle` returns is called once another
+    /// Handles requests in this thread until stopped. The returned closure is called once another
     /// worker can receive. Neither may panic.
     pub fn run(&self, handle: impl Fn(Request) -> Option<Rest>) {
         while let Some(rest) = self.take_turn(&handle) {
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_expensive_rest_of_requests_runs_on_all_workers() {
         let (receiver, address) = start();
-        // Both must be in `finish` at one time, or neither gets past the barrier.
+        // Both must be in `finish` at the same time, or neither passes the barrier.
         let (barrier, (done, finished)) = (Arc::new(Barrier::new(2)), channel());
         std::thread::scope(|scope| {
             for _ in 0..2 {

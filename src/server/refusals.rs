@@ -1,7 +1,8 @@
-//! Calls refused for their signature, or before it is looked at: counted and logged by reason.
+//! Calls that are refused for their signature, or before it is checked: counted and logged by
+//! reason.
 //!
-//! Refused calls are not kept unless only their date is wrong, so these counts are all that the owner has to
-//! find out why Copernica's calls do not arrive.
+//! Refused calls are not kept unless only their date is wrong, so these counts are the owner's only
+//! way to find out why Copernica's calls do not arrive.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub(super) struct Refusals {
 #[derive(Debug, Default)]
 struct Reason {
     count: u64,
-    /// What the last call named, if anything.
+    /// The value that the last call named, if any.
     last: Option<String>,
     log: LogLimiter,
 }
@@ -46,7 +47,7 @@ impl Refusals {
             "" => String::new(),
             detail => format!(" ({detail})"),
         };
-        // A wrong date alone loses nothing: `rejected --retry` can enter the call.
+        // A call with only a wrong date is not lost: `rejected --retry` can enter it.
         let outcome = match refusal {
             Refusal::Stale(_) | Refusal::Ahead(_) => "kept as rejected",
             _ => "refused and not kept",
@@ -59,8 +60,8 @@ impl Refusals {
         );
     }
 
-    /// Counts a call of which nothing is kept, under a reason in one word, and logs the message.
-    /// `last` is what the call named, if that matters.
+    /// Counts a call that is not kept under a reason of one word, and logs the message. `last`
+    /// is the value that the call named, if that matters.
     pub fn count(&self, word: &'static str, last: Option<String>, message: String) {
         self.metrics.refused(word);
         let mut reasons = self.reasons.lock();

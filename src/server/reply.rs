@@ -48,7 +48,7 @@ impl Responder {
         }
     }
 
-    /// Sends the answer, unless the client has gone.
+    /// Sends the answer, unless the client has disconnected.
     pub fn answer(self, reply: &Reply) {
         Batch::default().add(self, reply);
     }
@@ -118,7 +118,7 @@ pub(super) struct Reply {
     body: Vec<u8>,
     /// Headers beyond the common ones, each with its line break.
     headers: String,
-    /// Who may cache it, as `Cache-Control` says it.
+    /// The value of `Cache-Control`.
     caching: &'static str,
     /// Headers for browsers, each with its line break.
     safety: &'static str,
@@ -127,7 +127,7 @@ pub(super) struct Reply {
 const JSON: &str = "application/json";
 
 impl Reply {
-    /// An answer of any media type, which nobody may cache.
+    /// An answer of any media type, which must not be cached.
     pub const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
@@ -168,7 +168,7 @@ impl Reply {
         self
     }
 
-    /// The same, which everybody may cache for good.
+    /// The same, which may be cached for ever.
     pub const fn immutable(mut self) -> Self {
         self.caching = "public, max-age=31536000, immutable";
         self
@@ -223,7 +223,7 @@ impl Reply {
     /// The whole answer.
     pub fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
-        // A 304 has no length of its own.
+        // A 304 has no length.
         if self.status != 304 {
             let _ = write!(bytes, "Content-Length: {}\r\n", self.body.len());
         }

@@ -1,7 +1,7 @@
 //! Starting the server's parts, and stopping them in order.
 //!
 //! Invariant: the addresses are bound before anything in the data folder changes, so a busy port
-//! leaves it as it is.
+//! does not change it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ pub struct ServerConfig {
     pub min_free: u64,
     /// The largest total size of rejected calls; beyond it the oldest are removed.
     pub max_rejected: u64,
-    /// Which signatures are accepted; `None` for no check.
+    /// The accepted signatures; `None` for no check.
     pub signature: Option<Policy>,
     /// How long events are kept; `None` for ever.
     pub keep: Option<RetentionPeriod>,
@@ -118,7 +118,7 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// What pages know of a server at this address.
+    /// The data of a server at this address for its pages.
     fn pages(&self, address: SocketAddr) -> PageConfig {
         let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
         let mut flags = format!(" --data {}", shell(&data.to_string_lossy()));
@@ -135,7 +135,7 @@ impl ServerConfig {
     }
 }
 
-/// An error of the system, with what was being done.
+/// An error of the system, with the operation.
 pub(super) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> anyhow::Error {
     move |cause| anyhow!("{what}: {cause}")
 }
@@ -393,7 +393,7 @@ impl Server {
     }
 }
 
-/// Learns from the events of other nodes what this one would have learnt from its own.
+/// Learns from the events of other nodes as from its own.
 #[cfg(feature = "nats")]
 fn observer(inactivity: InactivityAlarm, policy: Option<Policy>, replays: Replays) -> Observer {
     Box::new(move |seq, record| {

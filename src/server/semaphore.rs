@@ -3,8 +3,8 @@
 //! A query that reads the whole log holds some MiB for each core while it runs, so it
 //! waits for a permit of its weight. A command keeps its permit while its reader pages
 //! through the answer, so commands and the query API have a semaphore each. A client of
-//! the query API gets half of each at most, so that answers which it does not read leave
-//! the others their share.
+//! the query API gets at most half of each, so that its unread answers leave the rest to
+//! others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ pub(super) const CAPACITY: u32 = 4;
 /// How often progress is reported to a waiting command.
 pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Whom a query is counted for. The owner's commands are counted for nobody.
+/// The client that a query is counted for. The owner's commands are not counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Client(Vec<ClientKey>);
 
@@ -48,7 +48,7 @@ impl Client {
     }
 }
 
-/// What is taken of a limit: in total, and by each client.
+/// The used part of a limit: in total, and by each client.
 #[derive(Debug, Default)]
 struct Taken {
     total: u32,
@@ -210,7 +210,7 @@ mod tests {
             try_acquire("a", "192.0.2.1").unwrap(),
         ];
         try_acquire("a", "2001:db8::1").unwrap_err();
-        // Others at the loopback address are not taken for the same client, …
+        // Others at the loopback address are not treated as the same client, …
         drop(try_acquire("b", "127.0.0.1").unwrap());
         drop(held);
         // … but those of one network are.

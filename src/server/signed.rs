@@ -1,8 +1,8 @@
-//! Checking who sent a call, before anything of it is kept.
+//! Checks the sender of a call before it is kept.
 //!
-//! [`Checker::check`] does what needs no key and is cheap; [`Checker::verify`] verifies the
-//! signature, once, on whichever worker is free. A call whose key must be looked up waits for the
-//! key ring, not on a worker; the ring bounds how many wait.
+//! [`Checker::check`] makes the cheap checks that need no key; [`Checker::verify`] verifies the
+//! signature once, on any free worker. A call whose key must be looked up waits for the key ring,
+//! not on a worker; the ring bounds how many wait.
 //!
 //! Not here: the policy ([`crate::auth::signature`]) and the keys ([`crate::auth::keys`]).
 
@@ -23,7 +23,7 @@ pub(super) struct Checker {
     refusals: Arc<Refusals>,
 }
 
-/// A call whose signature is good.
+/// A call with a valid signature.
 pub(super) struct Verified {
     pub proof: Proof,
     pub admission: Admission,
@@ -78,7 +78,7 @@ impl Checker {
         let head = Head::parse(head).ok_or_else(|| self.refuse(malformed, None, remote))?;
         let checked = self.policy.check(&head, body, now_seconds());
         checked.map_err(|refusal| {
-            // What the call named may be what its receiver forgot to set.
+            // The receiver may have forgotten to set the value that the call named.
             let named = match refusal {
                 Refusal::Account => head.one("X-Copernica-ID"),
                 Refusal::Host => head.one("Host"),
@@ -129,7 +129,8 @@ impl Checker {
         }
     }
 
-    /// Turns a verification into what may be kept, unless the message was received before.
+    /// Turns a verification into the evidence to keep, unless the message was received
+    /// before.
     fn admit(
         &self,
         claim: &Claim,

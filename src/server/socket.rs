@@ -1,4 +1,4 @@
-//! Unix sockets in the data folder, however long its path is.
+//! Unix sockets in the data folder, with a path of any length.
 
 use std::fs;
 use std::io;
@@ -10,8 +10,8 @@ use rustix::process::{Uid, geteuid};
 
 use crate::storage::found;
 
-/// A short path to a socket, however long the path of its folder: a socket address
-/// holds 107 bytes. The folder must stay open while the path is used.
+/// A short path to a socket in a folder with a path of any length: a socket address holds
+/// 107 bytes. The folder must stay open while the path is used.
 pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
     use std::os::fd::AsRawFd;
     use std::os::unix::ffi::OsStrExt;

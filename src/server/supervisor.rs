@@ -1,9 +1,9 @@
-//! Reports to systemd (`Type=notify`, see sd_notify(3)) that the server is ready, what it does and
+//! Reports to systemd (`Type=notify`, see sd_notify(3)) that the server is ready, its status and
 //! that it is stopping; and at intervals that it is alive (`WatchdogSec=`).
 //!
 //! It reports the last only while the committer works: a process whose committer is stuck, in the
-//! kernel or in a deadlock, answers no call, and only a restart can help. A failed log or a full disk
-//! is not that: calls are answered 503, and the status says why.
+//! kernel or in a deadlock, answers no call, and only a restart can help. With a failed log or a
+//! full disk it still reports: calls are answered 503, and the status has the reason.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ use super::committer::Health;
 use crate::background::Background;
 use crate::store::Trail;
 
-/// How often the status is sent where no watchdog waits for signs of life.
+/// How often the status is sent without a watchdog.
 const STATUS_EVERY: Duration = Duration::from_secs(30);
 
 /// A group that the committer works on for longer than this part of the watchdog's period is stuck.
 const STUCK_AFTER: u32 = 2;
 
-/// How many signs of life a period of the watchdog has.
+/// How many keep-alive messages are sent in a period of the watchdog.
 const SIGNS: u32 = 4;
 
 fn notify(states: &[NotifyState<'_>]) {
@@ -32,7 +32,7 @@ fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Says that the server is ready, and goes on saying how it is; `None` without a supervisor.
+/// Reports that the server is ready, and then its status; `None` without a supervisor.
 pub(super) fn start(
     address: SocketAddr,
     health: Arc<Health>,

@@ -18,7 +18,7 @@ use crate::frontend::{CallId, Fault, PEER_HEADER, Payload};
 use crate::log_limiter::LogLimiter;
 use crate::store::{ParsedCall, ValidationFiles};
 
-/// A request with more bytes of body is long: others are received meanwhile.
+/// A request with more bytes of body is long: others are received while it is decoded.
 const LONG: usize = 32 * 1024;
 
 /// Shared by all workers.
@@ -30,7 +30,7 @@ pub(super) struct Worker {
     pub checker: Option<Checker>,
     pub zone: Zone,
     pub max_body: usize,
-    /// What Copernica fetches before it calls an address.
+    /// The file that Copernica fetches before it calls an address.
     pub validation: ValidationFiles,
     /// Counts calls of which nothing is kept.
     pub refusals: Arc<Refusals>,
@@ -48,13 +48,13 @@ struct Received {
     label: Option<String>,
     /// The `Content-Type`.
     content_type: Option<String>,
-    /// Why it is kept as rejected whatever its body says: a status and a reason.
+    /// Why it is kept as rejected regardless of its body: a status and a reason.
     fault: Option<(u16, DecodeError)>,
     /// The body, as far as it was received.
     body: Vec<u8>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Route<'a> {
     Webhook(Option<Cow<'a, str>>),
     /// An unknown address below the webhook's, such as an invalid label.
@@ -106,8 +106,8 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
 }
 
 impl Worker {
-    /// Handles a request. It is answered now or by the committer; what is expensive, the decoding of a
-    /// long one and the verification of a signature, is returned.
+    /// Handles a request. It is answered now or by the committer. Expensive work is returned: the
+    /// decoding of a long request and the verification of a signature.
     pub fn handle(&self, request: Request, call: CallId, payload: Payload) -> Option<Rest> {
         if payload.body.len() <= LONG {
             return self.receive(request, call, payload);

@@ -1,10 +1,10 @@
-//! The narrow seam between the log and the file system.
+//! The interface between the log and the file system.
 //!
-//! Two implementations: [`RealDisk`], and, for tests alone, `SimulatedDisk`,
-//! which loses what was not synced, tears writes and fails on demand, so that
-//! the log is tested against every way in which a machine can die. Paths are
-//! absolute or relative to the process. The log accesses the file system through
-//! these traits alone; what opens files safely belongs in [`RealDisk`].
+//! Two implementations: [`RealDisk`], and, only for tests, `SimulatedDisk`, which loses
+//! unsynced data, tears writes and fails on demand, so that the log is tested against
+//! every kind of crash. Paths are absolute or relative to the process. The log accesses
+//! the file system only through these traits; code that opens files safely belongs in
+//! [`RealDisk`].
 
 mod real;
 mod regular;
@@ -90,12 +90,12 @@ pub trait StorageFile: Send + Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Makes content and length durable. After an error nothing is known of
-    /// what was written since the last sync, even if a later sync succeeds.
+    /// Makes content and length durable. After an error the state of all writes since the
+    /// last sync is unknown, even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// Returns `None` for the error that there is no such file, and any other result as it is.
+/// Returns `None` if there is no such file, and any other result unchanged.
 pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

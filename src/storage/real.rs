@@ -48,7 +48,7 @@ impl Storage for RealDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // Of a symbolic link, the file that it leads to.
+        // For a symbolic link, the file that it points to.
         Ok(linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)?)
     }
 
@@ -76,7 +76,7 @@ impl StorageFile for RealFile {
     }
 
     fn stamp(&self) -> io::Result<String> {
-        // Not the time of the inode's change, as a new link changes it.
+        // Not the time of the inode's change, since a new link changes it.
         let data = self.0.metadata()?;
         let (seconds, nanos) = (data.mtime(), data.mtime_nsec());
         Ok(format!(
@@ -133,8 +133,8 @@ pub fn make_dirs(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(parents)
 }
 
-/// Gives a file to the owner of its data folder, if root makes it for a server that
-/// runs as somebody else and could not read it.
+/// Gives a file to the owner of its data folder, if root creates it for a server that
+/// runs as another user and could not read it.
 pub fn give_to_owner(path: &Path, folder: &Path) -> io::Result<()> {
     let (folder, file) = (fs::metadata(folder)?, fs::symlink_metadata(path)?);
     if rustix::process::geteuid().is_root() && file.uid() != folder.uid() {

@@ -1,14 +1,14 @@
-//! Opening files that may be something else than their name says.
+//! Opens only regular files.
 //!
-//! A named pipe in the place of a file would be waited for, a device be read for ever,
-//! and a symbolic link in the data folder be followed to a file that is not ours.
+//! Otherwise a named pipe in place of a file would block the program, a device could be
+//! read for ever, and a symbolic link in the data folder could point to a foreign file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Whether a symbolic link in the place of a file is followed.
+/// Whether a symbolic link in place of a file is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
     /// Yes: the user names the file, and certbot's, for example, are links.

@@ -1,7 +1,7 @@
-//! Replacing a file so that a crash leaves the old content or the new, whole.
+//! Replaces a file atomically: a crash leaves the old or the new content.
 //!
-//! The new content is written next to the file, under its name with `.new`
-//! appended, and takes the file's name by a rename.
+//! The new content is written next to the file, under its name plus `.new`, and then
+//! renamed to the file's name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ pub fn name_of_new(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a new file and syncs its content, but not its name. A file that an
-/// interrupted run left under that name is removed first, so that its content,
-/// its owner or what it links to does not matter.
+/// Writes a new file and syncs its content, but not its name. A file that an interrupted
+/// run left under that name is removed first, so that its content, its owner or its link
+/// target does not matter.
 pub fn write_new(storage: &dyn Storage, path: &Path, content: &[u8]) -> io::Result<()> {
     storage.remove_if_there(path)?;
     let file = storage.open(path, Access::CreateNew)?;

@@ -1,9 +1,9 @@
-//! A disk in memory that loses what a dying machine loses.
+//! A disk in memory that loses data like a crashed machine.
 //!
-//! Every change is kept twice: as the process sees it, and in a list of what is
-//! not synced yet. [`SimulatedDisk::power_cut`] returns the disk as it may be found
-//! afterwards: with any subset of the unsynced changes, and with writes torn at any
-//! byte or with sectors missing. A fault can be planned for any one operation.
+//! Every change is kept twice: as the process sees it, and in a list of unsynced changes.
+//! [`SimulatedDisk::power_cut`] returns a possible disk afterwards: with any subset of
+//! the unsynced changes, and with writes torn at any byte or with sectors missing. A
+//! fault can be planned for any single operation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -16,12 +16,11 @@ use super::unsynced::{Change, FileState, NameChange};
 use super::{Access, Storage, StorageFile};
 use crate::dice::Dice;
 
-/// What goes wrong at a planned operation.
+/// The fault of a planned operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The operation fails; a write may have done its first half, and a failed
-    /// sync has lost some or all of what it should have made durable: a later
-    /// sync succeeds without it, as on Linux.
+    /// The operation fails; a write may have done its first half, and a failed sync has
+    /// lost some or all of its data: a later sync succeeds without it, as on Linux.
     Error,
     /// The disk is full: from here on writes that need room fail. Existing files
     /// can be read, cut and synced.

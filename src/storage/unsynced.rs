@@ -1,4 +1,4 @@
-//! The unsynced changes of a simulated disk, and what a power cut leaves of them.
+//! The unsynced changes of a simulated disk, and their state after a power cut.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,7 @@ pub(super) enum Change {
 pub(super) struct FileState {
     pub durable: Vec<u8>,
     pub unsynced: Vec<Change>,
-    /// Whether a sync failed: what it covered is seen by the process, but never
-    /// durable.
+    /// Whether a sync failed: the process sees its data, but it is never durable.
     pub lost: bool,
     pub seen: Vec<u8>,
 }
@@ -97,8 +96,8 @@ impl NameChange {
                 names.insert(path.clone(), *file);
             }
             Self::Rename { from, to, file } => {
-                // A file that was created and renamed may be durable under its
-                // last name alone.
+                // A file that was created and renamed may be durable only under its last
+                // name.
                 names.retain(|path, number| path != from || number != file);
                 names.insert(to.clone(), *file);
             }
@@ -131,7 +130,7 @@ impl FileState {
             match (dice.below(4), change) {
                 (0, _) => {}
                 (1, Change::Write { offset, bytes }) => {
-                    // Of a write, any sectors may be there.
+                    // Any sectors of a write may be durable.
                     let end = offset + bytes.len();
                     grow(&mut content, end);
                     let mut from = *offset;

@@ -13,7 +13,7 @@ use crate::event::{BodyKind, DecodeError, Envelope, Event, Seen};
 use crate::log::AppendError;
 use crate::log::record::{EventHead, EventRecord, RecordError, RejectedHead, RejectedRecord};
 
-/// How often a group is decided anew because others were given its place.
+/// How often a group is decided again because its place was given to others.
 const MOST_MOVED: usize = 20;
 
 /// A received call with its envelope decoded.
@@ -34,8 +34,8 @@ pub struct ParsedCall {
     pub read: Result<(BodyKind, Envelope), (u16, DecodeError)>,
     /// The body's bytes.
     pub body: Vec<u8>,
-    /// The same message is kept as a rejected call already: if it still is none that can be
-    /// read, it is not kept again.
+    /// The same message is kept as a rejected call already: if it still cannot be read, it
+    /// is not kept again.
     pub is_repeated: bool,
 }
 
@@ -51,7 +51,7 @@ pub enum Arrival {
         event: Box<Event<'static>>,
         /// The bytes as sent and how they are read.
         body: Option<(BodyKind, Vec<u8>)>,
-        /// What is known of who sent it, encoded.
+        /// The encoded evidence of its sender.
         evidence: Option<Vec<u8>>,
     },
     /// A control record.
@@ -94,7 +94,7 @@ pub struct Appender {
     owners: Arc<Mutex<RecentOwners>>,
 }
 
-/// Learns whose the subprofiles of appended events are.
+/// Learns the profiles of the subprofiles of appended events.
 #[derive(Clone)]
 pub struct Owners(Arc<Mutex<RecentOwners>>);
 
@@ -107,17 +107,17 @@ impl Owners {
     }
 }
 
-/// A group whose arrivals are encoded.
+/// A group of encoded arrivals.
 #[derive(Default)]
 struct Encoded {
     group: Group,
-    /// The places in the group of what became an event, …
+    /// The places in the group of the events, …
     events: Vec<usize>,
-    /// … and of what became a rejected call.
+    /// … and of the rejected calls.
     rejected: Vec<usize>,
     /// Subprofile and profile, by the place of the event.
     named: Vec<(usize, u64, u64)>,
-    /// The places of what closes segments.
+    /// The places of the items that close segments.
     closing: Vec<usize>,
 }
 
@@ -131,8 +131,8 @@ impl Appender {
         }
     }
 
-    /// The same with another sequencer, made of the present one. It hands what others append
-    /// to the [`Owners`].
+    /// The same with another sequencer, made from the present one. It passes records that
+    /// others append to the [`Owners`].
     pub fn through<E>(
         self,
         make: impl FnOnce(Box<dyn Sequencer>, Owners) -> Result<Box<dyn Sequencer>, E>,
@@ -190,7 +190,7 @@ impl Appender {
         vec![Outcome::Unavailable(why.to_owned()); group.len()]
     }
 
-    /// Encodes a group. What is rejected or cannot be encoded has its outcome.
+    /// Encodes a group. Items that are rejected or cannot be encoded have their outcome.
     fn encode(&self, group: &[Arrival], outcomes: &mut [Outcome]) -> Encoded {
         let mut encoded = Encoded::default();
         // Before anything is looked up.
@@ -281,7 +281,7 @@ impl Appender {
                     Err(error) => Outcome::Unavailable(error.to_string()),
                 };
             }
-            // Locked first: what others append meanwhile is noted after that.
+            // Locked first: records that others append are noted after that.
             let mut owners = self.owners.lock();
             *owners = RecentOwners::after(self.trail.last_seq());
         }

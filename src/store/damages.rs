@@ -94,7 +94,7 @@ impl Damages {
         }
     }
 
-    /// What was read; `None` if it cannot be read, which is added. An error if reading failed.
+    /// The read value; `None` if it is damaged, which is added. An error if reading failed.
     pub fn readable<T>(&mut self, read: Result<T, Unreadable>) -> Result<Option<T>, LogError> {
         match read {
             Ok(read) => Ok(Some(read)),

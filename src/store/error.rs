@@ -42,7 +42,7 @@ pub enum TrailError {
          back from the backup (it belongs to `log/`), or name another folder with --data", .0.display()
     )]
     FormatMissing(PathBuf),
-    /// The folder cannot be used: why, and what to do.
+    /// The folder cannot be used: the reason and the solution.
     #[error("{0}")]
     Refused(String),
     /// The folder has an unknown format.

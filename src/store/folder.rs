@@ -1,11 +1,11 @@
 //! The data folder: its format, its lock, and the names in it.
 //!
-//! `docs/storage-format.md` says what is stored where, and [`FILES`] lists every file.
-//! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut
-//! short, and `*.damaged-*` files are segments that a repair has replaced.
+//! `docs/storage-format.md` describes the layout, and [`FILES`] lists every file. In the
+//! folders of the two logs, `*.torn-*` files are writes that a crash has cut short, and
+//! `*.damaged-*` files are segments that a repair has replaced.
 //!
 //! Only the owner has access to the folder (mode 0700). The data folder itself may be a
-//! symbolic link; what is in it may not.
+//! symbolic link; its contents may not.
 
 mod files;
 mod format;
@@ -47,18 +47,18 @@ pub struct Folder {
     path: PathBuf,
     /// Random; is in every frame of the folder's logs.
     pub log_id: u64,
-    /// Its format when it was locked; what is pruned and erased since is not in it.
+    /// Its format when it was locked, without later prunes and erasures.
     pub(super) format: Format,
     /// The lock is the open file.
     _lock: File,
 }
 
-/// Who holds a folder's lock.
+/// The holder of a folder's lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process id; 0 if unknown.
     pub pid: u32,
-    /// Whether it is a server, which stays, or a command, which ends soon.
+    /// Whether it is a server, which keeps the lock, or a command, which ends soon.
     pub server: bool,
 }
 
@@ -239,8 +239,8 @@ fn absent(path: &Path) -> TrailError {
     }
 }
 
-/// Fails if a folder is a backup, which must stay unchanged, or if this user may not
-/// look into it: everything would seem to be missing.
+/// Fails if a folder is a backup, which must stay unchanged, or if this user may not read
+/// it: everything would seem to be missing.
 fn refuse_backup(path: &Path) -> Result<(), TrailError> {
     match fs::symlink_metadata(path.join("manifest.json")) {
         Ok(_) => Err(TrailError::Backup(path.to_owned())),

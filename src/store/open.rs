@@ -21,7 +21,7 @@ use crate::store::retention::{Pruned, Retention, SeqSet};
 /// Options for opening a folder.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// Whether events are appended, or queries answered alone.
+    /// Whether events are appended, or only queries answered.
     pub mode: OpenMode,
     /// Whether this is a server: other processes do not wait for a server to finish.
     pub server: bool,
@@ -41,7 +41,7 @@ pub struct Trail {
     folder: Folder,
     /// Whether a server has opened it.
     server: bool,
-    /// What is pruned. Replaced by each prune.
+    /// The pruned events. Replaced by each prune.
     pub(super) retention: PresentRetention,
     /// Locked during a prune.
     pub(super) pruning: Mutex<Pruning>,
@@ -106,8 +106,8 @@ impl Trail {
         Ok((trail, appender))
     }
 
-    /// Fails if the folder belongs to a cluster, and no server has opened it: what is
-    /// appended or erased must go through the cluster.
+    /// Fails if the folder belongs to a cluster, and no server has opened it: appends and
+    /// erasures must go through the cluster.
     pub(super) fn refuse_outside_cluster(&self) -> Result<(), TrailError> {
         let path = self.folder.path();
         match !self.server && Membership::exists(path) {
@@ -126,8 +126,8 @@ impl Trail {
         self.events.last_seq()
     }
 
-    /// Imports, retries, recorded comparisons and erasures look which events exist before they
-    /// append some or remove them. Each holds this meanwhile, so that no other does the same.
+    /// Imports, retries, recorded comparisons and erasures check which events exist before
+    /// they append or remove some. Each holds this lock, so that only one runs at a time.
     pub(crate) fn lock_imports(&self) -> MutexGuard<'_, ()> {
         self.imports.lock()
     }
@@ -143,8 +143,8 @@ impl Trail {
         &self.indexer
     }
 
-    /// What is pruned now. An answer that reads events must take this before its
-    /// first read and hold it to its end.
+    /// The pruned events. An answer that reads events must take this before its first
+    /// read and hold it to its end.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
         Arc::clone(&retention)
@@ -192,7 +192,7 @@ impl Trail {
     }
 }
 
-/// Opens the baselines, and removes what an unfinished prune has left behind.
+/// Opens the baselines, and removes the files of an unfinished prune.
 fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Retention, TrailError> {
     let (dir, pruned) = (folder.baselines(), folder.format.pruned);
     if mode != OpenMode::Read && dir.exists() {
@@ -216,7 +216,7 @@ fn open_retention(folder: &Folder, last_seq: u64, mode: OpenMode) -> Result<Rete
     )?)
 }
 
-/// Logs what opening a log found.
+/// Logs the findings at the opening of a log.
 fn log_report(report: &Report) {
     if let Some(torn) = &report.torn {
         let aside = match &torn.saved {

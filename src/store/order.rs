@@ -1,4 +1,4 @@
-//! The order of the events of one second, and which of them are duplicates.
+//! The order of the events of one second, and the duplicates among them.
 
 use sha2::{Digest, Sha256};
 
@@ -11,8 +11,8 @@ use crate::log::LogError;
 use crate::log::record::EventRecord;
 
 /// Orders the events of one second of a (sub)profile, given as (time, `seq`). Returns
-/// each with the event that it duplicates, which may be one that the baseline stands
-/// for. Takes records from `held` if they are there, otherwise from `reader`.
+/// each with the event that it duplicates, which may be one that the baseline replaces.
+/// Takes records from `held` if possible, otherwise from `reader`.
 pub fn order_second(
     second: &[(i64, u64)],
     baseline: Option<&Baseline>,

@@ -1,4 +1,5 @@
-//! The profiles of the subprofiles of the newest events, which the index may lack.
+//! Maps the subprofiles of the newest events, which the index may lack, to their
+//! profiles.
 
 use std::collections::HashMap;
 

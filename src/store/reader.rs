@@ -34,9 +34,8 @@ impl EventReader {
     }
 
     /// Reads records ahead in one pass through the log, and replaces those read ahead
-    /// before. Each block is read once, in whatever order the events are requested
-    /// later. Records beyond the limit are read on request, which also reports
-    /// unreadable ones.
+    /// before. Each block is read once, regardless of the order of later requests.
+    /// Records beyond the limit are read on request, which also reports unreadable ones.
     pub fn read_ahead(&mut self, mut seqs: Vec<u64>) {
         seqs.sort_unstable();
         seqs.dedup();

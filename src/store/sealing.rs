@@ -94,7 +94,7 @@ impl Trail {
         for (part, first_seq, bytes) in unsealed {
             let sealed = self.seal(part, first_seq, &|| false).transpose();
             done += bytes;
-            // None if the background thread has sealed it.
+            // `None` if the background thread has sealed it.
             if sealed.is_some_and(|sealed| !progress(sealed, done, all)) {
                 return;
             }

@@ -1,7 +1,7 @@
-//! What gives encoded records their numbers.
+//! Assigns numbers to encoded records.
 //!
-//! [`Appender`](super::Appender) decides what a call becomes; a [`Sequencer`] decides which
-//! number it gets. With [`Local`] that is the next one of the own log.
+//! [`Appender`](super::Appender) decides the kind of a call's record; a [`Sequencer`]
+//! assigns its number. With [`Local`] that is the next number of the own log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +37,12 @@ pub struct Group {
     pub after: Option<u64>,
 }
 
-/// The number of each record of a group, or why it has none.
+/// The number of each record of a group, or the reason for a missing one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placed {
-    /// Of the events.
+    /// For the events.
     pub events: Vec<Result<u64, AppendError>>,
-    /// Of the rejected calls.
+    /// For the rejected calls.
     pub rejected: Vec<Result<u64, AppendError>>,
 }
 
@@ -56,18 +56,21 @@ impl Placed {
     }
 }
 
-/// Others were given the place that a group depends on: its records must be decided anew.
+/// The place that a group depends on was given to others: its records must be decided
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved;
 
 /// Appends groups, one at a time.
 pub trait Sequencer: Send {
-    /// How far the order is applied to the own log; `None` if nobody else appends to it.
+    /// The position up to which the order is applied to the own log; `None` if nobody
+    /// else appends to it.
     fn position(&self) -> Option<u64> {
         None
     }
 
-    /// Appends a group. What has a number when this returns is on stable storage.
+    /// Appends a group. Records that have a number when this returns are on stable
+    /// storage.
     fn append(&mut self, group: &Group) -> Result<Placed, Moved>;
 
     /// Closes the present segments of both logs, so that their records can be rewritten.
@@ -81,7 +84,7 @@ pub trait Sequencer: Send {
     fn poison(&self) -> Option<String>;
 }
 
-/// The order of arrival at this process alone: records go to the own two logs at once.
+/// The order of arrival at this process: records go directly to its two logs.
 pub struct Local {
     trail: Arc<Trail>,
     events: Writer,
@@ -150,7 +153,7 @@ impl Sequencer for Local {
     }
 }
 
-/// How many of these records make the first frame.
+/// How many of these records are in the first frame.
 pub fn frame_len(records: &[Vec<u8>]) -> usize {
     let mut bytes = 0;
     let fit = records.iter().take(FRAME_RECORDS).take_while(|record| {

@@ -1,10 +1,10 @@
 //! A consistent view of a data folder, through which an answer reads everything.
 //!
-//! A [`Snapshot`] fixes the last event and what is pruned. Events that arrive
-//! later are invisible through it, and a prune that commits while it is held
-//! neither hides nor removes anything that it shows, so that an answer never mixes
-//! old events with new baselines. Each query takes its own snapshot and drops it at
-//! the end: a snapshot that is held keeps pruned events on the disk.
+//! A [`Snapshot`] fixes the last event and the pruned events. Later events are invisible
+//! through it, and a concurrent prune neither hides nor removes any of its events, so
+//! that an answer never mixes old events with new baselines. Each query takes its own
+//! snapshot and drops it at the end: a snapshot that is held keeps pruned events on the
+//! disk.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::history::{Baseline, Replay};
 use crate::index::{EventStore, IndexError, LookupPage, LookupQuery, Progress, TimeRange};
 use crate::log::record::{EventHead, Lost};
 
-/// How many (sub)profiles are read from the index in one call: no event is
-/// indexed meanwhile.
+/// How many (sub)profiles are read from the index in one call, during which no event is
+/// indexed.
 const KEYS_PER_CALL: usize = 1024;
 
 /// How many subprofiles of a profile are read first: most profiles have few.
@@ -66,10 +66,10 @@ impl EventsOf {
     }
 }
 
-/// (Sub)profiles in order, which are read some at a time.
+/// (Sub)profiles in order, read in batches.
 pub struct Keys<'a> {
     snapshot: Snapshot<'a>,
-    /// Those of this profile alone.
+    /// Only those of this profile.
     profile: Option<u64>,
     after: Option<ProfileKey>,
     ahead: VecDeque<ProfileKey>,
@@ -105,7 +105,7 @@ impl Iterator for Keys<'_> {
     }
 }
 
-/// What a data folder holds at one moment.
+/// The content of a data folder at one moment.
 #[derive(Clone)]
 pub struct Snapshot<'a> {
     trail: &'a Trail,
@@ -114,7 +114,7 @@ pub struct Snapshot<'a> {
 }
 
 impl Trail {
-    /// What the folder holds now. An answer from the index is complete after
+    /// The current content of the folder. An answer from the index is complete after
     /// [`Snapshot::wait_for_index`].
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
@@ -131,7 +131,7 @@ impl<'a> Snapshot<'a> {
         self.trail
     }
 
-    /// What is pruned, and the baselines.
+    /// The pruned events, and the baselines.
     pub fn retention(&self) -> &Retention {
         &self.retention
     }
@@ -148,7 +148,7 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// What the index says; see [`Indexer::ask`].
+    /// The answer of the index; see [`Indexer::ask`].
     ///
     /// [`Indexer::ask`]: crate::index::Indexer::ask
     pub(crate) fn ask<T>(
@@ -199,8 +199,8 @@ impl<'a> Snapshot<'a> {
         EventReader::new(self.trail.events.cursor())
     }
 
-    /// What `read` makes of the record of an event; `None` if there is no such event, or
-    /// it was pruned.
+    /// The result of `read` for the record of an event; `None` if there is no such event,
+    /// or it was pruned.
     pub fn record_of<T>(
         &self,
         seq: u64,
@@ -232,7 +232,7 @@ impl<'a> Snapshot<'a> {
         Ok(self.walk_ranges(ranges))
     }
 
-    /// The events of some ranges of `seq`, which are ordered.
+    /// The events of some ordered ranges of `seq`.
     pub fn walk_ranges(&self, ranges: Vec<(u64, u64)>) -> Walk<'a> {
         Walk::new(self.clone(), ranges)
     }
@@ -304,10 +304,10 @@ impl<'a> Snapshot<'a> {
         })
     }
 
-    /// Calls `each` with the events of some (sub)profiles, which are ordered: those
-    /// of a span (`until` exclusive), those of the last second before it that has
-    /// any, and maybe earlier ones; and with whether there may be more before. That
-    /// is cheaper than all events if the span is short.
+    /// Calls `each` with the events of some ordered (sub)profiles: those of a span
+    /// (`until` exclusive), those of the last second before it that has any, and maybe
+    /// earlier ones; and with a flag whether there may be more before. For a short span,
+    /// this is cheaper than all events.
     pub fn each_recent_events_of<E: From<TrailError>>(
         &self,
         mut keys: &[ProfileKey],

@@ -39,7 +39,7 @@ const MOST_TRACKED: usize = 1 << 16;
 /// to sort can be queried in parts.
 const RESERVED: u64 = 256 << 20;
 
-/// What blobs are sorted by.
+/// The sort key of blobs.
 pub trait SortKey: Ord + Clone + Encode + Decode<()> {}
 
 impl<K: Ord + Clone + Encode + Decode<()>> SortKey for K {}
@@ -186,8 +186,8 @@ impl<K: SortKey> Sorter<K> {
         self
     }
 
-    /// The key of the last of the first `most` blobs so far, which may come earlier
-    /// still; `None` if there are fewer, or that is not known.
+    /// The key of the last of the first `most` blobs so far, which may still decrease;
+    /// `None` if there are fewer, or the key is unknown.
     pub fn bound(&self) -> Option<&K> {
         let is_full = self.first.len() >= self.most;
         self.first.peek().filter(|_| is_full).map(Directed::key)

@@ -1,8 +1,9 @@
 //! The files by which Copernica validates an address.
 //!
-//! Before it calls an address, Copernica fetches a text file whose name and content it shows to its
-//! user, from the host's root or from the webhook's folder. These files are in `validation/` of the
-//! data folder. The server reads them at each request, so a change needs no restart.
+//! Before Copernica calls an address, it fetches a text file from the host's root or from the
+//! webhook's folder. It shows the file's name and content to its user. These files are in
+//! `validation/` of the data folder. The server reads them at each request, so a change needs no
+//! restart.
 
 use std::fs;
 use std::io;

@@ -37,7 +37,7 @@ pub struct WalkBatch {
     pub done: u64,
 }
 
-/// What one step of a [`Walk`] read.
+/// The records of one step of a [`Walk`].
 #[derive(Debug)]
 pub enum Step {
     /// The records of a frame.
@@ -49,7 +49,7 @@ pub enum Step {
 }
 
 impl<'a> Walk<'a> {
-    /// The events of some ranges of `seq`, which are ordered.
+    /// The events of some ordered ranges of `seq`.
     pub(super) fn new(snapshot: Snapshot<'a>, ranges: Vec<(u64, u64)>) -> Self {
         let last = snapshot.last_seq();
         let mut walk = Self {

@@ -1,7 +1,7 @@
 //! The changes of all profiles: a form with the filters, and the changes that match.
 //!
-//! The filter is in the address, so that a page can be shared; labels, fields, causes
-//! and types are links that filter by them.
+//! The filter is in the address, so that a page can be shared; labels, fields, causes and
+//! types are filter links.
 
 use clap::ValueEnum as _;
 use maud::{Markup, Render, html};

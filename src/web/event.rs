@@ -21,7 +21,7 @@ const MOST: usize = 200;
 /// How much time is drawn on either side of it.
 const AROUND: i64 = 43_200;
 
-/// What was sent under one title.
+/// The sent data under one title.
 fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
     let left_out = fields.len().saturating_sub(MOST);
     html! {
@@ -39,17 +39,17 @@ fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
     }
 }
 
-/// An event and what is known of it.
+/// An event and its data.
 pub struct Page {
     /// Its line of `history`.
     pub line: HistoryLine<'static>,
     /// Its requests with their outcomes, and the number omitted.
     asked: (Vec<Markup>, usize),
-    /// What was sent: its line of `export`.
+    /// The sent data: its line of `export`.
     pub sent: Option<ExportLine<'static>>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
-    /// Damage that affects what it changed.
+    /// Damage that affects its changes.
     damage: Vec<String>,
     /// Notes on its requests.
     pub asked_notes: Vec<String>,
@@ -74,7 +74,8 @@ impl Page {
             && matches!(&*self.line.event_type, "create" | "update")
     }
 
-    /// Adds a line of `explain`; what a `create` set without a parameter is left out.
+    /// Adds a line of `explain`; values that a `create` set without a parameter are left
+    /// out.
     pub fn with_asked(&mut self, line: &ExplainLine<'_>) {
         if line.asked.is_none() && self.line.event_type == "create" {
             return;

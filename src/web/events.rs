@@ -45,8 +45,7 @@ pub fn verified(line: &HistoryLine<'_>) -> Markup {
     }
 }
 
-/// An event as a row of a list; with the (sub)profile's link where the rows are of
-/// several.
+/// An event as a row of a list; with the (sub)profile's link if the rows are of several.
 pub fn row(line: &HistoryLine<'_>, reader: &Reader<'_>, of_several: bool) -> Markup {
     let key = line.who;
     // A subprofile's deletion by the `delete` of its profile.

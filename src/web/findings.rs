@@ -1,6 +1,6 @@
-//! Anomalies over all profiles: changes that no call explains, bursts, and fields
-//! that change again and again. Each finding gives what, how many and when, with a
-//! link to an event and the command that shows or undoes it.
+//! Anomalies over all profiles: changes that no call explains, bursts, and fields that
+//! change again and again. Each finding has its kind, number and time, a link to an
+//! event, and the command that shows or undoes it.
 
 use maud::{Markup, Render, html};
 
@@ -18,7 +18,7 @@ const NAMED: usize = 4;
 /// The most findings of a panel.
 pub const SHOWN: usize = 8;
 
-/// Something that stands out.
+/// A finding.
 #[derive(Default)]
 struct Finding<'a> {
     what: Vec<Name>,
@@ -33,7 +33,7 @@ struct Finding<'a> {
     page: Option<String>,
     /// A profile whose timeline shows it.
     profile: Option<(ProfileKey, String)>,
-    /// What can be typed, and what it is good for.
+    /// A command and its purpose.
     commands: &'a [(&'static str, Option<&'a str>)],
 }
 
@@ -159,7 +159,7 @@ pub fn incident(line: &IncidentLine<'_>, reader: &Reader<'_>) -> Markup {
     .render(reader)
 }
 
-/// Fields that go on changing, and one of them.
+/// Fields that change again and again, and one of them.
 pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, reader: &Reader<'_>) -> Markup {
     let mut facts = Vec::new();
     for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
@@ -271,7 +271,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Adds a finding, or counts it where there are enough.
+    /// Adds a finding, or only counts it if there are enough.
     pub fn add(&mut self, finding: impl FnOnce() -> Markup) {
         if self.rows.len() < SHOWN {
             self.rows.push(finding());
@@ -280,7 +280,7 @@ impl Findings {
         }
     }
 
-    /// The panel's content; `damage` and what `noted` says affect it.
+    /// The panel's content, with its `damage` and the notes of `noted`.
     pub fn panel(&self, damage: &[String], noted: &[String], reader: &Reader<'_>) -> Markup {
         html! {
             p.note.lead { (self.meaning) }

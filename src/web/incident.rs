@@ -1,4 +1,5 @@
-//! An incident: what each affected profile had, got and has, and what can be undone.
+//! An incident: the values of each affected profile before, in and after it, and those
+//! that can be undone.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +16,14 @@ use crate::query::{Answered, UndoLine};
 /// The most profiles of each table.
 const ROWS: usize = 200;
 
-/// What is known of an incident.
+/// The data of an incident.
 #[derive(Default)]
 pub struct Page {
     id: String,
     subject: Option<Name>,
     /// The profiles whose value can be restored, as rows, and how many there are.
     restored: (Vec<Markup>, u64),
-    /// The same of those that are left alone.
+    /// The same for skipped ones.
     left: (Vec<Markup>, u64),
     reasons: BTreeMap<&'static str, u64>,
     subprofiles: u64,
@@ -44,7 +45,7 @@ impl Page {
         self.subject.is_none()
     }
 
-    /// Takes what it did to a profile.
+    /// Adds its effect on a profile.
     pub fn take(&mut self, line: &UndoLine<'_>, reader: &Reader<'_>) {
         self.subject.get_or_insert_with(|| Name::of(&line.subject));
         self.subprofiles += u64::from(line.who.subprofile.is_some());

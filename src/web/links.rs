@@ -5,7 +5,7 @@ use form_urlencoded::Serializer;
 use crate::event::ProfileKey;
 use crate::history::Subject;
 
-/// Which part of a (sub)profile's time is drawn.
+/// The part of a (sub)profile's time that is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Zoom {
     /// From its first event on.

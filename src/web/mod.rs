@@ -10,8 +10,7 @@
 //! - A page's only script and style are the two files of [`assets`], so the strictest
 //!   Content-Security-Policy holds. A [`dossier`] is a document of its own, with
 //!   inline style and no script.
-//! - The size of a page is bounded, whatever the store contains, and a page states
-//!   what it omits.
+//! - The size of a page is bounded for any store, and a page states its omissions.
 
 pub mod assets;
 pub mod changes;

@@ -40,7 +40,7 @@ pub struct Page<'a> {
     pub now: ShowLine<'static>,
     /// Some of its subprofiles, and whether there are more.
     pub subprofiles: (Vec<ProfileKey>, bool),
-    /// Which part of its time is drawn.
+    /// The part of its time that is drawn.
     pub zoom: Zoom,
     pub timeline: Timeline,
     /// The field or interest to which the page is limited.
@@ -184,7 +184,7 @@ impl Page<'_> {
 
     fn slider(&self, clock: &Clock) -> Markup {
         let at = self.state.at;
-        // Over what is drawn, in a thousand steps, so that the knob is below its line.
+        // Over the drawn range, in a thousand steps, so that the knob is below its line.
         let scale = self.timeline.scale;
         let (from, to) = (scale.from, scale.to);
         let step = format!("{}.{:03}", scale.length() / 1000, scale.length() % 1000);

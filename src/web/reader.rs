@@ -17,11 +17,11 @@ const TITLE: usize = 60;
 
 /// Gives the names of profiles.
 pub trait Titles {
-    /// The name that is shown beside a (sub)profile's number, if there is one.
+    /// The name that is shown next to a (sub)profile's number, if any.
     fn title(&self, key: ProfileKey) -> Option<String>;
 }
 
-/// Numbers alone.
+/// Only numbers.
 impl Titles for () {
     fn title(&self, _: ProfileKey) -> Option<String> {
         None

@@ -64,8 +64,8 @@ impl Scale {
         self.to.saturating_sub(self.from)
     }
 
-    /// The place of a moment on a line of `parts` places; its ends stand for what is
-    /// beyond them.
+    /// The place of a moment on a line of `parts` places; its ends also represent
+    /// everything beyond them.
     pub fn part(&self, seconds: i64, parts: u32) -> u32 {
         let past = i128::from(seconds.clamp(self.from, self.to)) - i128::from(self.from);
         let length = i128::from(self.to) - i128::from(self.from);

@@ -15,7 +15,7 @@ use crate::query::{Answered, FindQuery};
 const COMMAND: usize = 500;
 
 /// A (sub)profile that has or had the value, and when, as a row; with the field and the
-/// value where they can differ (`several`).
+/// value if they can differ (`several`).
 pub fn hit(line: &FindLine<'_>, several: bool, reader: &Reader<'_>) -> Markup {
     let key = line.who;
     let why = match &*line.cause {
@@ -130,7 +130,7 @@ fn table(found: &Hits, several: bool) -> Markup {
     }
 }
 
-/// The command with the same answer; `None` where a name or a value looks like a flag, or
+/// The command with the same answer; `None` if a name or a value looks like a flag, or
 /// cannot be given to a command.
 fn find_command(what: &FindQuery) -> Option<String> {
     let (name, value) = (what.subject(), what.value.as_str());
@@ -150,8 +150,8 @@ fn find_command(what: &FindQuery) -> Option<String> {
     (line.len() <= COMMAND).then_some(line)
 }
 
-/// The page for a search that cannot be parsed.
-/// `searches` can be tried instead; `lookup` is whether values alone can be looked for.
+/// The page for a search that cannot be parsed. `searches` can be tried instead; `lookup`
+/// is whether values without a field can be searched.
 pub fn no_search(asked: &str, searches: &[String], lookup: bool, reader: &Reader<'_>) -> Markup {
     let body = html! {
         section.message {
@@ -235,7 +235,7 @@ mod tests {
                 interest,
                 Some("profiletrail find --interest \"it's\" --ever"),
             ),
-            // What would be taken for a flag, cannot be given, or is too long.
+            // A value that would be read as a flag, cannot be given, or is too long.
             (field("--out", "x", false), None),
             (field("a=b", "--ever", false), None),
             (field("a", "\0", false), None),

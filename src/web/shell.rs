@@ -71,7 +71,7 @@ fn search(asked: &str) -> Markup {
     }
 }
 
-/// A page that says one thing, and what to do next.
+/// A page with one message, and the next step.
 pub fn message(title: &str, body: &Markup, clock: Option<&Clock>) -> Markup {
     page(
         title,
@@ -110,7 +110,7 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
     page("Log in", "", None, &body)
 }
 
-/// The notes above an answer: what is missing, and why.
+/// The notes above an answer: the missing events, and the reason.
 pub fn notes(damage: &[String], notes: &[String], reader: &Reader<'_>) -> Markup {
     html! {
         @if !damage.is_empty() {

@@ -1,4 +1,4 @@
-//! 'As it was on …': the state at a moment beside the state now.
+//! 'As it was on …': the state at a moment, next to the current state.
 
 use indexmap::IndexMap;
 use maud::{Markup, Render, html};
@@ -13,12 +13,12 @@ use crate::query::lines::{DiffLine, LastEvent, ShowLine};
 /// The most rows.
 const ROWS: usize = 300;
 
-/// The state at a moment, and what differs now.
+/// The state at a moment, and the differences from now.
 pub struct State {
     /// The moment in Unix seconds.
     pub at: i64,
     word: String,
-    /// Whether it ended with its profile.
+    /// Whether it was deleted with its profile.
     cascade: bool,
     last: Option<LastEvent>,
     rows: IndexMap<Subject<'static>, Row>,
@@ -31,7 +31,7 @@ pub struct State {
 
 struct Row {
     then: Markup,
-    /// What it is now, if that differs.
+    /// The current value, if it differs.
     now: Option<Markup>,
 }
 
@@ -70,7 +70,7 @@ impl State {
         self.put(&line.subject, then, Some(now));
     }
 
-    /// The table, with a line above it that says what it is.
+    /// The table, with a title line above it.
     pub fn table(&self, clock: &Clock) -> Markup {
         html! {
             div.state data-at=(self.at) {

@@ -14,13 +14,13 @@ pub const NAME: usize = 80;
 /// The most characters of a value in a list.
 pub const SHORT: usize = 120;
 
-/// The most characters of a value where there is room.
+/// The maximum number of characters of a value.
 pub const LONG: usize = 1000;
 
 /// How wide the text around a difference is at most.
 const AROUND: usize = 24;
 
-/// A text as it is shown.
+/// A text as shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     shown: Box<str>,
@@ -124,7 +124,7 @@ impl Render for Shown {
 pub struct Name {
     pub text: Text,
     interest: bool,
-    /// What it names, if that is short enough for a link.
+    /// The named value, if it is short enough for a link.
     pub raw: Option<Subject<'static>>,
 }
 
@@ -166,8 +166,8 @@ pub fn values<'s>(
     fields.chain(interests)
 }
 
-/// What a value was and what it became, each of at most `most` characters; what differs
-/// in two texts that have much in common is marked.
+/// The old and the new value, each of at most `most` characters; in two similar texts,
+/// the differing part is marked.
 pub fn change(old: Option<&Value<'_>>, new: &Value<'_>, most: usize) -> [Markup; 2] {
     let parts = match (old, new) {
         (Some(Value::Text(old)), Value::Text(new)) => differing(old, new, false),

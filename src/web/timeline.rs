@@ -1,9 +1,9 @@
 //! The timeline of a (sub)profile: the values of each field and interest over time.
 //!
-//! It takes the state at its begin and then the events of its span, in order. Each
-//! row has a resolution of [`PARTS`] positions: changes at one position become one
-//! mark with a count. If there are still more than [`MARKS`] marks, positions are
-//! merged. So neither memory nor the drawing grows with the number of events.
+//! It takes the state at its start and then the events of its span, in order. Each row
+//! has a resolution of [`PARTS`] positions: changes at one position become one mark with
+//! a count. If there are still more than [`MARKS`] marks, positions are merged. So
+//! neither memory nor the drawing grows with the number of events.
 
 use indexmap::IndexMap;
 
@@ -39,12 +39,12 @@ pub struct Mark {
     pub seq: u64,
     /// That event's time.
     pub time: i64,
-    /// What the value was before the first of them.
+    /// The value before the first of them.
     pub old: Shown,
-    /// What it is after the last of them.
+    /// The value after the last of them.
     pub new: Shown,
     /// Why: the last cause, or the first of several that is `unexplained` or `observed`;
-    /// `None` where the (sub)profile was deleted.
+    /// `None` if the (sub)profile was deleted.
     pub cause: Option<Cause>,
 }
 

@@ -1,9 +1,9 @@
 //! Renders a timeline: one SVG for each row.
 //!
-//! Positions are percentages of the width, so that one drawing fits every screen and
-//! its text is not scaled. Values are spans; truncated text ends with a sign, so that
-//! it is not taken for a whole value. Changes are marks that link to their events,
-//! distinguished by shape and not only by colour.
+//! Positions are percentages of the width, so that one drawing fits every screen and its
+//! text is not scaled. Values are spans; truncated text ends with a sign, so that it is
+//! not read as a whole value. Changes are marks that link to their events, distinguished
+//! by shape and not only by colour.
 
 use maud::{Markup, PreEscaped, Render, html};
 
@@ -42,7 +42,7 @@ pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
         .iter()
         .map(|(moment, _)| timeline.scale.percent(*moment))
         .collect();
-    // What would not fit after its place stands before it.
+    // A label that would not fit after its place is drawn before it.
     let ends = |moment: i64| timeline.scale.part(moment, 100) > 90;
     let now = timeline.scale.part(clock.now, PARTS);
     let at = timeline.scale.percent(at);
@@ -101,7 +101,7 @@ impl Tints {
     }
 }
 
-/// What a row was, from place to place.
+/// The values of a row, from place to place.
 fn spans(row: &Row, now: u32) -> Markup {
     let marks = || row.marks.iter();
     let begins =

@@ -1,10 +1,10 @@
 //! The cached keys and the look-ups in flight: all decisions, without threads or DNS.
 //!
-//! A name is *fresh* (a key or a refusal, until its TTL ends), *stale* (a key whose TTL ended: DNS
-//! must be asked, and only an unreachable DNS brings it back), or unknown.
+//! A name is *fresh* (a key or a refusal, until its TTL ends), *stale* (a key after its TTL, used
+//! only if DNS is unreachable), or unknown.
 //!
-//! It is the only cache: hickory's is off, since it knows neither verified keys, which must outlive
-//! their TTL in an outage, nor answers without a wait, which each call needs.
+//! It is the only cache. The cache of hickory is off: it cannot keep verified keys beyond their TTL
+//! in an outage, and cannot answer without waiting.
 //!
 //! Invariants:
 //! - at most `max_names` names are cached, and a verified key is never evicted for another name,
@@ -26,7 +26,7 @@ pub(super) type Callback = Box<dyn FnOnce(KeyResult) + Send>;
 /// The result of a look-up.
 pub type KeyResult = Result<Arc<PublicKey>, KeyError>;
 
-/// The DNS answer for a name, and its TTL; a failure may have none.
+/// The DNS answer for a name, and its TTL; a failure may have no TTL.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub key: Result<PublicKey, KeyError>,

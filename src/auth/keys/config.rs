@@ -20,8 +20,8 @@ pub(super) const REFUSED_TTL: Duration = Duration::from_secs(60);
 /// How long "DNS is unreachable" is cached.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long after its last fetch a verified key is used while DNS is unreachable. By then it
-/// would have been rotated.
+/// How long after its last fetch a verified key is used while DNS is unreachable. After that
+/// it would have been rotated.
 pub(super) const OUTAGE: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
 /// Verified keys in the cache.
@@ -66,8 +66,7 @@ impl Default for KeyConfig {
     }
 }
 
-/// Two clocks: a monotonic one for TTLs, and the calendar for what survives a restart. A test can
-/// move both.
+/// Two clocks: a monotonic one for TTLs, and the wall clock for stored keys. A test can set both.
 pub trait Clock: Send + Sync {
     /// The time since an arbitrary moment; never decreases.
     fn elapsed(&self) -> Duration;

@@ -1,11 +1,11 @@
 //! Asks DNS for a key's record.
 //!
-//! The resolver's cache, hosts file and search list are not used: [`super::cache`] alone decides what
-//! is kept and for how long. The letter case of a query is random, which a forged answer must guess
-//! too; DNSSEC is left to the resolver that is asked.
+//! The resolver's cache, hosts file and search list are not used: only [`super::cache`] caches
+//! answers. The letter case of a query is random, and a forged answer must guess it, too. DNSSEC is
+//! left to the system's resolver.
 //!
 //! The system's configuration is read at the start, and again after a look-up that found DNS
-//! unreachable, as a machine that changes networks gets another one.
+//! unreachable, since it changes when a machine changes networks.
 
 use std::io;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A public key as published in DNS, and its verification.
 //!
-//! The only algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a signature's header claims; no
-//! other can be reached from here.
+//! The only algorithm is RSASSA-PKCS1-v1_5 with SHA-256, regardless of the signature's header; no
+//! other is reachable from here.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the log keeps with an event about its sender.
+//! The sender's evidence that the log keeps with an event.
 //!
 //! | first byte | meaning |
 //! | --- | --- |
@@ -6,11 +6,11 @@
 //! | 1 | a [`Proof`], as bincode (little-endian, variable-length integers) |
 //! | 2 | imported: the store that it was exported from had verified it |
 //!
-//! Each proof has the key's whole record rather than a reference, so it needs nothing else, whatever
-//! is pruned, repaired or cut out of a log. It costs little, since compression finds the same record
-//! in the event before. The body's digest is left out of the text if it is written the usual way,
-//! since it follows from the body and would not compress. The signature (usually 256 bytes) does not
-//! compress either, and is most of the cost.
+//! Each proof has the key's whole record rather than a reference, so it stays complete after a
+//! prune, a repair or a cut of the log. It costs little, since the previous event has the same
+//! record and compresses it away. The text omits the body's digest if it has the usual form, since
+//! it can be computed from the body and would not compress. The signature (usually 256 bytes) does
+//! not compress either, and is most of the cost.
 
 use std::fmt::Display;
 
@@ -167,7 +167,7 @@ impl Proof {
     /// The key that is in its record.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
         let unusable = || KeyError::Unusable("its name is not a key name".into());
-        // Whether it is below the key domain was checked at receipt.
+        // The key domain was checked at receipt.
         let (_, domain) = self.key.split_once('.').ok_or_else(unusable)?;
         let domain: KeyDomain = domain.parse().map_err(|_| unusable())?;
         let name = KeyName::below(&self.key, &domain).ok_or_else(unusable)?;

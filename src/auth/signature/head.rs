@@ -57,7 +57,7 @@ impl<'a> Head<'a> {
             .map_err(|_| Refusal::Malformed("a header is not text"))
     }
 
-    /// What a signature covers by `name` (in lower case): the method and the target for
+    /// The covered text for `name` (in lower case): the method and the target for
     /// `(request-target)`, else the header's values, joined by a comma and a space.
     pub(super) fn covered(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         if name == "(request-target)" {

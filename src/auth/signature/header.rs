@@ -20,7 +20,7 @@ const MAX_COVERED: usize = 64;
 pub(super) struct SignatureHeader<'a> {
     /// The name of the key.
     pub key_id: &'a str,
-    /// What is covered, in order and in lower case.
+    /// The covered names, in order and in lower case.
     pub covered: Vec<String>,
     /// The signature.
     pub signature: Vec<u8>,
@@ -52,7 +52,7 @@ impl<'a> SignatureHeader<'a> {
         }
         let missing = Refusal::Malformed("a parameter is missing");
         let key_id = key_id.ok_or(missing)?;
-        // By default the date alone is covered.
+        // By default only the date is covered.
         let covered = covered(headers.unwrap_or("date"))?;
         let signature = STANDARD
             .decode(signature.ok_or(missing)?)
@@ -67,7 +67,7 @@ impl<'a> SignatureHeader<'a> {
     }
 }
 
-/// The names of what is covered.
+/// The covered names.
 fn covered(text: &str) -> Result<Vec<String>, Refusal> {
     let mut names: Vec<String> = Vec::new();
     for name in text.split_ascii_whitespace() {
@@ -84,7 +84,7 @@ fn covered(text: &str) -> Result<Vec<String>, Refusal> {
     Ok(names)
 }
 
-/// The first parameter: its name, its value, and what follows its comma.
+/// The first parameter: its name, its value, and the text after its comma.
 fn parameter(text: &str) -> Result<(&str, &str, &str), Refusal> {
     let malformed = Refusal::Malformed("it is not a list of name=\"value\"");
     let (name, rest) = text.split_once('=').ok_or(malformed)?;

@@ -7,15 +7,15 @@
 //! a [`Proof`], which the log keeps with the event, or a [`Refusal`]. [`Replays`] recognises a message
 //! that was received before.
 //!
-//! Pure but for the memory of replays: no I/O, and the time is an argument. Not here: looking keys
-//! up, and what becomes of a refused call (the server).
+//! Pure except for the memory of replays: no I/O, and the time is an argument. Not here: the
+//! look-up of keys, and the handling of refused calls (the server).
 //!
 //! Invariants:
-//! - everything that decides is covered by the signature: account, host, date and digest are read
-//!   from the lines that are verified, and a required header that occurs twice is refused, so that
-//!   no two readers can differ;
-//! - the algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a header claims: a key is never used
-//!   for anything else.
+//! - the signature covers everything that is checked: account, host, date and digest are read from
+//!   the lines that are verified, and a required header that occurs twice is refused, so that
+//!   readers cannot differ;
+//! - the algorithm is RSASSA-PKCS1-v1_5 with SHA-256, regardless of the header: a key is never used
+//!   for another.
 
 mod evidence;
 #[cfg(feature = "fuzzing")]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::event::parse_number;
 
 /// An account of the sender: the product's word for it and its number, as in `account_1234` or
-/// `environment-1234`. Both count; `-` equals `_`, and a number alone is an `account`.
+/// `environment-1234`. Both must match; `-` equals `_`, and a bare number is an `account`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// In lower case.
@@ -14,7 +14,7 @@ pub struct Account {
     number: u64,
 }
 
-/// The word of a number alone.
+/// The word for a bare number.
 const ACCOUNT: &str = "account";
 
 impl FromStr for Account {
@@ -50,12 +50,12 @@ pub struct PublicHost {
     port: Option<u16>,
 }
 
-/// The usual ports, which a `Host` need not name.
+/// The default ports, which a `Host` may omit.
 const USUAL_PORTS: [u16; 2] = [80, 443];
 
 impl PublicHost {
-    /// Whether a `Host` header names it. Without a port in either, or with one of the usual ones
-    /// in the header, the name decides.
+    /// Whether a `Host` header names it. If neither has a port, or the header has a default
+    /// port, only the name counts.
     pub fn is_named_by(&self, header: &str) -> bool {
         let Ok(named) = header.parse::<Self>() else {
             return false;

@@ -1,4 +1,4 @@
-//! What a call must satisfy: what can be checked without the key ([`Policy`]), and with it ([`Claim`]).
+//! The requirements on a call: those that need no key ([`Policy`]), and the signature ([`Claim`]).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use super::party::{Account, PublicHost};
 use super::refusal::Refusal;
 use crate::auth::keys::{KeyDomain, KeyName, PublicKey};
 
-/// What a signature must cover, in lower case.
+/// The names that a signature must cover, in lower case.
 const MUST_COVER: [&str; 5] = [
     "(request-target)",
     "host",
@@ -21,7 +21,7 @@ const MUST_COVER: [&str; 5] = [
     "digest",
 ];
 
-/// Which calls are accepted.
+/// The rules for accepting calls.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Whether a call without a signature is refused. A bad signature is refused either way.
@@ -38,8 +38,8 @@ pub struct Policy {
 
 impl Policy {
     /// Checks a call; `now` is in Unix seconds. `body` is `None` if it was not received whole.
-    /// It is good if the signature is that of the key which the claim names; `None` if it has no
-    /// signature, and needs none.
+    /// The call is good if the key that the claim names made the signature. `None` if the call
+    /// has no signature and needs none.
     pub fn check(
         &self,
         head: &Head<'_>,
@@ -99,7 +99,7 @@ impl Policy {
     }
 }
 
-/// What remains of a call to be verified with the key.
+/// The part of a call that is verified with the key.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The name of the key.
@@ -131,7 +131,7 @@ impl Claim {
 }
 
 /// The signed text: a line for each covered header, in order. A chunked body has no
-/// `Content-Length`; its length as received stands for it.
+/// `Content-Length`; its received length is used.
 fn signed_text(head: &Head<'_>, covered: &[String], length: usize) -> Result<String, Refusal> {
     let mut text = String::with_capacity(512);
     for name in covered {

@@ -1,7 +1,7 @@
 //! Why a call is not accepted as Copernica's.
 
-/// The reason. Its text helps whoever set up the sender, and reveals nothing to a stranger: never
-/// what was expected instead.
+/// The reason. Its text helps the person who set up the sender, and reveals nothing to a
+/// stranger: it never names the expected value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no `Signature`.

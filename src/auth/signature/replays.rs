@@ -1,9 +1,9 @@
-//! Which signed messages were received before.
+//! Detects signed messages that were received before.
 //!
-//! A message is identified by the text that its signature covers: anything else (a nonce that is not
-//! covered, the spelling of `Signature`) can be changed by anybody. It is remembered until its date
-//! is too old to be accepted, at some 20 bytes each. Only verified messages get here, so strangers
-//! cannot make it grow.
+//! A message is identified by the text that its signature covers: anybody can change the rest (an
+//! uncovered nonce, the spelling of `Signature`). It is remembered until its date is too old to be
+//! accepted, in some 20 bytes. Only verified messages are added, so strangers cannot make the
+//! memory grow.
 //!
 //! Invariant: a message counts as received only when it is kept. While it is in flight a second one
 //! is answered 503, and if the first is not kept, it is forgotten: an honest sender's retry is never
@@ -43,7 +43,7 @@ pub struct Admission {
     memory: Arc<Memory>,
     expires: i64,
     hash: u64,
-    /// What is known of the message when it is no longer in flight.
+    /// The outcome of the message when it is no longer in flight.
     kept: Option<State>,
 }
 
@@ -127,7 +127,7 @@ mod tests {
             replays.admit("a", 100, 100).unwrap_err(),
             Refusal::Replay(7)
         );
-        // A rejected call is read again, and is then what it was, or an event.
+        // A rejected call is read again, and is then still rejected or an event.
         let repeated = replays.admit("b", 100, 100).unwrap();
         assert!(repeated.is_repeated());
         assert_eq!(replays.admit("b", 100, 100).unwrap_err(), Refusal::InFlight);

@@ -21,7 +21,7 @@ pub enum TokensError {
     /// The name is not allowed.
     #[error("--name: a name has at most 64 characters, and no control characters")]
     Name,
-    /// Any other reason, and what to do.
+    /// Any other reason, with the solution.
     #[error("{0}")]
     Failed(String),
 }
@@ -51,7 +51,7 @@ impl TokenFile {
         self.folder.join("tokens")
     }
 
-    /// All tokens, oldest first; none without a file.
+    /// All tokens, oldest first; empty without a file.
     pub fn read(&self) -> Result<Vec<Token>, TokensError> {
         let path = self.path();
         let read = found(read_small(&path, MAX_LEN, Links::Refuse));
@@ -66,7 +66,7 @@ impl TokenFile {
             ))
         };
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
-        // What a newer version writes has its number in the same place.
+        // A newer version writes its number in the same place.
         let version = value.get("profiletrail_tokens").and_then(|it| it.as_u64());
         if version.is_some_and(|version| version > u64::from(VERSION)) {
             return Err(TokensError::Failed(format!(
@@ -107,7 +107,7 @@ impl TokenFile {
         Ok(Some(removed))
     }
 
-    /// Waits for whoever changes the tokens now, which takes an instant.
+    /// Waits for another process that changes the tokens, which takes an instant.
     fn lock(&self) -> Result<File, TokensError> {
         let path = self.folder.join("tokens.lock");
         let lock = open_or_create(&path)

@@ -1,21 +1,20 @@
-//! The tokens by which programs may ask over HTTP.
+//! The tokens for programs that use the HTTP API.
 //!
-//! A token is `ptr_` and 256 random bits in base64url. Only its SHA-256 is
-//! kept, in the file `tokens` of the data folder (mode 0600): with so much
-//! chance in it there is nothing to guess that a slower hash would slow down.
-//! The file is JSON:
+//! A token is `ptr_` and 256 random bits in base64url. Only its SHA-256 is kept, in the file
+//! `tokens` of the data folder (mode 0600): with so much randomness, a slower hash would not add
+//! security. The file is JSON:
 //!
 //! ```text
 //! {"profiletrail_tokens":1,"tokens":[{"id":"…","name":"…","scope":"read","created":"…","sha256":"…"}]}
 //! ```
 //!
-//! It is replaced by a rename, and a server checks before every request whether
-//! it was replaced ([`Watched`]), so a revoked token is invalid at once. Whoever
-//! changes it holds a lock on `tokens.lock`, so two commands never overwrite each
-//! other's changes. It is not part of a backup: new tokens are created instead.
+//! It is replaced by a rename, and a server checks before every request whether it was replaced
+//! ([`Watched`]), so a revoked token is invalid at once. A command that changes it holds a lock on
+//! `tokens.lock`, so two commands never overwrite each other's changes. It is not part of a backup:
+//! create new tokens instead.
 //!
-//! Invariants: no token is stored or logged; a file that cannot be read admits
-//! nobody; a token is compared with every stored one, in constant time.
+//! Invariants: no token is stored or logged; a file that cannot be read admits nobody; a token is
+//! compared with every stored token in constant time.
 
 mod file;
 mod watched;

@@ -1,4 +1,4 @@
-//! The tokens as a running server knows them.
+//! The tokens in a running server.
 
 use parking_lot::Mutex;
 

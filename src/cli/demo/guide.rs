@@ -1,7 +1,7 @@
-//! The guide that `demo` prints: where it is, how to look at it, and what to ask.
+//! The guide that `demo` prints: the addresses, the page, and the questions.
 //!
-//! It is for somebody who has never seen the program. Every command can be pasted
-//! into another terminal, in whatever folder that is.
+//! It is for a reader who has never seen the program. Every command can be pasted into
+//! another terminal, in any folder.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::cli::output::broken;
 use crate::format::{counted, shell, wrapped};
 use crate::ops::demo::{Story, questions};
 
-/// The columns where no terminal says otherwise, and the fewest and most of prose.
+/// The default number of columns, and the minimum and maximum for prose.
 const WIDTH: usize = 80;
 const MIN_WIDTH: usize = 40;
 const MAX_WIDTH: usize = 100;
@@ -83,7 +83,7 @@ impl Guide<'_> {
         indented(indent, &wrapped(text, width.saturating_sub(indent.len())))
     }
 
-    /// A command, over several lines where it is too long for one.
+    /// A command, over several lines if it is too long for one.
     fn command(&self, command: &str) -> String {
         let width = self.width.unwrap_or(WIDTH).max(MIN_WIDTH);
         indented(INDENT, &broken(command, Some(width - INDENT.len())))
@@ -141,7 +141,7 @@ mod tests {
             let wide: Vec<&str> = text.lines().filter(|line| line.len() > most).collect();
             assert!(wide.is_empty(), "{width:?}: {wide:?}");
         }
-        // Where it is narrow, commands are as long as they are.
+        // On a narrow terminal, commands are not shortened.
         let narrow = text(&story, Some(20));
         assert!(
             narrow.contains("   profiletrail gaps \\\n       --data /tmp/"),
@@ -164,7 +164,7 @@ mod tests {
             let text = guide.text();
             let wide = text.lines().find(|line| line.chars().count() > WIDTH);
             assert_eq!(wide, None, "{length}");
-            // A shell reads the same words whatever the length.
+            // A shell reads the same words at any length.
             let joined = text.replace(" \\\n", " ");
             let commands = joined.lines().filter(|line| line.contains("--data /tmp/"));
             let words: Vec<Vec<&str>> = commands

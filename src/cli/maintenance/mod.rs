@@ -99,7 +99,7 @@ pub(super) fn order(
     Ok((lines, end))
 }
 
-/// Writes a task's lines as they are for programs, or as text for people.
+/// Writes a task's lines unchanged for programs, or as text for people.
 pub(super) fn write<T: DeserializeOwned>(
     lines: &[u8],
     output: ResultOutput,

@@ -1,4 +1,4 @@
-//! What a table's cells and a list's values can be.
+//! The kinds of values in the cells of a table and in a list.
 
 use super::command::broken;
 use crate::event::ProfileKey;
@@ -16,7 +16,7 @@ pub enum Cell {
     /// An RFC 3339 time, shown in the reader's zone.
     Time {
         time: String,
-        /// Whether what happened may have happened earlier.
+        /// Whether the event may have happened earlier.
         at_latest: bool,
     },
     /// A command to be typed.
@@ -132,7 +132,7 @@ impl Cell {
     }
 }
 
-/// A time as it is shown, marked if what happened may have happened earlier.
+/// A time as shown, marked if the event may have happened earlier.
 pub fn marked(time: String, at_latest: bool) -> String {
     match at_latest {
         true => format!("≤ {time}"),

@@ -10,7 +10,7 @@ pub(super) const BAR: usize = 20;
 /// The longest bar of a chart, in columns, …
 const WIDTH: usize = 40;
 
-/// … and what is kept for it where a name is long.
+/// … and its minimum beside a long name.
 const LEAST: usize = 10;
 
 /// Eighths of a character, from none to seven.
@@ -51,8 +51,8 @@ pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// Days (`YYYY-MM-DD`) in their order as at most `rows` rows: as they are, or
-/// added up by month or year. Returns what a row is.
+/// Days (`YYYY-MM-DD`) in order as at most `rows` rows, if necessary added up by month or
+/// year. Returns the unit of a row.
 pub(super) fn gather(days: &[(String, u64)], rows: usize) -> (&'static str, Vec<(String, u64)>) {
     let by = |len: usize| {
         let mut gathered: Vec<(String, u64)> = Vec::new();

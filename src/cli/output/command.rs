@@ -33,7 +33,7 @@ pub fn broken(command: &str, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// The words of a line for a shell, quoted as they are, a flag with its value.
+/// The quoted words of a line for a shell, each flag with its value.
 fn parts(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut from, mut quote, mut escaped) = (0, None, false);

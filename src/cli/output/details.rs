@@ -25,7 +25,7 @@ pub fn field(name: &str, value: impl Into<Cell>) -> Field {
     (Text::of(Role::Dim, name), value.into())
 }
 
-/// A command to be typed, where there is one.
+/// A command to type, if there is one.
 pub fn see(name: &str, command: &Option<impl AsRef<str>>) -> Option<Field> {
     let command = command.as_ref()?;
     Some(field(name, Cell::command(Some(command.as_ref()))))
@@ -63,8 +63,8 @@ pub fn write(fields: &[Field], view: &View, out: &mut dyn Write) -> io::Result<(
     write_at("  ", most, fields, view, out)
 }
 
-/// Writes fields behind a margin, with at most this many columns for the names; what is
-/// long goes over several lines where the width is limited.
+/// Writes fields behind a margin, with at most this many columns for the names. If the
+/// width is limited, long values take several lines.
 pub fn write_at(
     margin: &str,
     most: usize,

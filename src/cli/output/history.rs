@@ -1,8 +1,8 @@
 //! `history` and `tail` for people: a head line for each event, with its changes
 //! below.
 //!
-//! Consecutive updates that changed nothing are folded into one line, unless every
-//! event is asked for. Only what that line needs is kept of them.
+//! Consecutive updates without changes are folded into one line, unless every event is
+//! requested. Only the data for that line is kept of them.
 
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ const INDENT: &str = "    ";
 /// The longest cause.
 const CAUSE: usize = "unexplained".len();
 
-/// The longest name of a field where the width is limited.
+/// The longest name of a field if the width is limited.
 const MAX_NAME: usize = 24;
 
 /// The most labels in a folded line.
@@ -73,7 +73,7 @@ impl<'a> History<'a> {
             head.push(Role::Dim, " (of receipt)");
         }
         let event_type = match self.view.width {
-            // A type is a stranger's text: it must not push the rest out of sight.
+            // A type is untrusted text: it must not push the rest out of sight.
             Some(_) => middle(&plain(&line.event_type), MAX_NAME),
             None => plain(&line.event_type),
         };
@@ -177,7 +177,7 @@ impl<'a> History<'a> {
         if !labels.is_empty() {
             rest.push_str(&format!("  via {}", labels.join(", ")));
         }
-        // Without room for all, the second half goes on below.
+        // Without room for all, the second half continues below.
         let wide = text.width() + 2 + width_of(&rest) + 2 + width_of(&seqs);
         let mut between = "  ";
         if self.view.width.is_some_and(|width| wide > width) {

@@ -1,4 +1,4 @@
-//! `loops` for people: the groups, where there are several loops, and each loop.
+//! `loops` for people: the groups, if there are several loops, and each loop.
 
 use std::io::{self, Write};
 

@@ -1,8 +1,8 @@
 //! Answers for people, made from the lines for programs.
 //!
 //! [`tables`] describes the columns of every answer that is a table; [`printer()`]
-//! knows how each answer is written. Lines hold text from strangers:
-//! [`plain`](crate::format::plain) keeps a terminal safe from it. Rows for spreadsheets
+//! chooses how each answer is written. Lines hold untrusted text:
+//! [`plain`](crate::format::plain) makes it safe for a terminal. Rows for spreadsheets
 //! are made by [`crate::query::rows`].
 
 mod cell;

@@ -37,7 +37,7 @@ pub struct Column<L> {
     /// Other columns are dropped before it gets narrower than this; `None` is never
     /// shortened.
     min_width: Option<usize>,
-    /// How wide it gets at most where the width is limited.
+    /// Its maximum width, if the width is limited.
     max_width: usize,
     /// Dropped on a narrow terminal, the highest first; 0 is never dropped.
     drop_priority: u8,
@@ -85,7 +85,7 @@ impl<L> Column<L> {
         column
     }
 
-    /// One of commands, which are shown whole: below the rows if need be.
+    /// A column of commands, which are shown in full, if necessary below the rows.
     pub const fn commands(head: &'static str, cell: fn(&L, &View) -> Cell) -> Self {
         let mut column = Self::fixed(head, cell);
         column.hide_empty = true;
@@ -145,8 +145,8 @@ impl<'a, L> TablePrinter<'a, L> {
         if self.view.is_narrow() { 1 } else { 2 }
     }
 
-    /// A time as its column shows it. Where there is little room the heading names
-    /// the zone, and a row only if its own is another.
+    /// A time as its column shows it. If there is little room, the heading names the
+    /// zone, and a row only if its zone differs.
     fn time(&mut self, place: usize, time: &str) -> String {
         let (text, zone) = self.view.split_zone(time);
         let Some((head, named)) = self.heads.get_mut(place) else {
@@ -289,7 +289,7 @@ impl<'a, L> TablePrinter<'a, L> {
             taken += wide.saturating_sub(*width);
             *width = wide.max(*width);
         }
-        // The last elastic columns give what the fixed ones take.
+        // The last elastic columns give up the room that the fixed ones need.
         let elastic = self.columns.iter().zip(widths.iter_mut()).rev();
         for (column, cell_width) in elastic {
             if let (Some(cell_width), Some(_), Some(_)) = (cell_width, column.min_width, width) {
@@ -309,7 +309,7 @@ impl<'a, L> TablePrinter<'a, L> {
         let cells = self.columns.iter().zip(widths).zip(row);
         let shown = cells.filter_map(|((column, width), cell)| Some((column, (*width)?, cell)));
         let mut line = String::new();
-        // Nothing is padded after the last cell that has something.
+        // Nothing is padded after the last non-empty cell.
         let mut waiting = 0;
         for (place, (column, width, cell)) in shown.enumerate() {
             if place > 0 {
@@ -319,7 +319,7 @@ impl<'a, L> TablePrinter<'a, L> {
                 waiting += width;
                 continue;
             }
-            // Without a limit, the last column may take what is left of the line.
+            // Without a limit, the last column may take the rest of the line.
             let text = cell.fit(styles, limit.and(column.min_width).map(|_| width));
             line.push_str(&" ".repeat(std::mem::take(&mut waiting)));
             if column.right {

@@ -200,7 +200,7 @@ pub const UNDO: &[Column<UndoLine<'static>>] = &[
     Column::fixed("TIME", |line: &UndoLine<'_>, _| Cell::time(&line.time)).drop_priority(3),
 ];
 
-/// `reconcile`: what differs. A finding has no field.
+/// `reconcile`: the differences. A finding has no field.
 pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
     Column::fixed("WHO", |line, _| Cell::who(line.who)),
     Column::elastic("FIELD", 9, 32, |line, _| match &line.field {
@@ -228,7 +228,7 @@ fn time(time: &str, cause: &str) -> Cell {
     }
 }
 
-/// A cause, which may stand out.
+/// A cause, which may be highlighted.
 fn cause(cause: &str, warn: bool) -> Cell {
     let role = if warn { Role::Warning } else { Role::Plain };
     Cell::of(role, plain(cause))

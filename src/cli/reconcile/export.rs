@@ -1,4 +1,4 @@
-//! The file of an export: opened, decoded, and how its rows are written.
+//! The file of an export: opening, decoding, and the format of its rows.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -16,9 +16,9 @@ const LOOK: usize = 64 << 10;
 const ROW: u64 = 16 << 20;
 
 pub struct Export {
-    /// How it is named in messages.
+    /// Its name in messages.
     pub name: String,
-    /// Its size in bytes, where that is known.
+    /// Its size in bytes, if known.
     pub size: Option<u64>,
     /// Its first bytes, from the line of names on.
     pub head: Vec<u8>,
@@ -48,8 +48,8 @@ impl Dialect {
         }
     }
 
-    /// The reader of such rows. A line ends with a line feed alone, so that the numbers
-    /// of lines are those of an editor; a carriage return before it is cut off later.
+    /// The reader of such rows. Only a line feed ends a line, so that line numbers are
+    /// those of an editor; a carriage return before it is cut off later.
     pub fn reader<R: Read>(self, input: R) -> csv::Reader<R> {
         csv::ReaderBuilder::new()
             .has_headers(false)
@@ -69,8 +69,8 @@ pub fn charset(name: &str) -> Result<&'static Encoding, String> {
 }
 
 impl Export {
-    /// Opens a file, or standard input where it is `-`. A byte order mark decides before
-    /// the charset that is named.
+    /// Opens a file, or standard input for `-`. A byte order mark overrides the named
+    /// charset.
     pub fn open(path: &Path, charset: Option<&'static Encoding>) -> anyhow::Result<Self> {
         let (input, size) = crate::cli::import::open(path)?;
         let name = match path == Path::new("-") {
@@ -183,7 +183,7 @@ fn declared(head: &[u8]) -> Option<u8> {
     }
 }
 
-/// Fails where a row does not end.
+/// Fails if a row does not end.
 pub struct Bounded<R> {
     inner: R,
     /// How many bytes of this row were read.

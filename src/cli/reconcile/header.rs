@@ -141,8 +141,8 @@ impl Columns {
         })
     }
 
-    /// Whether a value holds what looks like rows, as it does where a quote is not closed:
-    /// another line of it has a number in the place of the key.
+    /// Whether a value seems to contain rows, as after an unclosed quote: another line of
+    /// it has a number in the place of the key.
     pub fn holds_rows(&self, value: &str) -> bool {
         value.lines().skip(1).any(|line| {
             let mut cells = line.split(char::from(self.dialect.delimiter));
@@ -267,7 +267,7 @@ mod tests {
         ] {
             match find(text, &[]) {
                 Err(wrong) => assert!(wrong.contains(what) && !what.is_empty(), "{wrong}"),
-                // The exact name comes before one that is alike.
+                // The exact name comes before a similar one.
                 Ok(found) => assert_eq!((found.key, what), (0, "")),
             }
         }

@@ -1,4 +1,4 @@
-//! `reconcile`: comparing a Copernica export with the trail.
+//! `reconcile`: compares a Copernica export with the trail.
 //!
 //! The file is read once and its rows are sorted by key on disk; then they go to the
 //! running server, or to the folder, in batches ([`crate::query::Reconciler`]). With

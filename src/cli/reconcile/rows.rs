@@ -102,7 +102,7 @@ pub fn sorted(
     })
 }
 
-/// The row of these cells, or what is wrong with it.
+/// The row of these cells, or the fault in it.
 fn row(mut cells: Vec<String>, columns: &Columns) -> Result<FileRow, String> {
     if cells.len() != columns.names.len() {
         return Err(format!(

@@ -1,9 +1,9 @@
-//! Standard output, where it is a file opened for appending.
+//! Standard output that is a file opened for appending.
 //!
-//! The file then shows what was written: a tail that was killed between a line and its
-//! cursor update finds the line there, and truncates a torn one. Its lines are
-//! recognised by their beginning, `{"seq":N,`. Other content of the file is left
-//! unchanged, except for a partial line at its end.
+//! The file then records the written lines: a tail that was killed between a line and its
+//! cursor update finds the line there, and truncates a torn one. Its lines are recognised
+//! by their beginning, `{"seq":N,`. Other content of the file is left unchanged, except
+//! for a partial line at its end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -34,7 +34,7 @@ pub fn is_appended(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.is_file() && flags.contains(OFlags::APPEND))
 }
 
-/// The state of the file now; what is synced is taken from `before`.
+/// The current state of the file; the synced part is taken from `before`.
 pub fn mark_of(file: &File, before: Option<OutputMark>) -> io::Result<OutputMark> {
     let found = file.metadata()?;
     let (device, inode, len) = (found.dev(), found.ino(), found.len());
@@ -50,7 +50,7 @@ pub fn mark_of(file: &File, before: Option<OutputMark>) -> io::Result<OutputMark
     })
 }
 
-/// What was written, according to a mark and to the file. Cuts off a torn line.
+/// The written part, according to a mark and the file. Cuts off a torn line.
 pub fn reconcile(file: &File, mut mark: Mark) -> anyhow::Result<Mark> {
     let now = mark_of(file, None)?;
     let Some(output) = mark.output else {
@@ -62,10 +62,11 @@ pub fn reconcile(file: &File, mut mark: Mark) -> anyhow::Result<Mark> {
     let (from, seq) = if now.len >= output.len {
         (output.len, mark.seq)
     } else if now.len >= output.synced_len {
-        // A power cut has taken what was not synced.
+        // A power cut has lost the unsynced part.
         (output.synced_len, output.synced_seq)
     } else {
-        // Somebody has emptied it, or made it shorter: what was in it is theirs.
+        // Somebody has emptied or truncated the file: its earlier content is their
+        // responsibility.
         return Ok(mark);
     };
     let mut reader = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
@@ -83,7 +84,7 @@ pub fn reconcile(file: &File, mut mark: Mark) -> anyhow::Result<Mark> {
     Ok(mark)
 }
 
-/// Where the last whole line ends, and the highest `seq` of lines beyond `seq`.
+/// The end of the last complete line, and the highest `seq` of lines beyond `seq`.
 fn last_line(mut reader: impl Read, mut seq: u64) -> io::Result<(u64, u64)> {
     let mut buffer = vec![0; 64 * 1024];
     let mut begin = Vec::with_capacity(LOOK);
@@ -121,7 +122,7 @@ mod tests {
         OpenOptions::new().append(true).open(path).unwrap()
     }
 
-    /// A mark after the event `seq`, where the file ended so and so.
+    /// A mark after the event `seq`, for this end of the file.
     fn mark(file: &File, seq: u64, len: usize, synced: (usize, u64)) -> Mark {
         Mark {
             log: 1,
@@ -153,7 +154,7 @@ mod tests {
                 assert_eq!(read.received.is_some(), read.seq == 7);
                 assert_eq!(std::fs::read_to_string(&path).unwrap(), &all[..whole]);
             }
-            // A power cut has taken some of what was not synced.
+            // A power cut has lost some of the unsynced part.
             let out = file(&path, text);
             let read = reconcile(&out, mark(&out, 9, all.len(), (0, 6))).unwrap();
             assert_eq!(read.seq, 6 + text.matches('\n').count() as u64, "{cut}");
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(reconcile(&out, emptied.clone()).unwrap(), emptied);
         let other = file(&dir.path().join("other"), &all);
         assert_eq!(reconcile(&other, emptied.clone()).unwrap(), emptied);
-        // Lines of others are neither counted nor cut.
+        // Lines of other programs are neither counted nor cut.
         let text = format!("{one}x{{\"seq\":99,\n{{\"seq\":x,\n\n{two}");
         let out = file(&path, &text);
         let read = reconcile(&out, mark(&out, 7, one.len(), (0, 6))).unwrap();

@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(opened(&path), Some(mark(9)));
         let whole = std::fs::read(&path).unwrap();
         assert_eq!(whole.len(), 2 * SLOT);
-        // The newest is the second slot: whatever of it is torn, the other counts.
+        // The newest is the second slot: if any part of it is torn, the other counts.
         for at in [SLOT, SLOT + 3, SLOT + 40, 2 * SLOT - 1] {
             let mut torn = whole.clone();
             torn[at] ^= 1;

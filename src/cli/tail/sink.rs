@@ -1,8 +1,8 @@
 //! Writes the events of a tail and saves its position.
 //!
-//! Each event is one write; then the position is saved in the cursor file. So no event
-//! is skipped, whenever the process ends, and at most the one between the two steps is
-//! repeated. If the output is a file opened for appending, none is
+//! Each event is one write; then the position is saved in the cursor file. So no event is
+//! skipped at any end of the process, and at most the one between the two steps is
+//! repeated. If the output is a file opened for appending, none is repeated
 //! ([`super::appended`]).
 
 use std::fs::File;
@@ -44,7 +44,7 @@ pub struct Sink<'s> {
 }
 
 impl<'s> Sink<'s> {
-    /// Standard output, with a cursor file where one is named.
+    /// Standard output, with an optional cursor file.
     pub fn open(
         context: &'s CommandContext,
         for_people: bool,
@@ -211,7 +211,7 @@ fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
     })
 }
 
-/// What the cursor file keeps of an event's line.
+/// The part of an event's line that the cursor file keeps.
 #[derive(Deserialize)]
 struct LineHead<'a> {
     seq: u64,

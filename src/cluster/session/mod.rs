@@ -1,4 +1,4 @@
-//! The connection to NATS: reads the stream, publishes, and looks whether both work.
+//! The connection to NATS: reads the stream, publishes, and checks that both work.
 
 mod place;
 mod purge;
@@ -41,23 +41,25 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After how many failed looks no calls are accepted.
 const FAILED_LOOKS: u32 = 3;
 
-/// After how many looks at a stream that ends before what was read it is not trusted.
+/// The number of checks after which a stream that ends before the last read message is
+/// not trusted.
 const MOST_BEHIND: u32 = 30;
 
-/// How often an idle consumer gives a sign of life; without two of them it is made again.
+/// How often an idle consumer sends a heartbeat; after two missing ones it is created
+/// again.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How many messages are requested at once.
 const BATCH: usize = 32;
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// Records.
     Group,
-    /// What a log had.
+    /// The position of a log.
     Mark,
-    /// No records: shows that the stream takes messages, or displaces what was erased.
+    /// No records: shows that the stream accepts messages, or displaces erased bytes.
     Probe,
 }
 
@@ -121,7 +123,7 @@ enum Trouble {
     Passing(String),
     /// The operator must do something.
     Refused(String),
-    /// This node cannot go on.
+    /// This node cannot continue.
     Diverged(String),
     /// The own log takes nothing any more, for a reason that was said.
     Ended,
@@ -144,7 +146,7 @@ pub struct Session {
     tasks: Sender<Task>,
     /// The next message that the applier gets; 0 until that is known.
     next: Cell<u64>,
-    /// What the marks in the stream say of the nodes.
+    /// The state of the nodes according to the marks in the stream.
     nodes: Nodes,
     due: Cell<Option<Due>>,
 }
@@ -305,7 +307,7 @@ impl Session {
         }
     }
 
-    /// Hands what the stream has to the own log.
+    /// Passes the messages of the stream to the own log.
     async fn read(&self, stream: &Stream) -> Result<Infallible, Trouble> {
         let start_sequence = self.next.get();
         let consumer = consumer(DeliverPolicy::ByStartSequence { start_sequence });
@@ -368,7 +370,7 @@ impl Session {
     /// probes whether they can be.
     async fn monitor(&self, context: &Context, stream: &Stream) -> Result<Infallible, Trouble> {
         let (mut failed, mut behind) = (0, 0);
-        // What was read at the last look, if the stream had more.
+        // The last read message at the last check, if the stream had more.
         let mut waiting = None;
         loop {
             let read = self.next.get().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Which part of the stream the own log has.
+//! Finds the part of the stream that the own log has.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::cluster::sequencer::DEADLINE;
 use crate::proofs::{ProofError, Prover};
 
 impl Session {
-    /// Finds which part of the stream the own log has, by the marks of all nodes.
+    /// Finds the part of the stream that the own log has, with the marks of all nodes.
     pub(super) async fn find_place(
         &self,
         context: &Context,
@@ -76,7 +76,7 @@ impl Session {
         Ok(mark.place)
     }
 
-    /// Begins a new stream with what the own log has.
+    /// Begins a new stream at the end of the own log.
     async fn begin_stream(&self, context: &Context) -> Result<Place, Trouble> {
         let place = Place {
             applied: 0,
@@ -89,7 +89,7 @@ impl Session {
         }
     }
 
-    /// Lets the other nodes know where this one reads on.
+    /// Tells the other nodes the position from which this one reads.
     pub(super) async fn claim(&self, context: &Context, place: Place) -> Result<(), Trouble> {
         match self.publish_mark(context, place, None).await? {
             Published::At(_) => Ok(()),
@@ -112,7 +112,7 @@ impl Session {
         Ok(self.publish(context, &publish).await)
     }
 
-    /// Asks what reads the log, on a thread that may wait for it.
+    /// Runs a query that reads the log, on a thread that may wait for it.
     async fn prove<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Prover) -> Result<T, ProofError> + Send + 'static,

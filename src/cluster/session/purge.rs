@@ -1,4 +1,4 @@
-//! Removes from the stream what was erased.
+//! Removes erased data from the stream.
 //!
 //! A purge alone removes no byte of the newest messages from JetStream's files, so messages of
 //! random bytes are published first, more than fit these: see `docs/cluster.md`, "What is erased".
@@ -21,8 +21,8 @@ use crate::cluster::sequencer::DEADLINE;
 /// compress.
 const FILLER: (usize, usize) = (46, 250_000);
 
-/// How long a node waits for each one whose name comes before its own: one of them suffices.
-/// It is longer than the minute between two marks of a node.
+/// How long a node waits for each node whose name comes before its own, since one of them
+/// suffices. It is longer than the minute between two marks of a node.
 const RANK: Duration = Duration::from_secs(90);
 
 /// The pause after a request that failed.
@@ -71,8 +71,8 @@ pub(super) struct Due {
 }
 
 impl Session {
-    /// Purges the stream whenever something was erased. What fails is tried again: nobody waits
-    /// for it.
+    /// Purges the stream after every erasure. A failed purge is tried again: nobody waits for
+    /// it.
     pub(super) async fn purge(&self, context: &Context, stream: &Stream) -> Infallible {
         loop {
             sleep(LOOK).await;
@@ -122,7 +122,7 @@ impl Session {
         done
     }
 
-    /// Publishes random bytes, or purges, when all nodes have read what is before.
+    /// Publishes random bytes, or purges, when all nodes have read the messages before.
     async fn fill_or_purge(
         &self,
         context: &Context,
@@ -144,7 +144,8 @@ impl Session {
             return self.fill(context, due).await;
         }
         if applied >= due.filler {
-            // The mark of a node that has read just so far still names what comes next.
+            // The mark of a node that has read exactly this far still names the next
+            // message.
             let purged = stream.purge().sequence(due.filler + 1).await;
             purged.map_err(Trouble::passing)?;
         }

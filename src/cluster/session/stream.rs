@@ -1,4 +1,4 @@
-//! The stream: its creation, and what it must be so that nothing is lost.
+//! The stream: its creation, and the settings without which messages can be lost.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{ATTEMPT, Session, Subject, Trouble};
 use crate::cluster::sequencer::{DEADLINE, MESSAGE};
 use crate::store::Membership;
 
-/// How long the stream keeps messages: a node may be away for so long.
+/// How long the stream keeps messages: a node may be down for this long.
 pub const KEPT: Duration = Duration::from_secs(72 * 3600);
 
 /// On how many servers the stream must be.
@@ -21,7 +21,7 @@ const REPLICAS: usize = 3;
 /// The first version of the servers that is known to lose nothing.
 const VERSION: (i64, i64, i64) = (2, 12, 3);
 
-/// What the payload has beside the bodies: heads, frames and headers, in bytes.
+/// The size of the payload without the bodies: heads, frames and headers, in bytes.
 const BESIDE: usize = 64 * 1024;
 
 impl Session {
@@ -132,7 +132,8 @@ impl Session {
         })
     }
 
-    /// What the folder is to know of the stream, if it does not yet. It follows no other.
+    /// The stream's identity for the folder, if it has none yet. The folder follows no
+    /// other stream.
     pub(super) fn new_member(&self, info: &Info) -> Result<Option<Membership>, Trouble> {
         let stream = info.created.unix_timestamp_nanos().to_string();
         match self.membership()? {
@@ -142,7 +143,7 @@ impl Session {
                  begin a new one"
                     .to_owned(),
             )),
-            // The others purge what was erased before.
+            // The other nodes purge earlier erasures.
             None => Ok(Some(Membership {
                 stream,
                 checked: 0,

@@ -97,7 +97,7 @@ fn a_body_that_is_too_large_is_answered_after_its_last_byte() {
     assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock);
     wait(&peer, Duration::from_secs(10));
     assert_eq!(peer.ask("w").status, 413);
-    // One whose sender stops is answered, too.
+    // A request whose sender stops is answered, too.
     let mut peer = rig.peer();
     peer.send("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 3145728\r\n\r\nw");
     assert_eq!(peer.answer(false).unwrap().status, 413);
@@ -270,7 +270,7 @@ fn random_bytes_do_no_harm() {
     assert!(rig.serves());
 }
 
-/// What a smuggler wants to be taken for a request of its own.
+/// The bytes that a smuggler wants to pass off as a separate request.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Sends bytes and ends; every answer that comes.
@@ -337,7 +337,7 @@ fn lengths_and_codings_in_conflict_are_refused_and_nothing_is_read_behind_them()
         "Content-Length: 18446744073709551621",
         "Content-Length: 99999999999999999999999999999999999999",
         "Content-Length: 5\u{b}",
-        // Names that are none
+        // Invalid names
         "Content-Length : 5",
         "Content-Length\t: 5",
         " Content-Length: 5",
@@ -347,7 +347,7 @@ fn lengths_and_codings_in_conflict_are_refused_and_nothing_is_read_behind_them()
         "Con tent-Length: 5",
         ": 5",
         "Content-Length",
-        // Lines that are none
+        // Invalid lines
         "A: b\r\n Content-Length: 5",
         "A: b\r\n\tTransfer-Encoding: chunked",
         "A: b\rTransfer-Encoding: chunked",
@@ -381,7 +381,7 @@ fn codings_however_they_are_written_are_refused_as_such() {
         // A vertical tab is no part of a value.
         let status = match headers {
             _ if headers.contains('\u{b}') => 400,
-            // The one coding that is decoded; what is behind it is not read.
+            // The only coding that is decoded; bytes after it are not read.
             "Transfer-Encoding: chunked" | "TRANSFER-ENCODING: cHuNkEd" => 200,
             _ => 411,
         };
@@ -403,7 +403,7 @@ fn equal_lengths_and_blanks_around_them_are_understood() {
         let bodies: Vec<_> = got.iter().map(|answer| answer.body.as_str()).collect();
         assert_eq!(bodies.len(), 2, "{headers}: {got:?}");
         assert!(bodies[0].ends_with("\n\n12345"), "{headers}");
-        // What follows the body is what comes next, for everybody.
+        // Every reader agrees on the bytes after the body.
         assert!(bodies[1].starts_with("GET /smuggled\n"), "{headers}");
     }
 }
@@ -505,7 +505,7 @@ fn continue_is_sent_to_those_who_wait_and_for_nothing_that_is_refused() {
         assert_eq!(peer.ask(expecting("Content-Length: 2")).status, 100);
         assert!(peer.ask("ok").body.ends_with("\n\nok"));
     }
-    // Nothing is waited for, so nothing is said.
+    // Nothing is awaited, so no `100 Continue` is sent.
     assert_eq!(peer.ask(expecting("Content-Length: 0")).status, 200);
     let whole = expecting("Content-Length: 2") + "ok";
     assert_eq!(peer.ask(whole).status, 200);
@@ -538,7 +538,7 @@ fn everything_may_be_slow_but_not_for_ever() {
     let rig = rig_with(2, config);
     let whole = post("Content-Length: 4000", &"s".repeat(4000));
     let (head, _) = whole.split_at(whole.len() - 4000);
-    // Crumbs gain no time: neither those of a head nor those of a body.
+    // Small pieces gain no time: neither those of a head nor those of a body.
     for sent_first in [&head[..5], head] {
         let mut peer = rig.peer();
         peer.send(sent_first);

@@ -1,4 +1,5 @@
-//! The frontend in crowds: many connections, of one address or of all, and much that is half sent.
+//! The frontend under load: many connections, from one address or from many, and many incomplete
+//! requests.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::{Peer, Rig, peer_of, peer_over, rig_with};
@@ -149,7 +150,7 @@ fn half_sent_requests_go_before_a_whole_one_is_refused() {
     }
 }
 
-/// Something, if a connection was refused; what was read stays to be read.
+/// Something, if a connection was refused; the bytes stay readable.
 fn is_refused(peer: &mut Peer) -> Option<()> {
     peer.stream.set_nonblocking(true).unwrap();
     let seen = peer.stream.peek(&mut [0; 16]);
@@ -162,8 +163,8 @@ fn is_refused(peer: &mut Peer) -> Option<()> {
 
 #[test]
 fn what_all_hold_together_is_bounded_and_small_calls_come_through() {
-    // Five fit and six do not, however much of each came together with its head: of the buffer
-    // for that 8 KiB are kept.
+    // Five fit and six do not, regardless of how much arrived with each head: 8 KiB of that
+    // buffer are kept.
     const LARGE: usize = 190_000;
     let config = FrontendConfig {
         max_buffered: 1024 * 1024,

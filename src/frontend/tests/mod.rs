@@ -1,7 +1,7 @@
-//! What the frontend's tests share: a real tiny_http server that echoes what reached it, and a client.
+//! Shared by the frontend's tests: a real tiny_http server that echoes the requests that reach it,
+//! and a client.
 //!
-//! Leaves out the tests. Invariant: every read has a deadline, so a lost answer fails a test and
-//! does not hang it.
+//! Invariant: every read has a deadline, so a lost answer fails a test and does not hang it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod hostile;
@@ -67,7 +67,7 @@ fn rig() -> Rig {
 }
 
 /// `/sleep/N` waits N ms, `/big/N` answers with N bytes, `/empty` with nothing (204), anything else
-/// with what arrived.
+/// with the received request.
 fn echo(request: tiny_http::Request, answers: &Answers) {
     let url = request.url().to_owned();
     let Some(call) = call_of(&request) else {
@@ -128,7 +128,7 @@ fn call_of(request: &tiny_http::Request) -> Option<CallId> {
     Some(CallId::parse(call.value.as_str()).unwrap())
 }
 
-/// What a client reads.
+/// The bytes that a client reads.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -204,7 +204,7 @@ impl Peer {
         self.answer(false).unwrap()
     }
 
-    /// Whether the frontend has closed, after what is still to be read.
+    /// Whether the frontend has closed, after the remaining bytes.
     fn is_closed(&mut self) -> bool {
         self.answer(false).is_none()
     }
@@ -235,7 +235,7 @@ impl Rig {
         peer_of(self.address)
     }
 
-    /// Asks over a connection of its own.
+    /// Sends a request over a new connection.
     fn once(&self, bytes: impl AsRef<[u8]>) -> Answer {
         self.peer().ask(bytes)
     }

@@ -1,4 +1,4 @@
-//! Which client a request is from when proxies pass it on.
+//! The client of a request that proxies pass on.
 #![allow(clippy::unwrap_used)]
 
 use crate::frontend::origin::{Network, Peer, is_trusted};
@@ -8,7 +8,7 @@ fn proxies(networks: &[&str]) -> Vec<Network> {
     networks.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-/// Who asks, when 10.0.0.1 passes these headers on and 10/8 and fd00::/8 are trusted.
+/// The client, when 10.0.0.1 passes on these headers and 10/8 and fd00::/8 are trusted.
 fn client(headers: &[(&str, &str)]) -> String {
     let trusted = proxies(&["10.0.0.0/8", "fd00::/8"]);
     let peer = Peer::new("10.0.0.1:4711".parse().unwrap(), &trusted);

@@ -1,4 +1,5 @@
-//! What is passed on to tiny_http, and what well-behaved clients may count on.
+//! The requests that are passed on to tiny_http, and the guarantees for well-behaved
+//! clients.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::{rig, rig_with};
@@ -157,7 +158,7 @@ fn chunked_bodies_are_decoded_up_to_the_limit() {
             "{}",
             answer.body
         );
-        // Nothing behind it is read.
+        // Nothing after it is read.
         assert!(answer.head.contains("Connection: close") && peer.is_closed());
     }
     let answer = rig.once(format!("{head}b\r\nhello world\r\n0\r\n\r\n"));

@@ -1,4 +1,4 @@
-//! How answers reach the client that asked, whole and streamed.
+//! Whole and streamed answers reach the client that asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::{Answer, Peer, call_of, peer_of};
@@ -88,7 +88,7 @@ fn whole(call: CallId, body: &str) -> (CallId, Vec<u8>) {
     (call, bytes.into_bytes())
 }
 
-/// Leaves so that the frontend lets go of the client at once: with a reset.
+/// Disconnects with a reset, so that the frontend drops the client at once.
 fn leave(peer: Peer) {
     rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
 }
@@ -124,7 +124,8 @@ fn in_any_order_and_twice_they_reach_those_who_asked() {
                     let long = [0, 3, 700, 1100, 3000, 90_000][next(6)];
                     let body = format!("{client}.{call}.{}", "z".repeat(long));
                     peer.post(&format!("/{client}/{call}"), &body);
-                    // Some leave before they are answered, their place goes to others.
+                    // Some disconnect before they are answered, and others get their
+                    // place.
                     if next(8) == 0 {
                         let left = std::mem::replace(&mut peer, peer_of(address));
                         if next(2) == 0 {
@@ -178,12 +179,13 @@ fn one_for_somebody_who_has_gone_reaches_nobody() {
     for _ in 0..20 {
         let (first, old) = rig.ask("first");
         leave(first);
-        // There is room for one alone, so this takes the place of the one before.
+        // There is room for only one, so this replaces the one before.
         let mut tries = (0..200).filter_map(|number| {
             let mut peer = rig.peer();
             let target = format!("/second/{number}");
             peer.send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
-            // None where the frontend had not seen yet that the first has gone.
+            // No answer if the frontend had not yet noticed that the first has
+            // disconnected.
             while let Some(request) = rig.server.recv_timeout(Duration::from_millis(100)).unwrap() {
                 let call = call_of(&request).unwrap();
                 let own = request.url() == target;
@@ -191,7 +193,7 @@ fn one_for_somebody_who_has_gone_reaches_nobody() {
                 if own {
                     return Some((peer, call));
                 }
-                // Of an earlier try that was given up too early.
+                // From an earlier attempt that was abandoned too early.
                 rig.send(call, "");
             }
             None
@@ -252,7 +254,7 @@ fn a_lost_private_connection_takes_what_it_carries_and_no_more() {
     breaker.send("GET /broken HTTP/1.1\r\nHost: x\r\n\r\n");
     let request = rig.server.recv_timeout(PATIENCE).unwrap().unwrap();
     let call = call_of(&request).unwrap();
-    // Whoever drops a request has tiny_http answer it, which nobody expects.
+    // If a request is dropped, tiny_http answers it, which nobody expects.
     drop(request);
     assert_eq!(answered(&mut breaker).status, 502);
     for (peer, lost) in &mut asked[3..] {
@@ -303,7 +305,7 @@ fn rest(peer: &mut Peer) -> (String, bool) {
     (String::from_utf8(bytes).unwrap(), reset)
 }
 
-/// Reads until the text that came ends so.
+/// Reads until the received text ends with this.
 fn until(peer: &mut Peer, end: &str) -> String {
     let mut text = Vec::new();
     while !text.ends_with(end.as_bytes()) {
@@ -389,17 +391,17 @@ fn the_maker_waits_for_a_client_that_does_not_read() {
         }
         stream.end(Vec::new());
     });
-    // It stops at what the sockets and the watermark take: far from all.
+    // It stops when the sockets and the watermark are full, long before the end.
     let mut count = 0;
     while handed.recv_timeout(Duration::from_secs(1)).is_ok() {
         count += 1;
     }
     assert!(count > 4 && count < PIECES / 2, "{count}");
-    // Others are answered meanwhile.
+    // Others are still answered.
     let (mut other, call) = ask(&rig, "HTTP/1.1");
     begin(&rig, call).end(Vec::new());
     until(&mut other, "0\r\n\r\n");
-    // And it goes on.
+    // And it continues.
     let (mut bytes, mut buffer) = (Vec::new(), vec![0; PIECE]);
     while !bytes.ends_with(b"\r\n0\r\n\r\n") {
         let count = peer.stream.read(&mut buffer).unwrap();
@@ -421,7 +423,7 @@ fn a_client_that_goes_ends_the_making() {
     rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
     drop(peer);
     while stream.write(vec![b'x'; 64 * 1024]).is_ok() {}
-    // One that had gone before the first piece, too.
+    // Also one that had disconnected before the first piece.
     let (peer, call) = ask(&rig, "HTTP/1.1");
     rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
     drop(peer);

@@ -112,7 +112,7 @@ fn post(body: &str) -> String {
     format!("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-/// Whether the frontend has said farewell, as TLS asks for it.
+/// Whether the frontend has sent `close_notify`, as TLS requires.
 fn ended_well(client: &mut Client) -> bool {
     matches!(client.read(&mut [0]), Ok(0))
 }

@@ -8,7 +8,7 @@
 //! while they do not match or cannot be read, the old ones stay in use.
 //!
 //! Not here: connections, and client certificates. Invariants: the certificate always matches its
-//! key; a connection keeps the one that it began with.
+//! key; a connection keeps its first certificate.
 
 mod pair;
 
@@ -131,7 +131,7 @@ fn warn_of_validity(files: &TlsFiles, pair: &CertifiedKey) {
     }
 }
 
-/// What is wrong with a validity in Unix seconds at a moment.
+/// The fault of a validity in Unix seconds at a moment.
 fn fault_of(validity: Range<i64>, now: i64) -> Option<String> {
     let days = |seconds: i64| counted(u64::try_from(seconds / DAY).unwrap_or(0), "day");
     let left = validity.end.saturating_sub(now);

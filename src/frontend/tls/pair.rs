@@ -1,6 +1,6 @@
 //! Reading a certificate and its key from their files.
 //!
-//! Leaves out when that is done. Invariant: what is returned belongs together.
+//! Not here: the times of reading. Invariant: the returned certificate and key match.
 
 use super::TlsFiles;
 use crate::storage::{Links, read_small};
@@ -19,7 +19,7 @@ use x509_cert::time::Time;
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Reads the files; an error says why they cannot be used, and what to do.
+/// Reads the files; an error has the reason and the solution.
 pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
     let (cert, key) = (files.cert.display(), files.key.display());
     let pem = read(&files.cert);

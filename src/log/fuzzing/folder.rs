@@ -1,7 +1,7 @@
-//! A log's folder, changed as the bytes of a fuzz target's input say.
+//! Changes a log's folder according to the input of a fuzz target.
 //!
-//! Arbitrary bytes would never pass as frames, because of checksums and log id. So
-//! the input is a list of orders that change a whole log of plain and sealed segments:
+//! Arbitrary bytes would never be valid frames, because of checksums and log id. So the
+//! input is a list of operations that change a valid log of plain and sealed segments:
 //!
 //! | byte | what follows | order |
 //! | --- | --- | --- |
@@ -15,8 +15,8 @@
 //! | 7 | file | correct the checksums |
 //! | 8 | file, bytes | replace the content |
 //!
-//! *Bytes* are a length (2) and that many bytes; numbers are little-endian; what is
-//! missing at the end is 0, and numbers are taken modulo what exists.
+//! *Bytes* are a length (2) and that many bytes; numbers are little-endian; missing bytes
+//! at the end are 0, and numbers are taken modulo the existing count.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub const DIR: &str = "/log";
 
 pub const ID: u64 = 0x5EA1_ED00_F022_0001;
 
-/// How many orders are executed at most.
+/// How many operations are executed at most.
 const MAX_ORDERS: usize = 16;
 
 /// How many bytes a file grows to at most.

@@ -24,8 +24,8 @@ use folder::{DIR, ID, files, folder};
 /// A repair of more lost events than this takes too long for a run.
 const MAX_LOST: u64 = 4096;
 
-/// Decodes a record as each of its kinds. Invariants: nothing panics, and what was
-/// decoded decodes to the same after encoding.
+/// Decodes a record as each of its kinds. Invariants: nothing panics, and a decoded
+/// record is the same after encoding and decoding again.
 pub fn records(bytes: &[u8]) {
     if let Ok(record) = EventRecord::decode(bytes) {
         let written = record.encode().expect("it was a record");
@@ -53,7 +53,7 @@ pub fn records(bytes: &[u8]) {
     }
 }
 
-/// Opens, reads, checks and repairs a log whose files were changed as the bytes say
+/// Opens, reads, checks and repairs a log whose files were changed according to the bytes
 /// ([`folder()`]).
 ///
 /// Invariants: nothing panics or runs forever; reading changes no file; a record

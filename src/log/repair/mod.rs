@@ -1,24 +1,22 @@
-//! Repairing a log: what can be read is kept, and the rest is recorded as lost.
+//! Repairs a log: readable records are kept, and the rest is recorded as lost.
 //!
-//! [`survey`] finds what is wrong with each segment and what of it can be saved;
-//! [`repair_segment`] does it. A damaged segment is written again as a sealed one: the
-//! same records under the same numbers, and in place of each event that cannot be
-//! read a [`Lost`](super::record::Lost) record, so that numbers have no gaps and
-//! are never given again. A missing segment becomes one of such records. A frame
-//! of which only the magic, the version or the log id was changed is still read,
-//! since its checksum proves the rest.
+//! [`survey`] finds the damage of each segment and its readable records;
+//! [`repair_segment`] repairs it. A damaged segment is written again as a sealed one: the
+//! same records under the same numbers, and a [`Lost`](super::record::Lost) record for
+//! each unreadable event, so that numbers have no gaps and are never reused. A missing
+//! segment becomes one with only such records. A frame in which only the magic, the
+//! version or the log id was changed is still read, since its checksum proves the rest.
 //!
-//! **At the end** of a log nothing but the headers in it says how many events a
-//! damaged part held. The numbers up to the highest in any of them are lost; if
-//! there were more, their numbers are given again, which [`Finding::unknown`]
-//! says. A last write that was only cut short is left to the recovery at the next
-//! opening.
+//! **At the end** of a log, only the headers in a damaged part show how many events it
+//! held. The numbers up to the highest in any of them are lost; if there were more, their
+//! numbers are reused, and [`Finding::unknown`] is set. A last write that was only cut
+//! short is left to the recovery at the next opening.
 //!
-//! **A crash** at any moment leaves the old segment or the new one whole: the new
-//! file is written aside, synced and read back, the damaged one is copied aside,
-//! and only then does a rename make the new one the segment; a plain one is
-//! removed after that. Repairing again continues. A record that makes no sense in
-//! a whole frame stays as it is, as a newer version may have written it.
+//! **A crash** at any moment leaves the old or the new segment complete: the new file is
+//! written under a temporary name, synced and read back, and the damaged one is copied.
+//! Only then a rename puts the new segment in place; a plain one is removed after that.
+//! Another repair continues. An invalid record in a valid frame is not changed, since a
+//! newer version may have written it.
 
 mod rewrite;
 mod walk;
@@ -177,14 +175,14 @@ pub fn survey(
     Ok(findings)
 }
 
-/// The segments of a log as they are, oldest first.
+/// The present segments of a log, oldest first.
 fn segments(
     storage: &Arc<dyn Storage>,
     dir: &Path,
     id: u64,
 ) -> Result<(Inner, Vec<Arc<Segment>>), LogError> {
     let (mut segments, active) = closed_segments(storage.as_ref(), dir, id, OpenMode::Read)?;
-    // All of its file is read, wherever its frames end.
+    // The whole file is read, beyond the end of its frames.
     let active = active.map(|first_seq| Segment::plain(dir, first_seq, 0, None));
     segments.extend(active.map(Arc::new));
     Ok((Inner::new(storage, dir, id), segments))

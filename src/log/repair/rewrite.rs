@@ -14,9 +14,9 @@ use crate::log::{Log, OpenMode};
 use crate::storage::{Storage, rename_durably};
 
 /// Does for one segment what [`super::survey`] found to be necessary. `now` is the
-/// present time in Unix microseconds, `stamp` the same for file names; `time_of`
-/// returns a record's time in Unix seconds. Returns where the damaged file, or what was
-/// cut off, is kept; `None` if there was none.
+/// present time in Unix microseconds, `stamp` the same for file names; `time_of` returns
+/// a record's time in Unix seconds. Returns the path of the damaged file or of the bytes
+/// that were cut off; `None` if there were none.
 pub fn repair_segment(
     storage: &Arc<dyn Storage>,
     dir: &Path,
@@ -87,7 +87,7 @@ pub fn repair_segment(
     Ok(aside)
 }
 
-/// Copies a segment's file to a name of its own in the same folder.
+/// Copies a segment's file to a new name in the same folder.
 fn keep_damaged(disk: &dyn Storage, segment: &Segment, stamp: &str) -> Result<PathBuf, LogError> {
     let file = segment.open_raw(disk)?;
     let len = file.len().map_err(LogError::io("reading", &segment.path))?;

@@ -34,7 +34,7 @@ pub(super) enum Piece<'a> {
     Lost(u64, u64),
 }
 
-/// What reading a segment showed.
+/// The result of reading a segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
     pub damaged: bool,
@@ -127,8 +127,8 @@ pub(super) fn walk(
     }
     walked.damaged |= reader.repaired_header;
     match source.next_first {
-        // A whole segment that ends early is whole, and the next one is missing.
-        // But an empty one stands for all that should be in it.
+        // A complete segment that ends early is complete, and the next one is missing.
+        // But an empty one lacks all records that should be in it.
         Some(next) if walked.damaged || walked.next_seq == first_seq => {
             walked.damaged = true;
             walked.mark_lost(next, each)?;

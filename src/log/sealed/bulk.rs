@@ -1,8 +1,8 @@
 //! Writing sealed segments in bulk.
 //!
-//! Nothing is appended to a log of this kind. It holds *generations* of records,
-//! each complete before anything refers to it. Which generation is valid, and so
-//! which files, is recorded elsewhere.
+//! Nothing is appended to such a log. It holds *generations* of records, each complete
+//! before anything refers to it. The valid generation, and so its files, is recorded
+//! elsewhere.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

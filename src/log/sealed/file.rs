@@ -118,7 +118,7 @@ impl Work {
         Ok(())
     }
 
-    /// Decompresses a block into `plain`, which has its length, or says what is wrong with it.
+    /// Decompresses a block into `plain`, which has its length; an error names the fault.
     fn decompress(
         &mut self,
         file: &dyn StorageFile,

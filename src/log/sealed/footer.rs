@@ -1,4 +1,4 @@
-//! What follows the blocks of a sealed segment.
+//! The footer and seek table after the blocks of a sealed segment.
 //!
 //! Two of zstd's skippable frames, with little-endian numbers. First the footer:
 //!
@@ -14,10 +14,9 @@
 //! | 40 each | for each block: first `seq` (8), number of records (4), length compressed (4), length plain (4), CRC-32C of the compressed bytes (4), least and greatest time in Unix seconds (8 each) |
 //! | 4 | CRC-32C of all from the magic on |
 //!
-//! A pruned record has no time. A block of pruned records alone has
-//! [`NO_TIMES`], an empty range. The log of baselines has numbers of another kind
-//! in place of times ([`crate::store::retention`]); the log does not interpret
-//! them.
+//! A pruned record has no time. A block with only pruned records has [`NO_TIMES`], an
+//! empty range. The log of baselines has other numbers instead of times
+//! ([`crate::store::retention`]); the log does not interpret them.
 //!
 //! Then the seek table of zstd's seekable format
 //! (`contrib/seekable_format/zstd_seekable_compression_format.md` in zstd's
@@ -30,7 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::log::fixed::{get, put};
 use crate::log::frame::{Header, MAX_FRAME, MAX_SEQ};
 
-/// The times of a block of pruned records alone: no range of time includes them.
+/// The times of a block with only pruned records: no time range includes them.
 pub(super) const NO_TIMES: (i64, i64) = (i64::MAX, i64::MIN);
 
 const SKIPPABLE: u32 = 0x184D_2A50;
@@ -77,7 +76,7 @@ impl SealedBlock {
         self.first_seq.saturating_add(self.count as u64)
     }
 
-    /// Whether it holds the frame with this header alone.
+    /// Whether it holds only the frame with this header.
     pub const fn describes(&self, header: &Header) -> bool {
         self.first_seq == header.first_seq
             && self.count == header.count
@@ -161,7 +160,7 @@ impl Footer {
     }
 
     /// Where the bytes between two offsets of the plain segment are in the file: their
-    /// blocks, or, if the offsets are equal, what is between the blocks around them.
+    /// blocks, or, if the offsets are equal, the space between the adjacent blocks.
     pub fn place(&self, offset: u64, end: u64) -> (u64, u64) {
         let at = self
             .blocks
@@ -223,8 +222,8 @@ impl Footer {
         Some(footer + table)
     }
 
-    /// Decodes what [`Footer::encode`] made. `blocks_len` is the length of the
-    /// file before it. `zstd` reads the seek table, so that must match the footer.
+    /// Decodes the output of [`Footer::encode`]. `blocks_len` is the length of the file
+    /// before it. `zstd` reads the seek table, so that must match the footer.
     pub fn decode(bytes: &[u8], log_id: u64, blocks_len: u64) -> Option<Self> {
         let count: u32 = get(bytes.get(24..)?)?;
         let crc_at = HEAD_LEN.checked_add((count as usize).checked_mul(ENTRY_LEN)?)?;

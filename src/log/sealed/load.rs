@@ -39,7 +39,7 @@ fn read_footer(file: &dyn StorageFile, log_id: u64, len: u64) -> io::Result<Opti
     Ok(Footer::decode(&bytes, log_id, blocks_len))
 }
 
-/// Finds the whole blocks of a file by their content alone.
+/// Finds the complete blocks of a file only by their content.
 fn search(file: &Arc<dyn StorageFile>, log_id: u64, len: u64) -> io::Result<Vec<SealedBlock>> {
     let mut blocks: Vec<SealedBlock> = Vec::new();
     let raw = SegmentFile::Plain(Arc::clone(file));
@@ -74,7 +74,7 @@ fn whole_block(
         let bytes = file.read_up_to(offset, want)?;
         match zstd::zstd_safe::find_frame_compressed_size(&bytes) {
             Ok(len) => break (bytes, len),
-            // It may be longer than what was read.
+            // It may be longer than the bytes that were read.
             Err(_) if bytes.len() == want && want < MAX_FRAME => want *= 8,
             Err(_) => return Ok(None),
         }

@@ -10,17 +10,16 @@
 //!
 //! Readers see it through [`super::segment_file::SegmentFile`] as the plain file it was made from.
 //!
-//! **Sealing** ([`mod@seal`]) writes the new file aside, syncs it, reads it back
-//! and compares, renames it, syncs the folder, and only then removes the plain
-//! one. A crash leaves one or the other whole: [`super::recover`] uses the sealed
-//! one if both exist. A damaged segment is not sealed: a repair decides what
-//! happens to it.
+//! **Sealing** ([`mod@seal`]) writes the new file aside, syncs it, reads it back and
+//! compares, renames it, syncs the folder, and only then removes the plain one. A crash
+//! leaves one or the other complete: [`super::recover`] uses the sealed one if both
+//! exist. A damaged segment is not sealed, but left to a repair.
 //!
 //! **Pruning** rewrites a plain or sealed segment in the same way; the rename replaces
 //! a sealed one.
 //!
-//! Why the blocks have this length and level is in `docs/storage-format.md`. There is
-//! no trained dictionary: `zstd -d` alone could not read a segment then, and a damaged
+//! `docs/storage-format.md` explains the length and level of the blocks. There is no
+//! trained dictionary: `zstd -d` alone could not read a segment then, and a damaged
 //! dictionary would cost every event.
 
 use std::path::{Path, PathBuf};

@@ -48,9 +48,9 @@ impl Log {
             .collect()
     }
 
-    /// Seals the closed segment that begins with a `seq`; `None` if there is no
-    /// plain one. `time_of` returns a record's time in Unix seconds; `stop` is
-    /// called often. Readers continue meanwhile; one segment is sealed at a time.
+    /// Seals the closed segment that begins with a `seq`; `None` if there is no plain
+    /// one. `time_of` returns a record's time in Unix seconds; `stop` is called often.
+    /// Readers continue; one segment is sealed at a time.
     pub fn seal(
         &self,
         first_seq: u64,

@@ -71,7 +71,7 @@ pub(in crate::log) fn seal(
     writer.finish(rewriting.stop)
 }
 
-/// Count and checksum of records, to compare what was written with what is read.
+/// Count and checksum of records, to compare written with read records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Digest {
     count: u64,
@@ -168,8 +168,8 @@ impl SealedWriter {
         })
     }
 
-    /// Writes a record with its time; one that is no event has none, and one whose
-    /// time cannot be read may have any.
+    /// Writes a record with its time; a record that is not an event has no time, and one
+    /// whose time cannot be read may have any.
     pub fn add_record(
         &mut self,
         record: &[u8],
@@ -233,8 +233,8 @@ impl SealedWriter {
         Ok(())
     }
 
-    /// Writes the rest, syncs the file, reads it back and compares it with what
-    /// was written. Its name is not synced. Returns its length in bytes.
+    /// Writes the rest, syncs the file, reads it back and compares it with the written
+    /// records. Its name is not synced. Returns its length in bytes.
     pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, NotSealed> {
         let path = self.path.clone();
         let failed = || LogError::io("sealing", &path);

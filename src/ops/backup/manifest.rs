@@ -36,7 +36,7 @@ pub const BASELINES: &str = "baselines";
 /// The folder of proofs, if there are any.
 pub const PROOFS: &str = "proofs";
 
-/// The files of proofs beside the anchors; the key that signs them is not among them.
+/// The files of proofs other than the anchors, without the signing key.
 pub const PROOF_FILES: [&str; 3] = ["tiles", "partial", "checkpoint"];
 
 /// The list of a backup's files.
@@ -130,7 +130,7 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Reads a manifest. The error says what is wrong, and what to do.
+    /// Reads a manifest. The error has the fault and the solution.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let version = serde_json::from_slice::<serde_json::Value>(bytes)
             .ok()

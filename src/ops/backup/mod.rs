@@ -1,12 +1,12 @@
 //! `backup` and `restore`: a second copy of the logs.
 //!
-//! A backup is a folder with the files of both logs, the data folder's `format`,
-//! its baselines, what was signed of it, and a [`manifest`] with the checksum of each. A file that the
-//! manifest does not name is not part of it. The index is left out: it is rebuilt.
+//! A backup is a folder with the files of both logs, the data folder's `format`, its baselines, its
+//! signed checkpoints, and a [`manifest`] with the checksum of each. A file that the manifest does
+//! not name is not part of it. The index is left out: it is rebuilt.
 //!
-//! **Consistent.** The manifest names the files as they were at one moment, the
-//! active segment up to the last synced frame: exactly the events up to its
-//! `last_event`. Appending goes on meanwhile, but no segment is sealed or pruned.
+//! **Consistent.** The manifest has the files of one moment, with the active segment up to the last
+//! synced frame: exactly the events up to its `last_event`. Appending continues, but no segment is
+//! sealed or pruned.
 //!
 //! **Incremental.** Closed and sealed segments never change, so those that the
 //! backup has are kept. New ones are hard-linked if that is possible and copies
@@ -122,7 +122,8 @@ pub(super) fn run(
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
     let (events, rejected) = (trail.events(), trail.rejected());
-    // So that the backup shows what the log was; a prune keeps all that is not signed.
+    // So that the backup shows the state of the log; a prune keeps everything that is not
+    // signed.
     if let Err(error) = trail.prover().sign(&|| false) {
         tracing::warn!("the backup is made without a new checkpoint: {error}");
     }

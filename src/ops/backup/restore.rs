@@ -98,7 +98,7 @@ fn read_file(
     Ok(differs.then(|| "does not match its checksum".to_owned()))
 }
 
-/// What the manifest says of the last records, and the files do not have.
+/// The last records of the manifest that the files lack.
 fn wrong_claims(
     storage: &dyn Storage,
     backup: &Path,
@@ -155,7 +155,7 @@ fn aside_of(target: &Path) -> PathBuf {
     beside(target, ".restoring")
 }
 
-/// The place beside a folder that is named as it is, with this at the end.
+/// The path beside a folder with its name and this suffix.
 pub fn beside(folder: &Path, ending: &str) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(ending);
@@ -195,7 +195,7 @@ pub fn restore_folder(
     read
 }
 
-/// An error where nothing may be restored to a place.
+/// An error if nothing may be restored to a path.
 pub fn check_target(target: &Path) -> anyhow::Result<()> {
     let listed = found(fs::read_dir(target));
     let Some(mut names) = listed.map_err(failed("listing", target))? else {
@@ -216,8 +216,8 @@ pub fn check_target(target: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the folder aside, which must be what a restore left or not be there,
-/// and locks it as a data folder is locked, which it becomes.
+/// Makes the temporary folder, which must not exist or be the rest of a restore, and
+/// locks it like the data folder that it becomes.
 fn begin(target: &Path) -> anyhow::Result<File> {
     let aside = aside_of(target);
     if let Some(parent) = target.parent() {

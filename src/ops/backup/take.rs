@@ -17,7 +17,7 @@ use crate::ops::Output;
 use crate::proofs::{Kept, is_anchor_name};
 use crate::storage::{Access, Storage, write_new};
 
-/// What is backed up.
+/// The source of the backup.
 pub struct Source<'a> {
     /// The data folder's number.
     pub log_id: u64,
@@ -30,7 +30,7 @@ pub struct Source<'a> {
     /// The files of the baselines that belong to it. Neither they nor events that
     /// are in no baseline are removed during the backup.
     pub baselines: Vec<PathBuf>,
-    /// What was signed before the logs are looked at, if anything was.
+    /// The checkpoint that was signed before the logs are read, if any.
     pub proofs: Option<Kept>,
     /// The present moment, RFC 3339.
     pub now: String,
@@ -55,8 +55,8 @@ struct Taker<'a, 'b> {
     progress: (u64, u64),
 }
 
-/// Updates the backup in a folder, or makes one in an empty folder on the same
-/// storage. Damage in the data folder is copied as it is and added to `damage`.
+/// Updates the backup in a folder, or makes one in an empty folder on the same storage.
+/// Damage in the data folder is copied unchanged and added to `damage`.
 pub fn back_up(
     source: &Source<'_>,
     storage: &dyn Storage,
@@ -304,8 +304,8 @@ impl Taker<'_, '_> {
         format!("{path}{}", if taken { "~" } else { "" })
     }
 
-    /// Takes a file of this content: `format`, which says whose the logs are and what is
-    /// pruned, and what was signed.
+    /// Takes a file with this content: `format`, which has the identity of the logs and
+    /// the pruned events, or a file of proofs.
     fn take_text(&mut self, path: &str, text: &[u8]) -> anyhow::Result<()> {
         let path = path.to_owned();
         let (bytes, sha256) = (text.len() as u64, format!("{:x}", Sha256::digest(text)));
@@ -348,7 +348,7 @@ impl Taker<'_, '_> {
         Ok(written?)
     }
 
-    /// What a segment in the backup holds.
+    /// The content of a segment in the backup.
     fn check(&self, file: &SnapshotFile, stored: &str) -> anyhow::Result<CheckedSegment> {
         let at = self.dir.join(stored);
         let copy = self.storage.open(&at, Access::Read);

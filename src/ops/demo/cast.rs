@@ -31,7 +31,7 @@ pub(super) const FOUGHT_OVER: u64 = 1088;
 /// The customer who vanishes.
 pub(super) const VANISHED: u64 = 1187;
 
-/// What the import writes into every city.
+/// The value that the import writes into every city.
 pub(super) const COUNTRY: &str = "Nederland";
 
 pub(super) const CITIES: [&str; 14] = [

@@ -5,7 +5,7 @@
 //! folder as if each had arrived when it happened; [`questions()`] are the questions
 //! to ask about it. Running a server is left to the command (`profiletrail demo`).
 //!
-//! The story's own facts come from what the shop did, never from
+//! The facts of the story come from the shop's own actions, never from
 //! [`crate::history`], so that answers can be checked against them.
 
 mod cast;

@@ -1,4 +1,4 @@
-//! What happens in the story, and when: the shop's daily business, and the five
+//! The events of the story and their times: the shop's daily business, and the five
 //! events to ask about.
 //!
 //! Times count from the first midnight (UTC) of the two weeks, so the day of an

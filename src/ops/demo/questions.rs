@@ -10,7 +10,7 @@ pub struct Asked {
     pub question: String,
     /// The words of each command, between the program's name and `--data`.
     pub commands: Vec<Vec<String>>,
-    /// The answer, or what else to look at.
+    /// The answer, or another thing to look at.
     pub hint: String,
 }
 

@@ -1,5 +1,5 @@
-//! The shop's own books: the state of each (sub)profile, and what its calls have
-//! shown.
+//! The shop's own records: the state of each (sub)profile, and the state that its calls
+//! have shown.
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,7 @@ pub struct BadImport {
     pub began: i64,
     /// The time of its last call.
     pub ended: i64,
-    /// Whose values it overwrote, sorted by profile.
+    /// The (sub)profiles whose values it overwrote, sorted by profile.
     pub harmed: Vec<Harmed>,
 }
 
@@ -117,7 +117,7 @@ pub struct Vanished {
     pub time: i64,
     /// The label of the call that removed it.
     pub label: &'static str,
-    /// Its subprofiles, which ended with it without a call.
+    /// Its subprofiles, which were deleted with it without a call.
     pub subprofiles: Vec<u64>,
 }
 
@@ -181,7 +181,7 @@ impl Story {
         story
     }
 
-    /// Records what a deed means for the story. `before` is the profile's city
+    /// Records the effect of an action on the story. `before` is the profile's city
     /// before it.
     fn record(&mut self, deed: &Deed, before: String, time: i64) {
         let profile = deed.key.profile;

@@ -65,7 +65,7 @@ fn syncs(monitor: &str) -> Vec<Finding> {
         Err(error) => Err(error.to_string()),
     };
     match answer {
-        // A server leaves out what is off.
+        // A server omits disabled settings.
         Ok(state) if state.pointer("/config/sync_always") == Some(&Value::Bool(true)) => {
             Finding::ok(format!("the NATS server at {monitor} syncs each message"))
         }

@@ -79,7 +79,7 @@ impl Settings {
     }
 }
 
-/// What a running server says of itself, as JSON over its socket.
+/// A running server's description of itself, as JSON over its socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Running {
@@ -102,7 +102,7 @@ pub struct Running {
     pub erasing: u64,
     /// The state of each countersigner of checkpoints.
     pub countersigners: Vec<CountersignerState>,
-    /// What its logs show.
+    /// The state of its logs.
     pub log: LogFacts,
     /// Whether it checks signatures.
     pub checks: bool,
@@ -123,12 +123,12 @@ pub struct Refused {
     pub reason: String,
     /// How many.
     pub count: u64,
-    /// What the last of them named, if that matters.
+    /// The value that the last of them named, if that matters.
     pub last: Option<String>,
 }
 
 impl Running {
-    /// The facts of the calling process, without what a server alone knows.
+    /// The facts of the calling process, without those that only a server knows.
     pub fn of(trail: &Trail, settings: Settings) -> Self {
         let progress = trail.index().progress();
         let (events, rejected) = (trail.events(), trail.rejected());
@@ -152,7 +152,7 @@ impl Running {
     }
 }
 
-/// What the two logs show of the last days, from a few of their records.
+/// The state of the two logs in the last days, from a few of their records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogFacts {
@@ -161,17 +161,16 @@ pub struct LogFacts {
     /// By how many bytes the folder grew a day in the last month; `None` if
     /// there is less than a day of events.
     pub growth: Option<u64>,
-    /// How many of the calls of the last day were rejected, by what is wrong with them:
-    /// signed well with a `wrong_date`; `too_large` for `--max-body`; to an
-    /// `unknown_address`; `unreadable` otherwise; and `no_event`: of the sender's test
-    /// button, or of other webhooks.
+    /// The number of rejected calls of the last day, by their fault: signed well with a
+    /// `wrong_date`; `too_large` for `--max-body`; to an `unknown_address`; `unreadable`
+    /// otherwise; and `no_event`: of the sender's test button, or of other webhooks.
     pub rejected: BTreeMap<String, u64>,
     /// The labels of the newest events, sorted.
     pub labels: Vec<String>,
 }
 
-/// The rejected calls of a log that arrived since a moment in Unix seconds, by what is wrong
-/// with them; of very many the newest.
+/// The rejected calls of a log that arrived since a moment in Unix seconds, by their fault;
+/// if there are very many, only the newest.
 fn rejected_since(log: &Log, moment: i64) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let first = first_since(log, moment, rejected_time);
@@ -195,7 +194,7 @@ fn rejected_since(log: &Log, moment: i64) -> BTreeMap<String, u64> {
 }
 
 impl LogFacts {
-    /// What the logs of a data folder show.
+    /// The state of the logs of a data folder.
     pub fn of(events: &Log, rejected: &Log, folder: &Path) -> Self {
         let now = now_seconds();
         let last_received = last_received(events).map(|micros| micros.div_euclid(1_000_000));
@@ -208,8 +207,8 @@ impl LogFacts {
     }
 }
 
-/// Reads what the logs of a folder show, without its lock: nothing is written. `None`
-/// where they cannot be read.
+/// Reads the state of the logs of a folder without its lock: nothing is written. `None`
+/// if they cannot be read.
 pub fn read_folder(path: &Path) -> Option<LogFacts> {
     let log_id = Folder::peek(path).ok()?;
     let open = |name: &str| {

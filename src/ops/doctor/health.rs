@@ -30,7 +30,7 @@ pub(super) fn health(base: &str) -> Health {
     }
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 fn judge(status: u16, body: &[u8]) -> Health {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let word = |name: &str| body.get(name).and_then(serde_json::Value::as_str);

@@ -68,7 +68,7 @@ fn faults(folder: &Path, uid: u32) -> Faults {
     let mut seen = 0;
     while let Some(path) = waiting.pop() {
         seen += 1;
-        // Files of the index may have gone meanwhile.
+        // Files of the index may have been removed.
         let Ok(data) = fs::symlink_metadata(&path) else {
             continue;
         };

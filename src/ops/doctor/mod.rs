@@ -1,14 +1,14 @@
-//! `doctor`: checks what usually goes wrong around a server, and says what to do.
+//! `doctor`: checks a server for common problems, and suggests solutions.
 //!
 //! Each check is a small function from [`Facts`] to a [`Finding`]; [`CHECKS`] is
 //! their table. Facts come from the running server ([`Running`], over its
 //! socket), because it knows its own settings; without a server they come from
 //! the folder and the flags.
 //!
-//! Nothing is changed, not even in the folder of a stopped server: it is read
-//! without its lock and without its index, so that another user leaves no files
-//! there. Left out: damage in the log, which `verify` finds, and the time of
-//! other machines, except for the sender's as its signed calls show it.
+//! Nothing is changed, not even in the folder of a stopped server: it is read without its
+//! lock and without its index, so that another user leaves no files there. Not here:
+//! damage in the log, which `verify` finds, and the clocks of other machines, except for
+//! the sender's clock in its signed calls.
 
 mod certificate;
 #[cfg(feature = "nats")]

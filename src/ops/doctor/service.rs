@@ -21,7 +21,7 @@ const QUIET: i64 = 86_400;
 /// By how many seconds this machine's clock and the sender's may differ.
 const MAX_SKEW: i64 = 10;
 
-/// What to do about calls that are too long.
+/// The solution for calls that are too long.
 const MAX_BODY_FIX: &str = "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy \
      in front; restart";
 
@@ -251,7 +251,7 @@ fn last_event(last: Option<i64>, now: i64, alert_after: Option<u64>) -> Vec<Find
     }
 }
 
-/// The rejected calls of a day, by what is wrong with them.
+/// The rejected calls of a day, by their fault.
 pub(super) fn rejected(facts: &Facts) -> Vec<Finding> {
     let Some(log) = &facts.log else {
         return Vec::new();

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::store::{FILES, Trail};
 
-/// What a file is whose name says nothing.
+/// The kind of a file with an unknown name.
 const FOREIGN: &str = "it does not belong here";
 
-/// The paths of unexpected files, each with what it is. Files come and go while a
-/// server runs; a file that has gone meanwhile is left out.
+/// The paths of unexpected files, each with its kind. Files appear and disappear while a
+/// server runs; a file that has disappeared is left out.
 pub(super) fn unexpected_files(trail: &Trail) -> Vec<(String, &'static str)> {
     let folder = trail.folder();
     let mut found = Vec::new();

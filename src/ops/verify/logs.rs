@@ -15,7 +15,7 @@ use crate::query::parallel::in_order;
 use crate::store::Snapshot;
 use crate::store::retention::SeqSet;
 
-/// What is wrong with an event whose removal nothing explains.
+/// The fault of an event whose removal nothing explains.
 const UNEXPLAINED: &str =
     "it was removed, and neither a prune nor the receipt of an erasure says so";
 

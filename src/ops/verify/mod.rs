@@ -1,10 +1,9 @@
 //! `verify`: reads everything and reports damage.
 //!
-//! It reads every byte of both logs: checksums, gaps in the numbers, the content
-//! of every record, and the footers of sealed segments. Then it compares the
-//! index with the log ([`digest`]), and the log with what was signed of it
-//! ([`crate::proofs`]). It writes nothing. While a server runs, it
-//! checks what was synced when it began.
+//! It reads every byte of both logs: checksums, gaps in the numbers, the content of every
+//! record, and the footers of sealed segments. Then it compares the index with the log
+//! ([`digest`]), and the log with its signed checkpoints ([`crate::proofs`]). It writes
+//! nothing. While a server runs, it checks the records that were synced at its start.
 
 mod digest;
 mod files;

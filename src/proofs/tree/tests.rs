@@ -1,4 +1,4 @@
-//! The tree against the definitions of RFC 6962, written down as they are there.
+//! The tree against a literal implementation of RFC 6962.
 
 use super::*;
 use crate::dice::Dice;

@@ -176,8 +176,8 @@ fn entry_of(
     Ok(((key, record.head.time, seq), entry))
 }
 
-/// What is replayed together: records in order, and a (sub)profile that is too large to be
-/// held, with cascade a whole profile with its subprofiles.
+/// A unit of replay: records in order, or a (sub)profile that is too large to be held;
+/// with cascade a profile with its subprofiles.
 type Turn = (Vec<Entry>, Option<ProfileKey>);
 
 /// Splits the sorted records into batches of whole (sub)profiles.
@@ -280,7 +280,7 @@ fn replay_turn<'t, V: ChangeVisitor>(
             keys.push(key?);
         }
     }
-    // What is held may lack parts of the bodies, and ends where the log was read.
+    // The held records may lack parts of the bodies, and end where the log was read.
     replayer.hold(Batch::default());
     scan_group(filter, &keys, replayer, visitor, damage)
 }

@@ -136,9 +136,9 @@ pub(super) fn scan<V: ChangeVisitor>(
     )
 }
 
-/// How many of the given (sub)profiles, which are in order, form a group of about a
-/// given size. With cascade, a profile and its subprofiles stay together, so that a
-/// visitor sees everything that a delete ended.
+/// How many of the given (sub)profiles, which are in order, form a group of about a given
+/// size. With cascade, a profile and its subprofiles stay together, so that a visitor
+/// sees everything that a delete removed.
 fn group_len(keys: &[ProfileKey], size: usize, cascade: bool) -> usize {
     let last = size.checked_sub(1).and_then(|place| keys.get(place));
     match last {

@@ -1,4 +1,4 @@
-//! `changes`: what changed when, over all profiles.
+//! `changes`: the changes over all profiles.
 //!
 //! There are two ways to find the (sub)profiles' events. Both feed the same
 //! [`super::replay::Replayer`]; the query decides which is used:
@@ -91,9 +91,9 @@ pub(super) trait ChangeVisitor: Send {
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<bool, QueryError>;
 }
 
-/// A visitor whose parts, each of other (sub)profiles, are joined.
+/// A visitor whose parts, each for different (sub)profiles, are joined.
 pub(super) trait Collector: ChangeVisitor {
-    /// Adds what another one has collected.
+    /// Adds the results of another one.
     fn join(&mut self, other: Self);
 }
 

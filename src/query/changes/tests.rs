@@ -1,4 +1,4 @@
-//! Every scan finds what a replay of whole histories finds, on streams with late
+//! Every scan finds the same changes as a replay of whole histories, on streams with late
 //! events, ties, repetitions, deletes and bare updates.
 
 use proptest::collection::vec;
@@ -105,7 +105,7 @@ prop_compose! {
     }
 }
 
-/// Only the delete is in the span, and the subprofile is found by its head alone.
+/// Only the delete is in the span, and the subprofile is found only by its head.
 #[test]
 fn an_end_by_a_delete_without_a_label_is_found_by_its_head() {
     let store = Store::with(vec![

@@ -47,7 +47,7 @@ impl Store {
         found
     }
 
-    /// Where the deletes of a profile are, all of them, and whether each was pruned.
+    /// The positions of all deletes of a profile, and whether each was pruned.
     fn deletes(&self, profile: u64) -> Vec<CascadeDelete> {
         let events = self
             .trail
@@ -136,7 +136,7 @@ impl Store {
         }
     }
 
-    /// Every way finds what the replay finds.
+    /// Every scan finds the same changes as the replay.
     pub fn check(&self, filter: &Filter) -> Result<(), TestCaseError> {
         let tiny = full_scan::Bounds {
             turn: 800,
@@ -205,8 +205,8 @@ impl Store {
         self.keyed(filter, WINDOW, &keys.unwrap().unwrap())
     }
 
-    /// The changes by a full scan. All events of a (sub)profile come to one visitor,
-    /// in a row and in order.
+    /// The changes by a full scan. One visitor gets all events of a (sub)profile, in a
+    /// row and in order.
     fn full(
         &self,
         filter: &Filter,
@@ -242,7 +242,7 @@ impl Store {
     }
 }
 
-/// Lines of changes, and whose they are in the order in which they came.
+/// Lines of changes with their (sub)profiles, in the order of arrival.
 #[derive(Default)]
 struct Found {
     blobs: Vec<(i64, u64, Vec<u8>)>,

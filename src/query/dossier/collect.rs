@@ -18,8 +18,8 @@ use crate::query::lines::{HistoryLine, LastEvent};
 use crate::query::replay::{ReplayVisitor, Replayer, Step};
 use crate::store::{EventReader, Snapshot, Sorter};
 
-/// Where a line stands: in the order of the parts, and among those of its part by the
-/// number of its (sub)profile, or by its moment first.
+/// The position of a line: by its part, and within the part by the number of its
+/// (sub)profile, or first by its time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(super) enum LinePlace {
     About,

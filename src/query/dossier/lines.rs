@@ -1,10 +1,9 @@
-//! The lines of a dossier: each says by `part` what it is.
+//! The lines of a dossier; `part` is the kind of each.
 //!
 //! They come in the order of the parts here: one `about`, one `total`, of each
-//! (sub)profile a `state` and its `now`, then `value`, `gap`, `event` and `key`.
-//! Times are as in all answers. Names of beginnings and ends are those of
-//! `find`: `since` and `until` are the events by which a value is known to have
-//! come and to have gone.
+//! (sub)profile a `state` and its `now`, then `value`, `gap`, `event` and `key`. Times
+//! are as in all answers. Beginnings and ends have the names of `find`: `since` and
+//! `until` are the first events that show a value and its end.
 
 use std::borrow::Cow;
 

@@ -1,10 +1,10 @@
 //! `dossier`: everything about one person, or about one of their fields, including
 //! what is unknown: for a regulator or an access request.
 //!
-//! The events of each (sub)profile are read in one pass. The lines are sorted on
-//! disk into the order of the parts ([`collect`]), so that memory holds one state,
-//! however many events and subprofiles there are. A profile's delete ends its
-//! subprofiles. The command renders the human-readable page from the lines.
+//! The events of each (sub)profile are read in one pass. The lines are sorted on disk
+//! into the order of the parts ([`collect`]), so that memory holds one state for any
+//! number of events and subprofiles. A profile's delete also deletes its subprofiles. The
+//! command renders the human-readable page from the lines.
 
 mod collect;
 pub mod lines;

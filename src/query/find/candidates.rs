@@ -1,4 +1,4 @@
-//! Which (sub)profiles may have or may have had a value.
+//! Selects the (sub)profiles that may have or may have had a value.
 //!
 //! The lookup index returns them if it covers the field, up to the last event it
 //! has indexed; the rest, or everything, is read from the log. Pruned events are
@@ -47,7 +47,7 @@ impl FindQuery {
     }
 }
 
-/// The (sub)profiles to examine; `None` stands for all of them, if there are more than the given
+/// The (sub)profiles to examine; `None` means all of them, if there are more than the given
 /// number.
 pub(super) fn gather(
     snapshot: &Snapshot<'_>,
@@ -90,8 +90,8 @@ fn look_up(
         let Some(looked) = snapshot.look_up(probe, before.as_ref(), PAGE)? else {
             return Ok((0, false));
         };
-        // Another index may have replaced it: the result is only complete up to
-        // what all pages covered.
+        // Another index may have replaced it: the result is only complete up to the last
+        // event that all pages covered.
         up_to = up_to.min(looked.up_to);
         baselines &= looked.baselines;
         if !take(looked.keys.clone()) || looked.is_last() {

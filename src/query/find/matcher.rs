@@ -1,4 +1,4 @@
-//! What a search matches, and whether a value matches.
+//! The target of a search, and the test of a value.
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};

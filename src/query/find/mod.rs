@@ -1,4 +1,4 @@
-//! `find`: which (sub)profiles have or had a value, since when until when.
+//! `find`: the (sub)profiles that have or had a value, with its start and end.
 //!
 //! Two steps: [`candidates`] finds the (sub)profiles that may have had it, from the
 //! lookup index or the log; the history of each is replayed into intervals
@@ -109,7 +109,7 @@ fn answer_within(
     Ok(lines.written > 0)
 }
 
-/// Which intervals match.
+/// The filter of intervals.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     matcher: &'a ValueMatcher,
@@ -121,8 +121,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The lines of some (sub)profiles, which come in order, up to one that has too many to be
-    /// held. Returns also that one and those after it, which the caller writes.
+    /// The lines of some (sub)profiles in order, up to one that has too many to be held. Also
+    /// returns that one and those after it, which the caller writes.
     fn group(
         &self,
         keys: &[ProfileKey],

@@ -1,6 +1,5 @@
-//! Every source of candidates finds what the histories and the states show, on
-//! streams with late events, ties, repetitions, deletes, bare updates and pruned
-//! events.
+//! Every source of candidates finds the same values as the histories and the states, on
+//! streams with late events, ties, repetitions, deletes, bare updates and pruned events.
 
 use std::collections::BTreeSet;
 
@@ -286,7 +285,7 @@ proptest! {
             if reopen[part] {
                 store = store.reopened(|_| ());
                 if !waited {
-                    // What was wanted may not have been begun.
+                    // The wanted build may not have started.
                     store.set_lookup(&fields[part]);
                 }
             }
@@ -322,7 +321,7 @@ fn lookups_whose_index_is_destroyed_are_made_again() {
         }
     });
     assert_eq!(store.find(&query(&mail("a"), true, None)), found);
-    // What was to be looked up was known by the index alone.
+    // Only the index knew the look-up fields.
     store.set_lookup(&["mail"]);
     store.wait_for_lookup(&["mail"]);
     assert_eq!(store.find(&query(&mail("a"), true, None)), found);
@@ -332,7 +331,7 @@ fn lookups_whose_index_is_destroyed_are_made_again() {
 fn lookups_outlive_a_restart() {
     let mut store = Store::new();
     store.add(&[update(1, 0, "a"), update(2, 1, "a")]);
-    // The events are indexed already, so nothing comes after the new index is filled.
+    // The events are already indexed, so nothing follows after the new index is filled.
     store.trail.wait_for_index(|_| ()).unwrap();
     store.set_lookup(&["mail"]);
     store.wait_for_lookup(&["mail"]);
@@ -345,7 +344,7 @@ fn lookups_outlive_a_restart() {
 fn a_late_event_before_a_baseline_is_known_for_its_moment_alone() {
     let mut store = Store::new();
     store.add(&[update(1, 3, "a"), update(1, 5, "b")]);
-    // Only what stands in closed segments is pruned.
+    // Only events in closed segments are pruned.
     store.add(&vec![update(9, 7, "c"); 20]);
     store.prune(BEGIN + 6);
     store.add(&[update(1, 1, "late")]);

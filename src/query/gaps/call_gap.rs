@@ -13,8 +13,8 @@ const MAX_SECONDS: i64 = 31 * 86_400;
 const MAX_TIMES: usize = 1_000_000;
 
 /// Adds to a line the longest part without calls of a span, from after its first second to its
-/// last one, and how many calls came in it of each label that usually sets the fields. Leaves
-/// the line as it is if there are too many calls.
+/// last one, and its number of calls of each label that usually sets the fields. Does not
+/// change the line if there are too many calls.
 pub(super) fn look_at_calls(
     snapshot: &Snapshot<'_>,
     (since, until): (i64, i64),

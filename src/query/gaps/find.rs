@@ -1,4 +1,4 @@
-//! Which unexplained changes one lost span of time explains.
+//! Finds the unexplained changes that one period of lost calls explains.
 //!
 //! An unexplained change happened in its window: after the (sub)profile's previous
 //! event, and not after the event that reveals it. The windows that a lost hour leaves
@@ -16,13 +16,13 @@
 //! field's windows are examined separately, where a lost label stands out from
 //! losses of other fields. The rest is scattered.
 //!
-//! The span of a finding is from the latest start of a window to the earliest end:
-//! whichever moment of it the changes had, all are explained. Two findings whose
-//! spans are close together are merged; the merged span is from the earliest end to
-//! the latest start, the minimum time during which calls were lost.
+//! The span of a finding is from the latest start of a window to the earliest end: any
+//! moment of it explains all changes. Two findings whose spans are close together are
+//! merged; the merged span is from the earliest end to the latest start, the minimum time
+//! during which calls were lost.
 //!
-//! A field that calls hardly ever claim to change, and whose windows no two moments
-//! explain, is one that Copernica changes by itself.
+//! If calls rarely set a field, and no two moments explain its windows, Copernica changes
+//! the field by itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -137,9 +137,9 @@ fn stands_out(count: usize, hundredths: u64, all: usize) -> bool {
     (count as u64).saturating_mul(100) >= many || count.saturating_mul(5) >= all.saturating_mul(4)
 }
 
-/// A second that the most windows contain, or all but a twentieth of that number,
-/// and how many do. It is in the longest stretch in which no window starts or ends,
-/// since no call came in that.
+/// A second that the most windows contain, or at least nineteen twentieths of that
+/// number, and the number of these windows. It is in the longest period in which no
+/// window starts or ends, since no call arrived in it.
 fn most_held<'w>(windows: impl Iterator<Item = &'w Window>) -> Option<(i64, usize)> {
     let mut bounds: Vec<(i64, i32)> = windows
         .flat_map(|window| [(window.since, 1), (window.until, -1)])

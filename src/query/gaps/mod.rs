@@ -1,4 +1,4 @@
-//! `gaps`: unexplained changes, grouped by what would explain them.
+//! `gaps`: unexplained changes, grouped by their likely cause.
 //!
 //! [`find`] decides which changes a lost span of time would explain; this module
 //! passes it the windows of all unexplained changes, and looks up the calls of that

@@ -1,5 +1,5 @@
-//! Counts how many (sub)profiles had which field changed when, in bounded memory:
-//! counts beyond the limit are sorted on disk.
+//! Counts the (sub)profiles with changes by field and time, in bounded memory: counts
+//! beyond the limit are sorted on disk.
 
 use std::collections::HashMap;
 

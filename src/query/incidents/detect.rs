@@ -1,16 +1,16 @@
 //! Detects which minutes of a field are a burst.
 //!
-//! Time is divided into slices, [`SLICES`] of which are as long as `within`; each
-//! has the number of (sub)profiles that had the field changed in it. A slice is hot
-//! if the stretch of length `within` that ends with it counts at least `least`, and
-//! [`TIMES`] times as many as is usual for the field around then.
+//! Time is divided into slices, [`SLICES`] of which are as long as `within`; each has the
+//! number of (sub)profiles that had the field changed in it. A slice is hot if the
+//! stretch of length `within` that ends with it counts at least `least`, and [`TIMES`]
+//! times the usual rate of the field at that time.
 //!
-//! *Usual* is what nine of ten such stretches of the day before and the day after
-//! do not exceed, quiet ones included. If a shop is busy for some hours of a day,
-//! it is the rate of these hours, however quiet the nights, and rare events do not
-//! affect it. Time before the trail begins or after it ends is ignored. A period
-//! that counts `least` for no longer than [`SHORT`] stretches is excluded from its
-//! own baseline, so that a bad import in a young store does not count as usual.
+//! The *usual* rate is the 90th percentile of such stretches of the day before and the
+//! day after, including quiet ones. If a shop is busy for some hours of a day, it is the
+//! rate of these hours, even with quiet nights, and rare events do not affect it. Time
+//! before the trail begins or after it ends is ignored. A period that counts `least` for
+//! at most [`SHORT`] stretches is excluded from its own baseline, so that a bad import in
+//! a young store does not count as usual.
 //!
 //! A burst is the part of a hot period from the first to the last slice that has a
 //! tenth of its fullest slice and twice the usual rate: this cuts off ordinary

@@ -1,5 +1,5 @@
-//! `incidents`: bursts in which many (sub)profiles got the same field changed
-//! within minutes, as a bad import leaves them.
+//! `incidents`: bursts in which the same field of many (sub)profiles changed within
+//! minutes, as after a bad import.
 //!
 //! [`counts`] counts by field and slice of time, and [`detect`] finds the slices
 //! that are a burst rather than a usual rate; then the changes of each burst are
@@ -7,11 +7,11 @@
 //! first sight change no known value (unless `--cause` asks for them). A field is
 //! that of one database's profiles or of one collection's subprofiles.
 //!
-//! Whether there is a burst depends on the day before it and the day after. These
-//! are read whatever span is requested: the span only selects the bursts that are
-//! listed. So an incident has the same [`id`] in every answer with the same other
-//! filters, and later events change it only if their times are near it. A name is
-//! valid as long as its event belongs to an incident of that field.
+//! Whether there is a burst depends on the day before it and the day after. These are
+//! always read: the requested range only selects the bursts that are listed. So an
+//! incident has the same [`id`] in every answer with the same other filters, and later
+//! events change it only if their times are near it. A name is valid as long as its event
+//! belongs to an incident of that field.
 //!
 //! Memory is bounded: counts go to disk if there are many, and details are held for
 //! one incident at a time.
@@ -256,7 +256,7 @@ impl<'q> Asking<'q> {
             any_rate,
         };
         let mut found = counts.bursts(rule)?;
-        // The same order whichever thread counted a field first.
+        // The same order, regardless of the thread that counted a field first.
         found.sort_by(|a, b| {
             let rank = |found: &Found| (Reverse(found.burst.count), found.burst.first);
             (rank(a), &a.group).cmp(&(rank(b), &b.group))

@@ -1,4 +1,4 @@
-//! Which values of an incident can be restored to what they were before it.
+//! Selects the values of an incident that can be restored to their earlier ones.
 //!
 //! The first old and the last new value of each (sub)profile in the incident are
 //! sorted by its number, on disk if there are many; then its current value is
@@ -15,7 +15,7 @@ use crate::query::filter::Filter;
 use crate::query::replay::Replayer;
 use crate::store::{Snapshot, Sorter};
 
-/// What an incident did to the (sub)profiles of one thread.
+/// The effect of an incident on the (sub)profiles of one thread.
 struct AffectedValues<'g> {
     group: &'g Group,
     found: Vec<UndoLine<'static>>,

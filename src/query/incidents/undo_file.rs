@@ -1,4 +1,4 @@
-//! A file for Copernica's import that restores what an incident changed.
+//! A file for Copernica's import that restores the values before an incident.
 //!
 //! Values are written byte for byte.
 
@@ -14,7 +14,7 @@ pub struct UndoFile<W: Write> {
     pub collection: Option<String>,
     /// How many values are restored.
     pub restored: u64,
-    /// How many values are left alone.
+    /// How many values are skipped.
     pub left: u64,
     /// Whether the file cannot be written, because the incident is of subprofiles and their
     /// collection's name is missing, or of profiles, which have none.
@@ -71,7 +71,7 @@ impl<W: Write> UndoFile<W> {
         Ok(true)
     }
 
-    /// Writes what is buffered.
+    /// Writes the buffered bytes.
     pub fn flush(&mut self) -> io::Result<()> {
         self.csv.flush()
     }

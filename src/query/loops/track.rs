@@ -1,9 +1,9 @@
-//! When a field's changes are a loop.
+//! Detects a loop in the changes of a field.
 //!
-//! *Turns*: each change reverts the previous one, within a maximum time.
-//! *Rewrites*: each change comes within [`FEW_SECONDS`] of the previous one,
-//! whatever the values are. A run is a maximal sequence in which this holds for
-//! each change but the first; it is a loop if it has enough changes.
+//! *Turns*: each change reverts the previous one, within a maximum time. *Rewrites*: each
+//! change comes within [`FEW_SECONDS`] of the previous one, with any values. A run is a
+//! maximal sequence in which this holds for each change but the first; it is a loop if it
+//! has enough changes.
 
 use crate::event::Event;
 use crate::history::{Cause, Change, Value};

@@ -116,7 +116,7 @@ pub(super) fn judge_row(
                     };
                     put(out, &line)?;
                 }
-                // What is the same stays as the trail has it.
+                // Equal values stay as in the trail.
                 if let Some(value) = if same { trail } else { Some(cell.as_str()) } {
                     fields.insert(name.clone().into(), value.to_owned().into());
                 }

@@ -1,11 +1,11 @@
 //! `reconcile`: compares the rows of a file with the known state at a moment.
 //!
-//! The rows are sorted by key, as are the trail's (sub)profiles, so what is in only
-//! one of them is found by a merge: only some rows, the positions of their events
+//! The rows are sorted by key, as are the trail's (sub)profiles, so a merge finds the
+//! (sub)profiles that are in only one of them: only some rows, the positions of their events
 //! and one state are held.
 //!
 //! `docs/reconcile.md` says which cells equal a value of the trail, how differences are
-//! recorded as observed events ([`crate::event::Seen`]), and what happens to the subprofiles
+//! recorded as observed events ([`crate::event::Seen`]), and the effect on the subprofiles
 //! of a profile that is gone. If the events of that moment were pruned, the state of the
 //! (sub)profile is unknown and nothing is recorded for it. Unreadable events are reported;
 //! the file is correct regardless, and is recorded.

@@ -1,4 +1,4 @@
-//! The replay driver: from a (sub)profile's events to what each of them changed.
+//! The replay driver: from a (sub)profile's events to their changes.
 //!
 //! Every query about changes goes through [`Replayer::changes_of`]. It takes the
 //! state before a span from [`crate::query::state_before`], orders the events of the span,
@@ -166,9 +166,8 @@ impl<'t> Replayer<'t> {
         })
     }
 
-    /// Calls `each` with the tracks of (sub)profiles, which come in order, each in its
-    /// span, except those to which nothing happened. The records of several are read
-    /// ahead together.
+    /// Calls `each` with the tracks of (sub)profiles in order, each in its span, except
+    /// those without events. The records of several are read ahead together.
     pub fn each_track(
         &mut self,
         keys: &[ProfileKey],
@@ -264,8 +263,8 @@ impl<'t> Replayer<'t> {
         Ok(replay.into_owned())
     }
 
-    /// Replays what happened to a (sub)profile in the track's span, oldest first;
-    /// `false` if the visitor ended it. Reads ahead what is not held yet.
+    /// Replays the events of a (sub)profile in the track's span, oldest first; `false` if
+    /// the visitor ended it. Reads ahead records that are not held yet.
     pub fn changes_of(
         &mut self,
         track: &Track,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::format::Printer;
 
-/// A cell: `None` where the line has no such key.
+/// A cell; `None` if the line has no such key.
 pub type CellValue<'v> = Option<Cow<'v, Value>>;
 
 /// The columns of an answer as CSV, and in a workbook.
@@ -86,7 +86,7 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// What is at a key of what makes the row, or of its line.
+/// The value at a key of the row's change, or of its line.
 fn found<'v>(line: &'v Value, item: &'v Value, name: &str) -> Option<&'v Value> {
     match name.split_once('.') {
         Some((outer, inner)) => line.get(outer)?.get(inner),
@@ -128,7 +128,7 @@ fn guarded(text: &str) -> String {
     }
 }
 
-/// Whether a text is digits with a sign and at most one point, and no more.
+/// Whether a text is only digits with an optional sign and at most one point.
 fn is_number(text: &str) -> bool {
     let number = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));

@@ -1,7 +1,7 @@
 //! Answers as an Excel workbook: the rows of [`super::csv`], with texts as text cells.
 //!
-//! A spreadsheet then changes no text: `0612345678` keeps its zero, and `=1+1` is no
-//! formula. Rows go to a temporary file as they come.
+//! A spreadsheet then changes no text: `0612345678` keeps its zero, and `=1+1` is not a
+//! formula. Rows go to a temporary file as they arrive.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Xlsx<'a, W> {
 }
 
 impl<'a, W: io::Write + Send> Xlsx<'a, W> {
-    /// A writer of these columns; `dir` is where the rows wait.
+    /// A writer of these columns; `dir` is for the waiting rows.
     pub fn new(columns: CsvColumns, dir: &Path, out: &'a mut W) -> io::Result<Self> {
         let mut workbook = Workbook::new();
         workbook.set_tempdir(dir).map_err(io::Error::other)?;

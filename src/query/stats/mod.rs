@@ -1,4 +1,4 @@
-//! `stats`: how much there is, by day, type, label, database and field.
+//! `stats`: counts by day, type, label, database and field.
 //!
 //! It reads the log once, on several cores, and skips blocks whose times are
 //! outside the time range. The index provides the numbers of (sub)profiles.
@@ -28,7 +28,7 @@ use tally::Tally;
 /// How many blocks are read in one job.
 const BLOCKS: usize = 16;
 
-/// Counts of what there is in a span.
+/// Counts of the events in a time range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsQuery {
     /// The span.
@@ -110,7 +110,7 @@ fn indexed(snapshot: &Snapshot<'_>, span: Span) -> Result<((u64, u64), SeqSet), 
 }
 
 /// The number of pruned events in blocks that are not in the time range. Such a block is sealed
-/// and has no lost events, so what the index does not know was pruned.
+/// and has no lost events, so events that the index lacks were pruned.
 fn pruned_unread(
     snapshot: &Snapshot<'_>,
     blocks: &[BlockRange],
@@ -118,7 +118,7 @@ fn pruned_unread(
     not_pruned: &SeqSet,
 ) -> u64 {
     let seqs = blocks.iter().flat_map(|block| {
-        // The snapshot shows no later events, which may have arrived meanwhile.
+        // The snapshot does not show events that arrived later.
         block.first_seq..=block.last_seq.min(snapshot.last_seq())
     });
     let pruned = seqs.filter(|seq| !outside.contains(*seq) && !not_pruned.contains(*seq));

@@ -18,7 +18,7 @@ const BETWEEN: usize = 16;
 /// How many bytes of records are read ahead.
 const AHEAD: usize = 2 << 20;
 
-/// What is known of an event before its body is read.
+/// The data of an event before its body is read.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub key: ProfileKey,

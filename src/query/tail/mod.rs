@@ -1,12 +1,12 @@
-//! `tail`: the newest events in the order of arrival, with what each changed as
-//! known when its line is made.
+//! `tail`: the newest events in the order of arrival, with their changes as known when
+//! each line is made.
 //!
 //! Events are returned in pages of bounded size ([`pages`]), so that a follower
 //! holds little memory and pruned segments can be removed while it waits. Every
 //! returned event was synced: none can be retracted or get another number.
 //!
-//! Waiting for events is the server's concern, and keeping the position across
-//! restarts the reader's; a [`Position`] has what it needs.
+//! The server waits for events, and the reader keeps the position across restarts, with a
+//! [`Position`].
 
 mod lines;
 mod pages;
@@ -46,7 +46,7 @@ pub struct Tail<'t> {
     query: &'t TailQuery,
     /// All matching events up to this one were returned.
     pub at: u64,
-    /// What was synced at the last look, from there on.
+    /// The events synced at the last check, from there on.
     pages: Option<Pages<'t>>,
 }
 
@@ -61,7 +61,7 @@ impl<'t> Tail<'t> {
     ) -> Result<(Self, Position), QueryError> {
         let snapshot = trail.snapshot();
         snapshot.wait_for_index(|index| {
-            // Whether somebody still waits is found out later.
+            // A later check shows whether somebody still waits.
             let _ = report(index.into());
         })?;
         let last = snapshot.last_seq();
@@ -158,7 +158,7 @@ pub(super) fn answer(
             begin.last, begin.seq
         ));
     }
-    // Events that arrive meanwhile are not waited for.
+    // Events that arrive later are not waited for.
     while !lines.is_full()
         && tail.at < begin.last
         && let Some((page, position)) = tail.page(&mut damage)?

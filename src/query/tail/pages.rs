@@ -1,4 +1,4 @@
-//! Events in the order of arrival, page by page, with what each changed.
+//! Events in the order of arrival, page by page, with their changes.
 //!
 //! The heads of events are read in log order, or backwards for the newest;
 //! [`lines`] makes the lines of those that match.
@@ -132,7 +132,7 @@ impl<'t> Pages<'t> {
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         let mut first = self.last.saturating_add(1);
         let mut size = FIRST;
-        // What cannot be read is reported when the pages reach it again.
+        // Unreadable events are reported when the pages reach them again.
         let damage = &mut Damages::default();
         while left > 0 && !self.ranges.is_empty() {
             let mut walk = snapshot.walk_ranges(self.take_back(size));
@@ -210,7 +210,7 @@ fn read_heads(
     Ok((heads, false))
 }
 
-/// What a record's head says, if its event, or its effect on subprofiles, is asked for.
+/// The data of a record's head, if its event or its effect on subprofiles is requested.
 fn head_of(filter: &Filter, seq: u64, record: &[u8]) -> Result<Option<Head>, Missing> {
     let head = EventHead::decode(record).map_err(|error| Missing::of_record(seq, error))?;
     let is_wanted = filter.matches_head(&head);

@@ -167,7 +167,7 @@ impl Inner {
 impl Write for &Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut inner = self.0.lock();
-        // Not all of it at once: what is handed over is held until it is sent.
+        // Not all of it at once: passed bytes are held until they are sent.
         let most = match inner.state {
             State::Unsent(_) => inner.first,
             State::Streamed(_) | State::Changing => PIECE,

@@ -1,11 +1,11 @@
 //! Authentication of the query API.
 //!
-//! A valid token is always accepted: 256 random bits cannot be guessed, so no
-//! address needs to be locked out, and behind a proxy, where all clients share one
-//! address, a stranger could otherwise lock out everybody. The rate limit of the refusals
-//! for a missing or invalid token bounds their cost and their lines in the log.
+//! A valid token is always accepted: 256 random bits cannot be guessed, so no address
+//! needs to be locked out. Behind a proxy, where all clients share one address, a
+//! lock-out would let a stranger lock out everybody. A rate limit for refusals of missing
+//! or invalid tokens limits their cost and their log lines.
 //!
-//! Invariant: the table of refusals is bounded, whatever the number of addresses.
+//! Invariant: the table of refusals is bounded for any number of addresses.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,12 +1,11 @@
 //! Conditional requests: `ETag` and `If-None-Match`.
 //!
-//! An answer depends on the query, with its times in Unix seconds, on the events,
-//! and on what is pruned of them. Its tag is computed from these before anything
-//! is read, so a client that holds the answer gets 304 at once. A query with
-//! `since=yesterday` has the same tag until midnight. The tag also covers a
-//! random number drawn at the start of the server. It stands for the server's
-//! version, its zone, and every change to the folder that needs a stopped server
-//! (repair, restore).
+//! An answer depends on the query, with its times in Unix seconds, on the events, and on
+//! the pruned events. Its tag is computed from these before anything is read, so a client
+//! that holds the answer gets 304 at once. A query with `since=yesterday` has the same
+//! tag until midnight. The tag also covers a random number drawn at the start of the
+//! server. It stands for the server's version, its zone, and every change to the folder
+//! that needs a stopped server (repair, restore).
 //!
 //! Answers about the present (`show` and `blame` without `at`, `diff` without
 //! `to`) and `stats`, which contains file sizes, have no tag.
@@ -57,7 +56,7 @@ impl Tags {
         Some(self.tag(&state))
     }
 
-    /// The tag of what stands for all that it depends on.
+    /// The tag of all values that the answer depends on.
     pub fn tag(&self, state: &str) -> String {
         let digest = Sha256::new()
             .chain_update(self.run.to_le_bytes())

@@ -1,11 +1,10 @@
 //! The description of the query API for programs, in OpenAPI 3.1, and the list
 //! of its questions.
 //!
-//! Paths and summaries come from [`super::questions`], parameters from the flags of
-//! the questions ([`super::params`]), and the lines' schemas from their types
-//! ([`crate::query::lines`]): nothing is declared twice. An answer is
-//! lines, and OpenAPI 3.1 has no word for that: the schema of
-//! `application/x-ndjson` is that of one line.
+//! Paths and summaries come from [`super::questions`], parameters from the flags of the
+//! questions ([`super::params`]), and the lines' schemas from their types
+//! ([`crate::query::lines`]): nothing is declared twice. OpenAPI 3.1 cannot describe an
+//! answer of lines: the schema of `application/x-ndjson` is that of one line.
 
 use clap::{Arg, Command};
 use schemars::generate::SchemaSettings;

@@ -16,11 +16,10 @@ const NOW: i64 = 1_760_000_000;
 /// The store whose marks are good.
 const STORE: u64 = 7;
 
-/// Reads a request's target, the mark of a page and the value of an
-/// `If-None-Match`, a line each. What must hold: nothing panics; a refusal has a
-/// reason; a question's canonical form is the same question, a day later too; its
-/// next page is a page of it; no text is read as a cursor but one that was written
-/// of it; and a list that has a tag names it.
+/// Reads a request's target, the mark of a page and the value of an `If-None-Match`, a
+/// line each. Invariants: nothing panics; a refusal has a reason; a question's canonical
+/// form is the same question, also a day later; its next page is a page of it; only its
+/// own cursors are accepted; and a list that has a tag names it.
 pub fn question(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.splitn(3, '\n');

@@ -1,19 +1,19 @@
 //! The query API: the commands' queries over HTTP, with a token (`docs/http-api.md`).
 //!
 //! Below `/v1/` are the questions ([`questions`]), their list and their description
-//! ([`description`]); `/metrics` is [`crate::metrics`]; `/healthz` and `/readyz` are as on
-//! the webhook's side, without a token; everything else is the page for browsers ([`ui`]),
-//! where it is wanted.
+//! ([`description`]); `/metrics` is [`crate::metrics`]; `/healthz` and `/readyz` are as on the
+//! webhook's listener, without a token; everything else is the page for browsers ([`ui`]), if
+//! it is enabled.
 //!
 //! Parameters have the flags' names ([`params`]); lines are those of
 //! `--format jsonl`. The API has its own listener, frontend and tiny_http, so that
 //! queries never delay calls. Each running query has a thread, limited by
 //! [`crate::server::semaphore`], which passes its lines to the frontend in pieces ([`answer`]).
 //!
-//! Outcomes: an empty result is 200 without a line, since it is a valid answer, and
-//! since the status of a long answer is sent before its end is known. Damage is the last
-//! line, since a program notices that it has no answer's form, and most programs ignore
-//! trailers. A long answer that fails has no end: the connection is reset.
+//! Outcomes: an empty result is 200 without a line, since it is a valid answer, and the status
+//! of a long answer is sent before its end is known. Damage is the last line, since its form
+//! differs from an answer's and most programs ignore trailers. A long answer that fails has no
+//! end: the connection is reset.
 //!
 //! An answer that a client holds is not computed again ([`conditional`]). `HEAD` is not
 //! supported: only the tag would be useful, which `If-None-Match` serves better, and the

@@ -1,13 +1,13 @@
 //! The parameters of a request, read by the definition of the command's flags.
 //!
 //! A question's parameters are its command's flags, which clap knows
-//! ([`super::questions`]). The target's pairs are made into such flags and parsed
-//! by clap; what clap knows of a flag is also what the description of the API says
-//! of the parameter. A parsed query is serialized in one canonical form, with
-//! times in Unix seconds: it identifies the query and keeps its meaning later.
+//! ([`super::questions`]). The target's pairs are turned into such flags and parsed by
+//! clap; the description of the API has clap's data about each flag. A parsed query is
+//! serialized in one canonical form, with times in Unix seconds: it identifies the query
+//! and keeps its meaning later.
 //!
-//! Only the parameters that a question declares get to clap: hidden flags are
-//! refused like unknown ones.
+//! Only the declared parameters of a question reach clap: hidden flags are refused like
+//! unknown ones.
 
 use std::any::TypeId;
 use std::error::Error as _;
@@ -50,7 +50,7 @@ pub(super) fn decode_pairs(query: &str) -> Result<Pairs, DecodeError> {
     let mut pairs = Vec::new();
     for raw in query.split('&').filter(|raw| !raw.is_empty()) {
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-            // In the decoded texts, what is not UTF-8 is replaced. A pair is UTF-8 if both are:
+            // Invalid UTF-8 in the decoded texts is replaced. A pair is UTF-8 if both are:
             // neither `=` nor `+` is a byte of another character.
             if percent_decode_str(raw).decode_utf8().is_err() {
                 return Err(DecodeError::new("it is not UTF-8", name));

@@ -17,7 +17,7 @@ pub(super) struct ParsedQuery {
     /// The target of the query in canonical form, with times in Unix seconds and
     /// without the page.
     pub canonical: String,
-    /// Whether its moment is omitted, and so is now.
+    /// Whether its moment is omitted, and so is the present.
     pub about_now: bool,
 }
 
@@ -37,9 +37,8 @@ impl ParsedQuery {
     }
 }
 
-/// Parses a target, such as `/v1/history/123?field=mail`; `None` where nothing is at
-/// that path. Cursors are those of a store. The path is taken as it is sent: nothing of
-/// it is decoded.
+/// Parses a target, such as `/v1/history/123?field=mail`; `None` if nothing is at that
+/// path. Cursors are those of a store. The path is used as sent, without decoding.
 ///
 /// # Errors
 /// A parameter that is wrong, doubled, missing or not known: the error's place

@@ -3,8 +3,8 @@
 //! From this table come the paths, the list at `/v1/`, the description at
 //! `/v1/openapi.json` ([`super::description`]) and the parsing of targets
 //! ([`super::parse`]). A question's parameters are the flags of its struct in
-//! [`crate::query`], which the command line parses too; what differs over HTTP has a
-//! struct here.
+//! [`crate::query`], which the command line parses, too; questions that differ over HTTP
+//! have a struct here.
 
 use std::fmt;
 use std::sync::LazyLock;

@@ -40,7 +40,7 @@ const ANSWER: Duration = Duration::from_secs(600);
 /// How long a query waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What the query API shares with the rest of the server.
+/// The state that the query API shares with the rest of the server.
 pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
     pub health: Arc<Health>,
@@ -48,16 +48,16 @@ pub(in crate::server) struct ApiParts {
     /// Limits the queries that run, by their weight.
     pub queries: Semaphore,
     pub metrics: Metrics,
-    /// Of calls, for their signatures.
+    /// For the signatures of calls.
     pub refusals: Arc<Refusals>,
     /// The zone of times that name none.
     pub zone: Zone,
-    /// Of the webhook's frontend.
+    /// For the webhook's frontend.
     pub webhook: Answers,
     pub proxies: Vec<Network>,
     /// Whether the web interface is enabled.
     pub ui: bool,
-    /// What its pages know of the server.
+    /// The server's data for its pages.
     pub pages: PageConfig,
     /// Whether it stops.
     pub stopping: AtomicBool,
@@ -81,7 +81,7 @@ impl ApiParts {
     }
 }
 
-/// What pages know of the server.
+/// The server's data for pages.
 #[derive(Clone, Debug, Default)]
 pub(in crate::server) struct PageConfig {
     /// The flags that a command must repeat to see the same data, with a leading space.
@@ -125,7 +125,7 @@ impl Api {
         let config = FrontendConfig {
             max_connections: CONNECTIONS,
             max_per_address: CONNECTIONS_PER_ADDRESS,
-            // A login's, which is all that has one.
+            // Only a login has one.
             max_body: if shown { MAX_BODY } else { 0 },
             pass_browser: shown,
             trusted_proxies: proxies,

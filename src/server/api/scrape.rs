@@ -34,7 +34,7 @@ impl Collector for State {
         let (trail, parts) = (&self.0.parts.trail, &self.0.parts);
         let (folder, progress) = (trail.folder(), trail.index().progress());
         let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
-        // What is not known has no sample.
+        // Unknown values have no sample.
         let mut put = |name: &str, help: &str, value: Option<u64>| match value {
             Some(value) => gauge(out, name, help, None, value),
             None => Ok(()),
@@ -96,7 +96,7 @@ impl Collector for State {
     }
 }
 
-/// What is known of the cluster that this is a node of.
+/// The state of the cluster that this is a node of.
 #[cfg(feature = "nats")]
 fn encode_cluster(cluster: &Status, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let facts = cluster.facts();

@@ -1,21 +1,21 @@
 //! Erasing persons: a profile with all its subprofiles.
 //!
-//! [`Trail::erase`] finds everything of the persons ([`plan`]), and commits: the data
-//! folder's `format` file then lists their events, and the baselines are without them. From
-//! here on every answer hides them, and a restart goes on. What follows can stop anywhere
-//! and be repeated ([`Trail::finish_erasure`]):
+//! [`Trail::erase`] finds all data of the persons ([`plan`]), and commits: the data folder's
+//! `format` file then lists their events, and the baselines do not include them. From here
+//! on every answer hides them, and a restart continues. The following steps can stop at any
+//! point and be repeated ([`Trail::finish_erasure`]):
 //!
-//! 1. Once no answer is given that began before the commit, the present segments are closed,
-//!    so that all can be rewritten. Events that were appended after the scan and had arrived
-//!    in time are committed, too.
-//! 2. The records become tombstones, as those of a prune do. Rejected calls become empty.
-//!    Files that recovery and repair have set aside are removed.
+//! 1. When no answer from before the commit is running, the present segments are closed, so
+//!    that all can be rewritten. Events that arrived before the erasure, but were appended
+//!    after the scan, are committed, too.
+//! 2. The records become tombstones, as in a prune. Rejected calls become empty. Files that
+//!    recovery and repair have set aside are removed.
 //! 3. Another index replaces the present one, as after a prune.
-//! 4. A control record in the log says what was erased: it is the receipt.
+//! 4. A control record in the log, the receipt, says what was erased.
 //! 5. The second commit removes the secrets from which the salts of the erased events are
 //!    derived. Without the salt, a guessed event cannot be compared with a leaf hash.
 //!
-//! Events that arrive later are kept, and begin anew.
+//! Later events are kept, and begin a new history.
 
 mod plan;
 
@@ -137,7 +137,7 @@ impl Trail {
         }
         let _lock = self.lock_imports();
         let mut pruning = self.begin_pruning()?;
-        // What arrives from now on is kept.
+        // Events that arrive from now on are kept.
         let now = now_micros();
         let until = order.until.map_or(now, |until| until.min(now));
         if !order.dry_run && self.retention().unfinished().next().is_some() {
@@ -148,7 +148,7 @@ impl Trail {
         self.check_readable(snapshot.last_seq())?;
         let mut order = order.clone();
         if order.unknown {
-            // It may repeat erasures: what was erased already is left out.
+            // It may repeat erasures: already erased events are left out.
             let retention = self.retention();
             let is_new = |profile: &u64| !retention.erases(*profile, until);
             order.profiles.retain(is_new);
@@ -175,7 +175,7 @@ impl Trail {
         self.commit_erasures(&mut pruning, &present, next, plan.into_erasures())?;
         drop((snapshot, present));
         self.finish_locked(&mut pruning, append, stop, progress)?;
-        // With what was appended after the plan.
+        // With the events that were appended after the plan.
         let retention = self.retention();
         let mut cursor = self.events.cursor();
         for line in &mut lines {
@@ -272,7 +272,7 @@ impl Trail {
         if !pruning.settle(stop) {
             return Ok(Removed::default());
         }
-        // Not again when only a repair was waited for: each time makes files.
+        // Not again after waiting only for a repair: each time makes files.
         loop {
             let generation = self.retention().generation();
             if pruning.closed_for == generation {
@@ -280,7 +280,7 @@ impl Trail {
             }
             append_one(append, Arrival::CloseSegments)?;
             pruning.closed_for = generation;
-            // What it adds may be in segments that were opened since.
+            // Its additions may be in segments that were opened since.
             if self.add_late(pruning)? && !pruning.settle(stop) {
                 return Ok(Removed::default());
             }
@@ -303,7 +303,7 @@ impl Trail {
             (erasure.seqs, erasure.rejected) = (Vec::new(), Vec::new());
             erasure.subprofiles = Vec::new();
         }
-        // Nothing that is left needs these salts: the leaves are in the tombstones.
+        // Nothing needs these salts any more: the leaves are in the tombstones.
         self.prover.set_salt_tree(salts);
         let in_index = present.in_index.clone();
         self.put_in_place(pruning, &present, (present.pruned, erasures), in_index)?;

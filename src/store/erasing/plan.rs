@@ -1,4 +1,4 @@
-//! Finds everything of the persons who are to be erased.
+//! Finds all data of the persons to erase.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ const WORD_DISTANCE: usize = 16;
 /// The number of records between two progress reports.
 const PROGRESS_INTERVAL: u64 = 1 << 16;
 
-/// What is erased, by profile.
+/// The erased data, by profile.
 pub(super) struct Plan(BTreeMap<u64, Person>);
 
 struct Person {
@@ -65,7 +65,7 @@ impl Plan {
         let mut plan = Self(persons.collect());
         let fields = snapshot.ask(|index| Ok(index.fields()))?;
         let mut subprofiles: BTreeSet<(u64, u64)> = BTreeSet::new();
-        // Nobody knows whose such events are.
+        // The profiles of such events are unknown.
         let mut unreadable = Vec::new();
         let mut walk = snapshot.walk_from(1)?;
         let mut reported = 0;
@@ -264,7 +264,7 @@ fn add_values(record: &[u8], fields: &[String], values: &mut BTreeSet<String>) {
     let Ok(record) = EventRecord::decode(record) else {
         return;
     };
-    // What cannot be decoded is damage, for which nothing is erased.
+    // A record that cannot be decoded is damage, and nothing is erased.
     let _ = values_of(record.head.body_kind, record.body, fields, |_, value| {
         if value.len() >= MIN_VALUE {
             values.insert(value.to_lowercase());
@@ -282,7 +282,7 @@ fn decoded(body: &[u8]) -> String {
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// The text of a JSON body without its escapes; empty if it is none.
+/// The text of a JSON body without its escapes; empty if it is not JSON.
 fn unescaped(body: &[u8]) -> Cow<'_, str> {
     fn collect(value: &serde_json::Value, text: &mut String) {
         match value {

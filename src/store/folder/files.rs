@@ -1,13 +1,13 @@
-//! Every file of a data folder, and what of a person it can hold.
+//! Every file of a data folder, and the personal data that it can hold.
 
 /// A kind of file.
 #[derive(Debug)]
 pub struct DataFile {
     /// Its path in the data folder; `*` stands for any text without a `/`.
     pub path: &'static str,
-    /// What of a person it can hold; empty if nothing.
+    /// The personal data that it can hold; empty if none.
     pub holds: &'static str,
-    /// What an erasure does with it; empty if it holds nothing of a person.
+    /// The effect of an erasure on it; empty if it holds no personal data.
     pub erased: &'static str,
 }
 

@@ -25,7 +25,7 @@ pub(in crate::store) struct Format {
     pub log_id: u64,
     /// The secrets from which salts are derived.
     pub salts: SaltTree,
-    /// What is pruned, if anything is.
+    /// The pruned events, if any.
     pub pruned: Option<Pruned>,
     /// The erasures, in the order in which they began.
     pub erasures: Vec<Erasure>,
@@ -48,7 +48,7 @@ struct FormatJson {
 }
 
 impl Format {
-    /// That of a new folder.
+    /// The format of a new folder.
     pub fn new() -> io::Result<Self> {
         let (mut id, mut root) = ([0; 8], [0; 32]);
         getrandom::fill(&mut id).map_err(io::Error::other)?;

@@ -10,15 +10,14 @@ use crate::storage::{Links, RealDisk, atomic_replace, found, read_small};
 /// The longest file in bytes.
 const MAX_LEN: u64 = 64 << 10;
 
-/// What a folder knows of its cluster.
+/// A folder's membership in its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// Which stream it is.
+    /// The identity of the stream.
     pub stream: String,
     /// The events up to this `seq` were searched for erasures of other nodes.
     pub checked: u64,
-    /// The stream has nothing any more of what was erased up to the control record with this
-    /// `seq`.
+    /// The stream has no data of erasures up to the control record with this `seq`.
     #[serde(default)]
     pub purged: u64,
 }

@@ -1,4 +1,4 @@
-//! Which events a prune removes, and the limits that protect the others.
+//! The events that a prune removes, and the limits that protect the others.
 
 use super::PruneError;
 use crate::event::{ProfileKey, TimeSource};

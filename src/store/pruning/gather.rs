@@ -50,7 +50,7 @@ pub(super) struct BaselineBuilder<'a> {
 }
 
 impl BaselineBuilder<'_> {
-    /// Counts what would be removed.
+    /// Counts the events that would be removed.
     pub(super) fn count(mut self) -> Result<(), PruneError> {
         self.each_source(|_, _| Ok(()))
     }
@@ -182,7 +182,7 @@ impl Run<'_> {
     fn flush(&mut self) -> Result<(), PruneError> {
         self.events = 0;
         let mut batch = std::mem::take(&mut self.batch);
-        // The last second alone suffices in most cases.
+        // The last second suffices in most cases.
         let last_seconds = batch.iter().flat_map(|(_, source)| source.last_seqs());
         self.reader.read_ahead(last_seconds.collect());
         for (_, source) in &mut batch {

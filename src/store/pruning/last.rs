@@ -7,7 +7,7 @@ use crate::log::LogError;
 use crate::store::order::order_key;
 use crate::store::{Batch, Damages, EventReader, order_second};
 
-/// What the baseline of a (sub)profile is made of.
+/// The sources of a (sub)profile's baseline.
 pub(super) struct BaselineSource {
     /// The events up to the second of the last removed one, as (time, `seq`) pairs ordered
     /// by both; none if the old baseline stays or the new one is known.
@@ -59,7 +59,7 @@ impl BaselineSource {
     }
 }
 
-/// Builds the baseline of a (sub)profile: from the events of the last second alone if
+/// Builds the baseline of a (sub)profile: only from the events of the last second if
 /// `last_second` is set, otherwise from all of its events. `None` if these do not
 /// determine the state, or none can be read. A baseline that stays is taken out.
 pub(super) fn baseline_of(
@@ -147,7 +147,7 @@ pub(super) fn baseline_of(
     Ok(Some(baseline))
 }
 
-/// What the replayed events determine by themselves.
+/// The state that the replayed events determine by themselves.
 #[derive(Default)]
 struct Determined {
     /// The whole state.

@@ -4,11 +4,11 @@
 //! baselines ([`gather`]), commits, and removes the events. [`crate::store::retention`]
 //! describes what is on disk at each point. [`start_retention`] prunes in a server.
 //!
-//! Safeguards: an event is pruned only if it happened *and* arrived before the given
-//! time and is in a closed segment; a time less than a day ago is refused; index and
-//! log must agree on what is pruned, so that no (sub)profile loses events without
-//! getting a baseline; and a server's cutoff ([`Trail::keep`]) also considers the
-//! newest events, so that a clock set too far ahead prunes nothing.
+//! Safeguards: an event is pruned only if it happened *and* arrived before the given time
+//! and is in a closed segment; a time less than a day ago is refused; index and log must
+//! agree on the pruned events, so that no (sub)profile loses events without getting a
+//! baseline; and a server's cutoff ([`Trail::keep`]) also considers the newest events, so
+//! that a clock set too far ahead prunes nothing.
 
 mod bounds;
 mod gather;
@@ -56,8 +56,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Pruning {
     /// Whether it is unknown if the last commit is durable.
     pub(super) uncertain: bool,
-    /// The generation for which the segments were closed last: what an erasure of it removes is
-    /// in closed segments.
+    /// The generation for which the segments were closed last: events that its erasure removes
+    /// are in closed segments.
     pub(super) closed_for: u64,
     /// The retentions that commits have replaced. While an answer holds one, nothing
     /// that it can read is removed.
@@ -71,7 +71,7 @@ impl Pruning {
         self.earlier.is_empty()
     }
 
-    /// Waits a while for that: they may still read what was hidden since.
+    /// Waits a while for that: they may still read events that were hidden since.
     pub(super) fn settle(&mut self, stop: &dyn Fn() -> bool) -> bool {
         let begun = Instant::now();
         while !self.is_settled() {
@@ -99,7 +99,7 @@ pub struct PruneOrder<'a> {
 }
 
 impl Trail {
-    /// Prunes, or reports what pruning would do. Only one prune runs at a time.
+    /// Prunes, or reports the effect of pruning. Only one prune runs at a time.
     pub fn prune(&self, order: PruneOrder<'_>) -> Result<PruneReport, PruneError> {
         let PruneOrder {
             before,
@@ -147,7 +147,7 @@ impl Trail {
             self.folder().make_baselines()?;
             let written = builder.write();
             if written.is_err() {
-                // A failed write may have filled the disk: remove what it has written.
+                // A failed write may have filled the disk: remove its files.
                 let kept = Pruned::kept(present.pruned.as_ref());
                 let _ = remove_segments_outside(&RealDisk, &self.folder().baselines(), kept);
             }

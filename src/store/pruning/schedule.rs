@@ -42,9 +42,8 @@ impl RetentionPeriod {
 }
 
 impl Trail {
-    /// Prunes what is older than `keep`; `now` is in Unix seconds. If the newest
-    /// events are older than `now`, the cutoff is computed from them
-    /// (`Trail::witnessed_now`).
+    /// Prunes events older than `keep`; `now` is in Unix seconds. If the newest events
+    /// are older than `now`, the cutoff is computed from them (`Trail::witnessed_now`).
     pub fn keep(
         &self,
         keep: RetentionPeriod,
@@ -66,7 +65,7 @@ impl Trail {
 }
 
 /// Starts the thread that prunes once a day and finishes interrupted removals and erasures;
-/// without `keep` it only finishes these. An erasure ends with what it appends.
+/// without `keep` it only finishes these. An erasure ends with its receipt.
 pub fn start_retention(
     trail: Arc<Trail>,
     keep: Option<RetentionPeriod>,

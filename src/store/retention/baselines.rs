@@ -207,7 +207,7 @@ fn no_baseline(seq: u64, error: &RecordError) -> LogError {
     LogError::io("reading", "baselines")(what)
 }
 
-/// All baselines of a generation, in the order of (sub)profiles; none by default.
+/// All baselines of a generation, in the order of (sub)profiles; empty by default.
 #[derive(Default)]
 pub struct Walk {
     scan: Option<Scan>,

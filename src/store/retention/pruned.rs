@@ -1,4 +1,4 @@
-//! Which records are pruned, and what answers need to know of that.
+//! The pruned records, and the data about them that answers need.
 
 use std::io;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::log::record::{EventHead, is_no_event};
 use crate::log::{Erasure, LogError};
 use crate::storage::{Storage, name_of_new, rename_durably, write_new};
 
-/// What is pruned, as the `format` file states it.
+/// The pruned events, according to the `format` file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pruned {
     /// Events that happened and arrived before this time are pruned, in Unix
@@ -40,7 +40,7 @@ impl Pruned {
     }
 
     /// Whether an event is pruned: by its own time (Unix seconds) and its own moment of receipt
-    /// (Unix microseconds), wherever it stands in the log.
+    /// (Unix microseconds), regardless of its place in the log.
     pub const fn covers(&self, time: i64, received: i64, seq: u64) -> bool {
         let received = received.div_euclid(1_000_000);
         time < self.before && received < self.before && seq <= self.events
@@ -53,15 +53,15 @@ impl Pruned {
     }
 }
 
-/// What answers need to know of pruned and erased events. An answer holds one from its beginning to
-/// its end: nothing that it does not hide is removed before it is dropped.
+/// The data about pruned and erased events that answers need. An answer holds one from its
+/// beginning to its end: events that it does not hide are not removed before it is dropped.
 #[derive(Default)]
 pub struct Retention {
-    /// What is pruned, if anything is.
+    /// The pruned events, if any.
     pub pruned: Option<Pruned>,
     /// The erasures, in the order in which they began.
     pub erasures: Vec<Erasure>,
-    /// The events of those that are under way, which may still be there.
+    /// The events of running erasures, which may still exist.
     pub erasing: SeqSet,
     /// The events that were pruned or erased since the index was built: it may still have
     /// them. Empty after a restart, when an index of before is built again.
@@ -105,14 +105,14 @@ impl Retention {
         self.pruned.map_or(0, |pruned| pruned.end) + erased.sum::<u64>()
     }
 
-    /// The erasures that are under way: what they erase is hidden, and may still be there.
+    /// The running erasures: their events are hidden, and may still exist.
     pub fn unfinished(&self) -> impl Iterator<Item = &Erasure> {
         let erasures = self.erasures.iter();
         erasures.filter(|erasure| erasure.receipt.is_none())
     }
 
     /// Whether an event of a profile that arrived at a moment, in Unix microseconds, is
-    /// erased wherever it comes from.
+    /// erased, from any source.
     pub fn erases(&self, profile: u64, received: i64) -> bool {
         let mut erasures = self.erasures.iter();
         erasures.any(|erasure| erasure.profile == profile && received <= erasure.until)
@@ -123,8 +123,8 @@ impl Retention {
         self.pruned.map(|pruned| pruned.before)
     }
 
-    /// Whether a record of the log is in no answer: its event is pruned or erased, removed
-    /// already or not, or it is no event.
+    /// Whether a record of the log is in no answer: its event is pruned or erased, already
+    /// removed or not, or it is not an event.
     pub fn hides_record(&self, seq: u64, record: &[u8]) -> bool {
         let near = |pruned: &&Pruned| seq <= pruned.events;
         is_no_event(record)
@@ -163,10 +163,10 @@ impl Retention {
 /// Why a commit failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Nothing has happened.
+    /// Nothing was pruned or erased.
     #[error("writing the format file: {0}")]
     NotDone(io::Error),
-    /// Whether it is on stable storage is not known before a restart.
+    /// It is unknown before a restart whether it is on stable storage.
     #[error("making the format file durable: {0}")]
     Unknown(io::Error),
 }

@@ -1,14 +1,13 @@
 //! Removing pruned records from the files of a log.
 //!
 //! A removed record of an event keeps its number and, as a tombstone, its leaf hash,
-//! which proofs of other events need. Where a whole tile of the tree is pruned and
-//! its root is on stable storage, nobody needs the leaves, and the records become
-//! empty.
+//! which proofs of other events need. If a whole tile of the tree is pruned and its root
+//! is on stable storage, the leaves are not needed, and the records become empty.
 
 use crate::log::record::{is_pruned, tombstone};
 use crate::log::{Log, LogError, NotSealed, Rewriting, TILE, stand_in};
 
-/// What a removal did.
+/// The result of a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// How many segments were rewritten.
@@ -28,7 +27,7 @@ impl Removed {
     }
 }
 
-/// Which records of a log are removed.
+/// The records of a log to remove.
 pub struct Removal<'a> {
     /// First and last `seq` of the closed segments that may hold any of them.
     pub segments: Vec<(u64, u64)>,
@@ -36,18 +35,18 @@ pub struct Removal<'a> {
     pub covers: &'a dyn Fn(u64, &[u8]) -> bool,
     /// The time of a record as the footers of sealed segments have it.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
-    /// What is kept of the records; `None` if they are in no tree.
+    /// The remains of the records; `None` if they are in no tree.
     pub leaves: Option<Leaves<'a>>,
 }
 
 /// The leaf hash of a record, if it has one.
 type LeafOf<'a> = dyn Fn(u64, &[u8]) -> Option<[u8; 32]> + 'a;
 
-/// What a removal keeps for proofs.
+/// The data that a removal keeps for proofs.
 pub struct Leaves<'a> {
     /// How many tiles have a signed root on stable storage.
     pub tiles: u64,
-    /// The tiles whose leaves are kept in any case, as an anchor ends there.
+    /// The tiles whose leaves are always kept, since an anchor ends there.
     pub anchored: Vec<u64>,
     /// The leaf hash of the record of a `seq`.
     pub leaf_of: &'a LeafOf<'a>,
@@ -95,7 +94,7 @@ impl Removal<'_> {
         Ok(removed)
     }
 
-    /// What replaces a record; `None` if it stays.
+    /// The replacement of a record; `None` if it stays.
     fn replacement(&self, whole: &[u64], seq: u64, record: &[u8]) -> Option<Vec<u8>> {
         let goes = is_pruned(record) || (self.covers)(seq, record);
         let leaves = self.leaves.as_ref().filter(|_| goes);

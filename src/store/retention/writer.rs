@@ -63,7 +63,7 @@ impl BaselineWriter {
         let mut sorted = self.owners.sorted().map_err(failed)?;
         let mut held: Vec<(u64, u64)> = Vec::new();
         while let Some(((subprofile, _, profile), _)) = sorted.next().map_err(failed)? {
-            // Of several owners the last one counts.
+            // If there are several owners, the last one counts.
             held.pop_if(|(last, _)| *last == subprofile);
             if held.len() >= OWNERS {
                 write_owners(&mut self.segments, &mut held)?;

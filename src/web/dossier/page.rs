@@ -21,9 +21,9 @@ const SECTION_LEN: u64 = 16 << 20;
 struct Section {
     id: &'static str,
     name: &'static str,
-    /// What it is for.
+    /// Its purpose.
     lead: &'static str,
-    /// What it says where it has no line.
+    /// Its text if it has no line.
     empty: &'static str,
     /// The class and the heading of each column; without any, its lines are a list.
     columns: &'static [(&'static str, &'static str)],
@@ -98,9 +98,9 @@ pub struct Page<'a> {
     coming: std::slice::Iter<'static, Section>,
     /// The one that has.
     section: Option<&'static Section>,
-    /// What closes the table or list that is open.
+    /// The closing tags of the open table or list.
     open: Option<&'static str>,
-    /// The heading of what is open.
+    /// The heading of the open table or list.
     group: Option<String>,
     /// How many lines the section has.
     lines: u64,
@@ -159,7 +159,7 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Goes on to a section; those before it that had no line say so.
+    /// Continues with a section; earlier sections without a line say so.
     fn go_to(&mut self, id: &str) -> io::Result<()> {
         while self.section.is_none_or(|section| section.id != id)
             && let Some(next) = self.coming.next()
@@ -406,7 +406,7 @@ impl Printer for Page<'_> {
             }),
             _ => None,
         };
-        // A table has one heading, however many lines it has.
+        // A table of any length has one heading.
         if let Some(heading) = heading
             && self.group.as_ref() != Some(&heading.0)
         {

@@ -21,7 +21,7 @@ pub fn text(text: &str) -> Markup {
     html! { bdi { (plain(text)) } }
 }
 
-/// What a change or a value is of.
+/// The subject of a change or a value.
 pub fn subject(subject: &Subject<'_>) -> Markup {
     html! { @if subject.is_interest() { "interest " } (text(subject.name())) }
 }
@@ -37,7 +37,7 @@ pub fn value(value: &Value<'_>) -> Markup {
     }
 }
 
-/// Who sent a call, and how that is known.
+/// The sender of a call, and the evidence for it.
 pub fn sender(
     label: Option<&str>,
     remote: Option<&str>,
@@ -56,7 +56,7 @@ pub fn sender(
     }
 }
 
-/// The source of an observed event, which is no call.
+/// The source of an observed event, which is not a call.
 pub fn observed(label: Option<&str>, seen: &str) -> Markup {
     html! {
         @if let Some(label) = label { "label " b { (text(label)) } ", " }
@@ -78,7 +78,7 @@ impl Words {
         self.time(&seconds_to_rfc3339(seconds))
     }
 
-    /// Why a change is where it is.
+    /// The cause of a change, in words.
     pub fn cause(self, cause: &str, not_before: Option<i64>) -> Markup {
         let since = not_before.map(|since| self.moment(since));
         html! {
@@ -144,7 +144,7 @@ impl Words {
     }
 }
 
-/// How a stranger checks an event.
+/// How an outsider checks an event.
 pub fn how_to_check(checkpoint: Option<&str>) -> Markup {
     html! {
         @if let Some(checkpoint) = checkpoint {

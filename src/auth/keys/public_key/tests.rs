@@ -150,7 +150,7 @@ proptest! {
         for text in [text.clone(), any, format!("v=DKIM1; k=rsa; p={text}")] {
             let _ = key(&text);
         }
-        // Whatever is left of a good record, or put into it, is a whole key or none.
+        // A good record with any bytes removed or inserted is a complete key or none.
         let good = one();
         let cut = cut % good.len();
         let (left, right) = good.split_at(cut);

@@ -56,7 +56,7 @@ fn a_bad_import_is_a_burst_and_the_changes_around_it_are_not_part_of_it() {
 
 #[test]
 fn the_rate_of_a_busy_shop_is_none_by_day_or_night_nor_on_monday() {
-    // Of a day eight hours are busy, sixty times as much as the others; nothing happens on Sunday.
+    // Eight hours of a day are sixty times as busy as the others; nothing happens on Sunday.
     let open = |slice: i64| (9 * 60..17 * 60).contains(&(slice % DAY)) && slice / DAY % 7 != 6;
     let count = |slice: i64| {
         if open(slice) {

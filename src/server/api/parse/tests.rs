@@ -1,4 +1,4 @@
-//! What a target asks for, and what is wrong with it.
+//! The question of a target, and its faults.
 
 use super::*;
 use crate::event::{ProfileKey, Zone};

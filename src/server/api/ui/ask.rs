@@ -21,7 +21,8 @@ pub(super) fn each<T: DeserializeOwned>(
     Ok(each_of_page(trail, query, None, take)?.0)
 }
 
-/// Passes each line of an answer, or of a page of it, to `take`; returns where the next page begins.
+/// Passes each line of an answer, or of a page of it, to `take`; returns the start of the next
+/// page.
 pub(super) fn each_of_page<T: DeserializeOwned>(
     trail: &Trail,
     query: &Query,
@@ -62,7 +63,7 @@ pub(super) fn each_until<T: DeserializeOwned>(
 }
 
 /// The first line of an answer that is `wanted`. Nothing is read after it, so its
-/// [`Answered`] says nothing.
+/// [`Answered`] is meaningless.
 pub(super) fn find_line<T: DeserializeOwned>(
     trail: &Trail,
     query: &Query,
@@ -79,7 +80,7 @@ pub(super) fn find_line<T: DeserializeOwned>(
     Ok((found, answered))
 }
 
-/// Adds what another answer of the same page says.
+/// Adds the notes of another answer of the same page.
 pub(super) fn add(all: &mut Answered, more: Answered) {
     for (texts, more) in [
         (&mut all.damage, more.damage),

@@ -102,7 +102,7 @@ pub(super) fn page(site: &Site<'_>, query: &str) -> Result<Reply, Failure> {
     Ok(reply(200, page.render(&reader)))
 }
 
-/// The filter of a form: what is left empty is not asked for, unless a mark says so.
+/// The filter of a form: empty fields are ignored, unless a mark says otherwise.
 fn of_form(pairs: &Pairs) -> Pairs {
     let empty = |name: &str| EMPTY.iter().any(|(known, _)| *known == name);
     let own = pairs

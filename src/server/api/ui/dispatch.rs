@@ -88,7 +88,7 @@ impl Ui {
         }
     }
 
-    /// The ID of the token with which somebody is logged in.
+    /// The ID of the token of the session.
     fn token_id(&self, request: &ApiRequest, auth: &Authenticator, used: bool) -> Option<String> {
         let now = Instant::now();
         self.cookie

@@ -54,10 +54,10 @@ impl FileFormat {
 
 const CSV: &str = "text/csv; charset=utf-8";
 
-/// What a file has.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Download {
-    /// The changes that the parameters ask for.
+    /// The requested changes.
     Changes(String),
     /// The profiles of an incident.
     Incident(IncidentId),
@@ -91,7 +91,7 @@ pub(super) fn send(
     let name = format!("{name}-{day}.{}", format.ending());
     let sink = Sink::document(caller, attachment(&name, format.content_type()));
     match write(site, &query, format, &sink) {
-        // What a workbook cannot hold.
+        // The reason why a workbook cannot hold an answer.
         Err(QueryError::Output(error))
             if format == FileFormat::Xlsx && error.kind() != io::ErrorKind::BrokenPipe =>
         {
@@ -138,7 +138,7 @@ fn write(
     let report = &mut |_| sink.tick();
     let (answered, _) = answer(trail, query, None, &mut lines, report)?;
     if !answered.damage.is_empty() {
-        // The last row says so: a file has no other place for it.
+        // The last row has the note: a file has no other place for it.
         let what = format!("INCOMPLETE: {}", answered.damage.join("; "));
         let line = match format {
             FileFormat::Jsonl => json!({ "damage": answered.damage }),

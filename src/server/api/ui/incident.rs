@@ -8,7 +8,7 @@ use crate::query::{Filter, IncidentId, IncidentsQuery, Query, UndoLine, Wanted};
 use crate::server::reply::Reply;
 use crate::web::incident::{Page, missing as no_incident};
 
-/// The question for what each profile of an incident had, got and has.
+/// The question for the values of each profile before, in and after an incident.
 pub(super) fn undo(id: &IncidentId) -> Query {
     Query::Incidents(IncidentsQuery {
         filter: Filter::default(),

@@ -1,9 +1,9 @@
 //! The origin of a browser's form, and whether it was sent over TLS.
 //!
-//! Browsers report the origin in headers that no page can set: `Sec-Fetch-Site`
-//! on a trusted connection (TLS, or this machine), else `Origin`. `Origin` also
-//! shows whether the browser uses TLS, whatever proxies do behind it. A program
-//! that sends neither does not run another site's page.
+//! Browsers report the origin in headers that no page can set: `Sec-Fetch-Site` on a
+//! trusted connection (TLS, or this machine), else `Origin`. `Origin` also shows whether
+//! the browser uses TLS, regardless of proxies behind it. A program that sends neither
+//! does not run another site's page.
 
 use std::net::IpAddr;
 
@@ -62,7 +62,7 @@ fn is_loopback(host: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The target to which a login leads: one of this site's own, whatever was asked for.
+/// The target after a login: always one of this site, regardless of the request.
 pub(super) fn own_target(next: &str) -> &str {
     let plain = next.len() <= 2000
         && next

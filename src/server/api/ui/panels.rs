@@ -68,7 +68,7 @@ pub(super) fn permit(site: &Site<'_>, query: &Query) -> Result<Permit, Failure> 
     permit_for(site, query, &Client::default())
 }
 
-/// The same within a client's share, where the answer is sent while it is made.
+/// The same within a client's share, for an answer that is sent while it is made.
 pub(super) fn permit_for(
     site: &Site<'_>,
     query: &Query,

@@ -37,7 +37,7 @@ pub(super) fn page(site: &Site<'_>, route: &ProfileRoute) -> Result<Reply, Failu
         let page = unknown(key, trail.last_seq(), &all.damage, &site.reader());
         return Ok(reply(404, page));
     };
-    // What was deleted opens on its last state, of the moment before.
+    // A deleted (sub)profile opens on its last state, of the moment before.
     let deleted = match (&route.at, now.state.as_str()) {
         (None, "deleted") => deleted(site, &now)?,
         _ => None,

@@ -19,8 +19,8 @@ pub(super) const PAGE: &str = "X-Content-Type-Options: nosniff\r\n\
     Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
     Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n";
 
-/// The same where a dossier is shown, which has its style in it, runs nothing, and
-/// has nothing of this site.
+/// The same for a dossier, which has inline style, runs no script, and loads nothing from
+/// this site.
 static DOSSIER: LazyLock<String> = LazyLock::new(|| {
     let policy = policy();
     format!(
@@ -68,7 +68,7 @@ pub(super) fn redirect(target: &str) -> Reply {
     reply.with("Location", target)
 }
 
-/// Sends the browser to the login, which leads back to a target.
+/// Redirects the browser to the login, which returns to a target.
 pub(super) fn log_in(target: &str) -> Reply {
     redirect(&with_query("/login".to_owned(), &[("next", target)]))
 }

@@ -18,7 +18,7 @@ pub(in crate::server::api) enum Route {
     Event(u64),
     /// The events after an event.
     Live(u64),
-    /// The changes that the parameters ask for.
+    /// The requested changes.
     Changes(String),
     Incident(IncidentId),
     /// The proof of an event as a file.

@@ -1,10 +1,10 @@
 //! Login sessions.
 //!
-//! A session is identified by 256 random bits. Only their SHA-256 is kept, in
-//! memory, so a restart ends all sessions. A session ends with its token, after
-//! [`IDLE`] without use, and at the latest after [`LONGEST`]. Background requests of
-//! the page's script are no use. Invariant: there are at most [`MOST`] sessions;
-//! beyond that the least recently used one ends.
+//! A session is identified by 256 random bits. Only their SHA-256 is kept, in memory, so
+//! a restart ends all sessions. A session ends with its token, after [`IDLE`] without
+//! use, and at the latest after [`LONGEST`]. Background requests of the page's script do
+//! not count as use. Invariant: there are at most [`MOST`] sessions; beyond that the
+//! least recently used one ends.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
