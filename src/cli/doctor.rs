@@ -50,14 +50,14 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     let mut written = Ok(());
     let addresses = examine(facts, &mut |finding: Finding| {
         if json && written.is_ok() {
-            written = super::print_json(&finding);
+            written = super::print_json(&finding, context);
         }
         findings.push(finding);
     });
     written?;
     if json {
         for address in &addresses {
-            super::print_json(address)?;
+            super::print_json(address, context)?;
         }
     } else {
         let mut screen = PagedStdout::new(context, Format::Table);

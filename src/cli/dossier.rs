@@ -48,7 +48,8 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         (None, None) => Format::Jsonl,
     };
     let Some(path) = &args.out else {
-        return ask::to_stdout(&query, format, PagedStdout::unpaged(), context);
+        let stdout = PagedStdout::unpaged(context.terminal);
+        return ask::to_stdout(&query, format, stdout, context);
     };
     // The dossier lists unreadable events.
     let (status, written) = ask::to_file(&query, format, path, context)?;

@@ -108,8 +108,8 @@ pub fn run(args: IncidentsArgs, context: &CommandContext) -> anyhow::Result<Exit
 fn undo(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let out = OutFile::beside(&args.out, Some(args.force))?;
     let mut file = UndoFile::new(out.file().try_clone()?, args.collection_name.clone());
-    let mut stdout = PagedStdout::unpaged();
     let format = context.format(args.format);
+    let mut stdout = PagedStdout::unpaged(context.terminal && format != Format::Table);
     let printer = UndoPrinter {
         file: &mut file,
         others: ask::printer_of(query, format, context, &mut stdout)?,

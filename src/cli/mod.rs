@@ -134,13 +134,21 @@ fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
 }
 
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let mut stdout = PagedStdout::unpaged();
-    stdout.write_all(text.as_ref())?;
+    print_to(PagedStdout::unpaged(false), text.as_ref())
+}
+
+/// Prints lines of JSON.
+fn print_lines(lines: impl AsRef<[u8]>, context: &CommandContext) -> anyhow::Result<()> {
+    print_to(PagedStdout::unpaged(context.terminal), lines.as_ref())
+}
+
+fn print_to(mut stdout: PagedStdout, text: &[u8]) -> anyhow::Result<()> {
+    stdout.write_all(text)?;
     Ok(stdout.finish()?)
 }
 
-fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(serde_json::to_string(line)? + "\n")
+fn print_json(line: &impl serde::Serialize, context: &CommandContext) -> anyhow::Result<()> {
+    print_lines(serde_json::to_string(line)? + "\n", context)
 }
 
 /// Prints the events that an answer lacks: those that are known to be lost, which is not a

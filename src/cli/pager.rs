@@ -47,11 +47,11 @@ impl PagedStdout {
     }
 
     /// Standard output without a pager, for example before a prompt: leaving a pager would
-    /// end the command.
-    pub const fn unpaged() -> Self {
+    /// end the command. On a terminal, text for programs `escapes` characters that control it.
+    pub const fn unpaged(escapes: bool) -> Self {
         Self {
             pager: None,
-            escapes: false,
+            escapes,
             out: None,
             running: None,
         }
@@ -167,14 +167,14 @@ fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
 }
 
 /// Writes characters that would control the terminal as `\u009b`, which JSON reads back.
-struct Escaped<W> {
+pub struct Escaped<W> {
     out: W,
     /// The first bytes of a character whose others have not arrived.
     held: Vec<u8>,
 }
 
 impl<W: Write> Escaped<W> {
-    const fn new(out: W) -> Self {
+    pub const fn new(out: W) -> Self {
         Self {
             out,
             held: Vec::new(),

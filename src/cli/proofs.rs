@@ -130,11 +130,12 @@ fn finish(
     text: String,
     is_jsonl: bool,
     end: &Answered,
+    context: &CommandContext,
 ) -> anyhow::Result<ExitStatus> {
-    super::print(match is_jsonl {
-        true => String::from_utf8(lines)?,
-        false => text,
-    })?;
+    match is_jsonl {
+        true => super::print_lines(lines, context)?,
+        false => super::print(text)?,
+    }
     say_why(end);
     Ok(match end.found {
         true => ExitStatus::Success,
@@ -157,7 +158,7 @@ fn anchors(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<Ex
         text.push('\n');
     }
     let is_jsonl = context.format(args.format) == Format::Jsonl;
-    finish(lines, text, is_jsonl, &end)
+    finish(lines, text, is_jsonl, &end, context)
 }
 
 pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -182,7 +183,13 @@ pub fn checkpoint(args: &CheckpointArgs, context: &CommandContext) -> anyhow::Re
             _ => text.push_str(&line.note),
         }
     }
-    finish(lines, text, args.format == Some(Format::Jsonl), &end)
+    finish(
+        lines,
+        text,
+        args.format == Some(Format::Jsonl),
+        &end,
+        context,
+    )
 }
 
 pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -211,16 +218,16 @@ pub fn prove(args: &ProveArgs, context: &CommandContext) -> anyhow::Result<ExitS
         written.push_str(&serde_json::to_string(&ProofFileLine { file, bytes })?);
         written.push('\n');
     }
-    super::print(match context.format(args.format) {
-        Format::Jsonl => written,
-        _ => format!(
+    match context.format(args.format) {
+        Format::Jsonl => super::print_lines(written, context)?,
+        _ => super::print(format!(
             "wrote the proof of event {} to {}; to check it there: sh check.sh KEY, with the key that \
              {} prints\n",
             grouped(seq),
             plain(&dir.display().to_string()),
             context.command("checkpoint --key")
-        ),
-    })?;
+        ))?,
+    }
     Ok(ExitStatus::Success)
 }
 
@@ -256,10 +263,10 @@ fn check(
 ) -> anyhow::Result<ExitStatus> {
     let checked = check_bundle(&|name| fs::read(dir.join(name)), trusted);
     let checked = checked.map_err(|why| anyhow::anyhow!("not proved: {why}"))?;
-    super::print(match context.format(format) {
-        Format::Jsonl => serde_json::to_string(&checked)? + "\n",
-        _ => text_of(&checked),
-    })?;
+    match context.format(format) {
+        Format::Jsonl => super::print_json(&checked, context)?,
+        _ => super::print(text_of(&checked))?,
+    }
     Ok(ExitStatus::Success)
 }
 

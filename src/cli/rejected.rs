@@ -38,10 +38,10 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
             "no rejected call has such a number; {list} lists them"
         ));
     }
-    if format == Format::Table {
-        lines = for_people(&lines)?;
+    match format {
+        Format::Table => super::print(for_people(&lines)?)?,
+        _ => super::print_lines(lines, context)?,
     }
-    super::print(lines)?;
     let query = Query::Rejected(args.ask.query);
     Ok(ask::lacking(&query, &end, context).unwrap_or(ExitStatus::Success))
 }

@@ -127,7 +127,7 @@ fn show(
         token: text,
     });
     if context.format(output.format) == Format::Jsonl {
-        return lines.try_for_each(|line| super::print_json(&line));
+        return lines.try_for_each(|line| super::print_json(&line, context));
     }
     let view = View {
         // A token that is cut in two is useless.

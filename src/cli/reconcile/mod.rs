@@ -226,7 +226,7 @@ fn show(
     let any = lines.stream_position()? > 0;
     lines.rewind()?;
     if context.format(args.output.format) == Format::Jsonl {
-        let mut stdout = PagedStdout::unpaged();
+        let mut stdout = PagedStdout::unpaged(context.terminal);
         io::copy(&mut lines, &mut stdout)?;
         stdout.finish()?;
         for line in counts {
@@ -235,7 +235,7 @@ fn show(
         return Ok(());
     }
     let mut screen = match args.record {
-        true => PagedStdout::unpaged(),
+        true => PagedStdout::unpaged(false),
         false => PagedStdout::new(context, Format::Table),
     };
     for line in counts {

@@ -18,6 +18,7 @@ use super::appended::{is_appended, mark_of, reconcile};
 use super::cursor::{CursorFile, Mark};
 use crate::cli::context::CommandContext;
 use crate::cli::output::History;
+use crate::cli::pager::Escaped;
 use crate::event::parse_rfc3339_micros;
 use crate::format::Printer;
 use crate::query::Position;
@@ -109,6 +110,10 @@ impl<'s> Sink<'s> {
         if self.for_people {
             let mut text = Vec::new();
             History::new(true, self.context.view, &mut text).line(line)?;
+            self.write(&text)?;
+        } else if self.context.terminal {
+            let mut text = Vec::new();
+            Escaped::new(&mut text).write_all(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;

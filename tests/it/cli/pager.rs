@@ -64,6 +64,31 @@ fn answers_on_a_terminal_go_through_the_pager() {
 }
 
 #[test]
+fn lines_for_programs_escape_what_controls_a_terminal() {
+    let (_dir, data) = folder();
+    let server = Server::start(&data, &[]);
+    let body = "type=update&profile=7&time=1760000000&fields[x]=%C2%9B31m%E2%80%AE";
+    server.client().post("/webhook", body).seq();
+    let bad = "type=update&profile=%C2%9Bx";
+    assert_eq!(server.client().post("/webhook", bad).status, 400);
+    server.stop();
+    for args in [
+        &["changes", "--profile", "7", "--format", "jsonl"][..],
+        &["tail", "-n", "2", "--format", "jsonl"],
+        &["dossier", "7", "--format", "jsonl"],
+        &["rejected", "--retry", "--format", "jsonl"],
+    ] {
+        let (status, shown) = OnTerminal::start(&data, args, "").end();
+        assert_eq!(status, Some(0), "{args:?}: {shown}");
+        assert!(shown.contains("\\u009b"), "{args:?}: {shown}");
+        assert!(
+            !shown.contains(['\u{9b}', '\u{202e}']),
+            "{args:?}: {shown:?}"
+        );
+    }
+}
+
+#[test]
 fn a_pager_that_is_missing_or_left_early_is_no_failure() {
     let (dir, data) = folder();
     let (status, shown) = OnTerminal::start(&data, LONG, "no-such-pager-here").end();
