@@ -169,7 +169,7 @@ impl Export {
     }
 }
 
-/// The column separator that a first line such as `sep=;` declares.
+/// The column separator that a first line such as `sep=;` declares; a quote cannot be one.
 fn declared(head: &[u8]) -> Option<u8> {
     let line = head.split(|byte| *byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -178,7 +178,9 @@ fn declared(head: &[u8]) -> Option<u8> {
         .and_then(|line| line.strip_suffix(b"\""))
         .unwrap_or(line);
     match line.split_at_checked(4)? {
-        (sep, [delimiter]) if sep.eq_ignore_ascii_case(b"sep=") => Some(*delimiter),
+        (sep, [delimiter]) if sep.eq_ignore_ascii_case(b"sep=") => {
+            Some(*delimiter).filter(|delimiter| delimiter.is_ascii() && *delimiter != b'"')
+        }
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ use digest::Digest;
 use lines::{IndexLine, NoteLine};
 use logs::{Part, check_log};
 
-/// The most damages of a log that are listed one by one.
+/// The most damages, of both logs together, that are listed one by one.
 const MAX_DAMAGE_LINES: u64 = 10_000;
 
 pub(super) fn run(
