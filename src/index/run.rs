@@ -163,7 +163,7 @@ impl RunWriter {
 /// A missing block is an error.
 pub(super) struct RunReader {
     run: Run,
-    /// The block's successor, once there is a block.
+    /// Reads the blocks after the present one; `None` before the first is fetched.
     blocks: Option<Blocks>,
     block: Option<Block>,
     last_sought: Option<IndexKey>,

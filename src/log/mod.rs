@@ -14,8 +14,8 @@
 //! failed `fdatasync` may have dropped the pages, and only a recovery can tell the state
 //! of the disk.
 //!
-//! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks, `<first
-//! seq>.log.zst`, with the same records under the same numbers. [`Log::block_ranges`]
+//! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,
+//! `<first seq>.log.zst`, with the same records under the same numbers. [`Log::block_ranges`]
 //! gives the times of each block, so that a scan by time skips other blocks.
 //!
 //! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its records.

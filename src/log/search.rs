@@ -61,7 +61,12 @@ impl<'a> MagicSearch<'a> {
 
     fn read_window(&mut self) -> io::Result<()> {
         let rest = self.end.saturating_sub(self.at);
-        self.window = vec![0; WINDOW.min(rest as usize)];
+        let room = WINDOW.min(rest as usize);
+        if self.window.capacity() < room {
+            // The allocator has zeros; `resize` adds each byte by itself in a debug build.
+            self.window = vec![0; room];
+        }
+        self.window.resize(room, 0);
         self.window_at = self.at;
         let read = self.file.read_at(&mut self.window, self.at)?;
         self.is_last = read < WINDOW;

@@ -1,7 +1,7 @@
 //! Writes the events of a tail and saves its position.
 //!
 //! Each event is one write; then the position is saved in the cursor file. So no event is
-//! skipped at any end of the process, and at most the one between the two steps is
+//! skipped, whenever the process ends, and at most the one between the two steps is
 //! repeated. If the output is a file opened for appending, none is repeated
 //! ([`super::appended`]).
 

@@ -6,8 +6,8 @@
 //! point and be repeated ([`Trail::finish_erasure`]):
 //!
 //! 1. When no answer from before the commit is running, the present segments are closed, so
-//!    that all can be rewritten. Events that arrived before the erasure, but were appended
-//!    after the scan, are committed, too.
+//!    that all can be rewritten. Events that arrived up to the erasure's moment, but were
+//!    appended after the scan, are committed, too.
 //! 2. The records become tombstones, as in a prune. Rejected calls become empty. Files that
 //!    recovery and repair have set aside are removed.
 //! 3. Another index replaces the present one, as after a prune.

@@ -17,7 +17,8 @@ pub struct Membership {
     pub stream: String,
     /// The events up to this `seq` were searched for erasures of other nodes.
     pub checked: u64,
-    /// The stream has no data of erasures up to the control record with this `seq`.
+    /// The stream no longer has the events that were erased up to the control record with
+    /// this `seq`.
     #[serde(default)]
     pub purged: u64,
 }

@@ -65,7 +65,8 @@ impl Trail {
 }
 
 /// Starts the thread that prunes once a day and finishes interrupted removals and erasures;
-/// without `keep` it only finishes these. An erasure ends with its receipt.
+/// without `keep` it only finishes these. An erasure closes the present segments and adds
+/// its receipt through `append`.
 pub fn start_retention(
     trail: Arc<Trail>,
     keep: Option<RetentionPeriod>,
