@@ -249,12 +249,14 @@ impl Commands {
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
+        // In the literal their locks would be held while the index is waited for.
         let last_age = *about.refusals.last_age.lock();
+        let countersigners = about.countersigning.lock().clone();
         let running = Running {
             checks: about.checker.is_some(),
             last_age,
             refused: about.refusals.counts(),
-            countersigners: about.countersigning.lock().clone(),
+            countersigners,
             cluster: about.cluster.as_ref().map(Status::facts),
             ..Running::of(&self.trail, about.settings.clone())
         };

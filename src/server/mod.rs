@@ -1,9 +1,9 @@
 //! The server: receives calls, keeps them, and answers questions.
 //!
 //! `docs/architecture.md` follows a call through it: from [`crate::frontend`] over the [`worker`]
-//! threads ([`receiver`]) to the one [`committer`] ([`group_commit`]) and back. That is five threads, and
-//! on a small machine their wake-ups cost more than their work. Each hop therefore carries many calls at
-//! a time when there are many.
+//! threads ([`receiver`]) to the one [`committer`] ([`group_commit`]) and back. With tiny_http's own, a
+//! call passes through five threads, and on a small machine their wake-ups cost more than their work.
+//! Each hop therefore carries many calls at a time when there are many.
 //!
 //! [`control_socket`] takes commands in the data folder, and [`commands`] answers them; [`api`] answers
 //! the same questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the

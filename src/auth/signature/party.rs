@@ -54,8 +54,8 @@ pub struct PublicHost {
 const USUAL_PORTS: [u16; 2] = [80, 443];
 
 impl PublicHost {
-    /// Whether a `Host` header names it. If neither has a port, or the header has a default
-    /// port, only the name counts.
+    /// Whether a `Host` header names it. Two ports must be equal; a missing one equals a
+    /// missing or a default port.
     pub fn is_named_by(&self, header: &str) -> bool {
         let Ok(named) = header.parse::<Self>() else {
             return false;

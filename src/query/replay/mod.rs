@@ -167,7 +167,7 @@ impl<'t> Replayer<'t> {
     }
 
     /// Calls `each` with the tracks of (sub)profiles in order, each in its span, except
-    /// those without events. The records of several are read ahead together.
+    /// idle ones ([`Track::is_idle`]). The records of several are read ahead together.
     pub fn each_track(
         &mut self,
         keys: &[ProfileKey],
@@ -263,8 +263,9 @@ impl<'t> Replayer<'t> {
         Ok(replay.into_owned())
     }
 
-    /// Replays the events of a (sub)profile in the track's span, oldest first; `false` if
-    /// the visitor ended it. Reads ahead records that are not held yet.
+    /// Replays the events of a (sub)profile, and its profile's deletes, in the track's span,
+    /// oldest first; `false` if the visitor ended it. Reads ahead records that are not held
+    /// yet.
     pub fn changes_of(
         &mut self,
         track: &Track,
