@@ -69,14 +69,11 @@ fn lines_for_programs_escape_what_controls_a_terminal() {
     let server = Server::start(&data, &[]);
     let body = "type=update&profile=7&time=1760000000&fields[x]=%C2%9B31m%E2%80%AE";
     server.client().post("/webhook", body).seq();
-    let bad = "type=update&profile=%C2%9Bx";
-    assert_eq!(server.client().post("/webhook", bad).status, 400);
     server.stop();
     for args in [
         &["changes", "--profile", "7", "--format", "jsonl"][..],
         &["tail", "-n", "2", "--format", "jsonl"],
         &["dossier", "7", "--format", "jsonl"],
-        &["rejected", "--retry", "--format", "jsonl"],
     ] {
         let (status, shown) = OnTerminal::start(&data, args, "").end();
         assert_eq!(status, Some(0), "{args:?}: {shown}");
