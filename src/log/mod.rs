@@ -11,7 +11,7 @@
 //! before the next is written, so that only the last frame of the active segment can be
 //! torn. The name of a new segment is synced in its directory before its first frame.
 //! After a failed write or sync the writer is *poisoned* and accepts nothing more: a
-//! failed `fdatasync` may have dropped the pages, and only a recovery can tell the state
+//! failed `fdatasync` may have dropped the pages, and only a recovery knows the state
 //! of the disk.
 //!
 //! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,

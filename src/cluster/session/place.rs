@@ -89,7 +89,7 @@ impl Session {
         }
     }
 
-    /// Tells the other nodes the position from which this one reads.
+    /// Sends the other nodes the position from which this one reads.
     pub(super) async fn claim(&self, context: &Context, place: Place) -> Result<(), Trouble> {
         match self.publish_mark(context, place, None).await? {
             Published::At(_) => Ok(()),
