@@ -192,6 +192,11 @@ impl CommandContext {
         format!("`profiletrail {words}{}`", self.flags)
     }
 
+    /// Whether standard output is a terminal that text for programs could control.
+    pub fn escapes(&self, format: Format) -> bool {
+        self.terminal && format != Format::Table
+    }
+
     /// The form of an answer: as requested, else by its destination.
     pub fn format(&self, asked: Option<Format>) -> Format {
         asked.unwrap_or(if self.terminal {

@@ -48,7 +48,7 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         (None, None) => Format::Jsonl,
     };
     let Some(path) = &args.out else {
-        let stdout = PagedStdout::unpaged(context.terminal);
+        let stdout = PagedStdout::unpaged(context.escapes(format));
         return ask::to_stdout(&query, format, stdout, context);
     };
     // The dossier lists unreadable events.

@@ -109,7 +109,7 @@ fn undo(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Res
     let out = OutFile::beside(&args.out, Some(args.force))?;
     let mut file = UndoFile::new(out.file().try_clone()?, args.collection_name.clone());
     let format = context.format(args.format);
-    let mut stdout = PagedStdout::unpaged(context.terminal && format != Format::Table);
+    let mut stdout = PagedStdout::unpaged(context.escapes(format));
     let printer = UndoPrinter {
         file: &mut file,
         others: ask::printer_of(query, format, context, &mut stdout)?,

@@ -139,7 +139,10 @@ fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
 
 /// Prints lines of JSON.
 fn print_lines(lines: impl AsRef<[u8]>, context: &CommandContext) -> anyhow::Result<()> {
-    print_to(PagedStdout::unpaged(context.terminal), lines.as_ref())
+    print_to(
+        PagedStdout::unpaged(context.escapes(Format::Jsonl)),
+        lines.as_ref(),
+    )
 }
 
 fn print_to(mut stdout: PagedStdout, text: &[u8]) -> anyhow::Result<()> {

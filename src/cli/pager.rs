@@ -40,7 +40,7 @@ impl PagedStdout {
     pub fn new(context: &CommandContext, format: Format) -> Self {
         Self {
             pager: context.pager.clone(),
-            escapes: context.terminal && format != Format::Table,
+            escapes: context.escapes(format),
             out: None,
             running: None,
         }

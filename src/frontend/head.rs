@@ -210,9 +210,10 @@ pub(super) fn parse(
     out.extend_from_slice(b"\r\n");
 
     // Whoever names a type means to send a body: a proxy may have lost its length.
-    let has_type = facts.passed.first().is_some_and(Option::is_some);
+    let [content_type, ..] = facts.passed;
+    let lost_body = declared.is_none() && wants_body && content_type.is_some();
     let fault = match body {
-        Body::Whole(_) if declared.is_none() && wants_body && has_type => Some(Fault::NoLength),
+        Body::Whole(_) if lost_body => Some(Fault::NoLength),
         Body::Whole(0) => None,
         Body::Whole(_) | Body::Chunked => facts.compressed.then_some(Fault::Encoded),
         Body::TooLarge { .. } => Some(Fault::TooLarge(declared.unwrap_or(u64::MAX))),

@@ -169,7 +169,12 @@ impl Export {
     }
 }
 
-/// The column separator that a first line such as `sep=;` declares; a quote cannot be one.
+/// Whether a byte can separate columns.
+pub fn is_delimiter(byte: u8) -> bool {
+    byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n')
+}
+
+/// The column separator that a first line such as `sep=;` declares.
 fn declared(head: &[u8]) -> Option<u8> {
     let line = head.split(|byte| *byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -179,7 +184,7 @@ fn declared(head: &[u8]) -> Option<u8> {
         .unwrap_or(line);
     match line.split_at_checked(4)? {
         (sep, [delimiter]) if sep.eq_ignore_ascii_case(b"sep=") => {
-            Some(*delimiter).filter(|delimiter| delimiter.is_ascii() && *delimiter != b'"')
+            Some(*delimiter).filter(|delimiter| is_delimiter(*delimiter))
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! The header line: the column separator, and the selected columns.
 
 use super::ReconcileArgs;
-use super::export::{Dialect, Export};
+use super::export::{Dialect, Export, is_delimiter};
 use crate::cli::context::UsageError;
 use crate::format::first_of;
 use crate::query::nearest;
@@ -43,7 +43,7 @@ pub struct Columns {
 pub fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
-        [sign] if sign.is_ascii() && !matches!(sign, b'"' | b'\r' | b'\n') => Ok(*sign),
+        [sign] if is_delimiter(*sign) => Ok(*sign),
         _ => Err("write one character, such as ; or , or |, or the word tab".to_owned()),
     }
 }

@@ -226,7 +226,7 @@ fn show(
     let any = lines.stream_position()? > 0;
     lines.rewind()?;
     if context.format(args.output.format) == Format::Jsonl {
-        let mut stdout = PagedStdout::unpaged(context.terminal);
+        let mut stdout = PagedStdout::unpaged(context.escapes(Format::Jsonl));
         io::copy(&mut lines, &mut stdout)?;
         stdout.finish()?;
         for line in counts {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::appended::{is_appended, mark_of, reconcile};
 use super::cursor::{CursorFile, Mark};
+use crate::cli::Format;
 use crate::cli::context::CommandContext;
 use crate::cli::output::History;
 use crate::cli::pager::Escaped;
@@ -111,7 +112,7 @@ impl<'s> Sink<'s> {
             let mut text = Vec::new();
             History::new(true, self.context.view, &mut text).line(line)?;
             self.write(&text)?;
-        } else if self.context.terminal {
+        } else if self.context.escapes(Format::Jsonl) {
             let mut text = Vec::new();
             Escaped::new(&mut text).write_all(line)?;
             self.write(&text)?;
